@@ -1,0 +1,136 @@
+//! What can go wrong with a call, in the terms the engine decides by (design §5): retry? may it
+//! have happened? what should the operator do?
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// One of the two remote services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Service {
+    /// HubSpot.
+    HubSpot,
+    /// Mailchimp.
+    Mailchimp,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Service::HubSpot => "HubSpot",
+            Service::Mailchimp => "Mailchimp",
+        })
+    }
+}
+
+/// The class of a failed call. It decides what happens next; the texts beside it are for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureClass {
+    /// Nothing happened; the same call may be sent again after a back-off.
+    Transient,
+    /// Nothing happened; the account is to be left alone for a while. Costs no attempt.
+    RateLimited {
+        /// How long, when the answer said so.
+        retry_after: Option<Duration>,
+    },
+    /// Refused for this input; sending it again changes nothing.
+    Permanent,
+    /// The call may have happened: probe before anything else.
+    InDoubt,
+    /// The credentials are refused: that side stops until they work again.
+    Unauthorized,
+    /// The account or the config is not as this call needs it (scope, plan, missing list): that kind
+    /// of call stops until the operator acts.
+    Misconfigured,
+}
+
+/// Why a service refuses something for one person, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RefusalCode {
+    /// Mailchimp: "looks fake or invalid".
+    FakeAddress,
+    /// Mailchimp: compliance state, the person opted out, bounced or was removed.
+    Compliance,
+    /// Mailchimp: permanently deleted earlier.
+    Forgotten,
+    /// Mailchimp: "signed up to a lot of lists very recently": later, perhaps.
+    TooManySignups,
+    /// The record, member or property is not there.
+    NotFound,
+    /// It exists already although it was to be created.
+    AlreadyExists,
+    /// A value or field was refused.
+    InvalidValue,
+    /// A property the portal demands is missing (names it in the message).
+    MissingProperty,
+    /// Mailchimp 405: this member cannot be archived (archived, cleaned or pending).
+    NotRemovable,
+    /// The list is dynamic, or otherwise not ours to write.
+    NotWritable,
+    /// The address itself is malformed.
+    InvalidAddress,
+    /// Anything else, with the service's text in the message.
+    Other,
+}
+
+impl RefusalCode {
+    /// A stable word for reports and records: `fake-address`, `compliance`, …
+    pub fn word(self) -> &'static str {
+        match self {
+            RefusalCode::FakeAddress => "fake-address",
+            RefusalCode::Compliance => "compliance",
+            RefusalCode::Forgotten => "forgotten",
+            RefusalCode::TooManySignups => "too-many-signups",
+            RefusalCode::NotFound => "not-found",
+            RefusalCode::AlreadyExists => "already-exists",
+            RefusalCode::InvalidValue => "invalid-value",
+            RefusalCode::MissingProperty => "missing-property",
+            RefusalCode::NotRemovable => "not-removable",
+            RefusalCode::NotWritable => "not-writable",
+            RefusalCode::InvalidAddress => "invalid-address",
+            RefusalCode::Other => "refused",
+        }
+    }
+}
+
+/// A refusal for one person: the code, and the service's words with every address taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What kind of refusal.
+    pub code: RefusalCode,
+    /// The service's own words, at most 300 characters, addresses removed.
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.word(), self.message)
+    }
+}
+
+/// A call that failed as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{service} {what}: {message}")]
+pub struct CallFailure {
+    /// Which side.
+    pub service: Service,
+    /// What to do about it.
+    pub class: FailureClass,
+    /// The refusal, where the class is `Permanent`; what it would be for a single person.
+    pub refusal: RefusalCode,
+    /// The HTTP status; none when no answer came.
+    pub status: Option<u16>,
+    /// Which call it was, in words: `add to list 946`.
+    pub what: String,
+    /// One line, addresses and tokens removed, at most 300 characters.
+    pub message: String,
+    /// The service's trace id (`correlationId`, `instance`), for their support.
+    pub trace: Option<String>,
+}
+
+impl CallFailure {
+    /// The refusal this failure means for a single person.
+    pub fn as_refusal(&self) -> Refusal {
+        Refusal { code: self.refusal, message: self.message.clone() }
+    }
+}

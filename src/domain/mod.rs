@@ -1,0 +1,18 @@
+//! The words of the sync as values: pure, no I/O, no clock, no chance.
+//!
+//! This module never names a storage engine, an actor or a wire format.
+
+pub mod contact;
+pub mod email;
+pub mod event;
+pub mod failure;
+pub mod id;
+pub mod member;
+pub mod moves;
+pub mod person;
+pub mod port;
+pub mod rules;
+pub mod run;
+pub mod step;
+pub mod tag;
+pub mod time;

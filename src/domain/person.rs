@@ -1,0 +1,201 @@
+//! What hsmc itself remembers of a person: *memory* (design §1), and the one place where an address
+//! and names may stand (design §3.13).
+
+use super::email::Email;
+use super::failure::{Refusal, Service};
+use super::id::{ListId, PersonId, RecordId};
+use super::member::MemberStatus;
+use super::step::Fingerprint;
+use super::tag::TagName;
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The one state a person is in, strongest first (design §3.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PersonState {
+    /// Opted out on either side, or cleaned.
+    OptedOut,
+    /// Bears a protected tag.
+    Protected,
+    /// In an exclusion list of their group.
+    Excluded,
+    /// Moved back to HubSpot after a campaign.
+    HandedOver,
+    /// Marketed to.
+    Enrolled,
+    /// Asked to confirm.
+    Pending,
+    /// A service refuses them for good.
+    Parked,
+    /// Somebody else keeps moving them back.
+    Contested,
+    /// Without a usable address.
+    NoAddress,
+    /// Shares an address with another contact.
+    Twin,
+    /// Archived, and not by hsmc.
+    ArchivedByOthers,
+    /// Wanted, but a limit leaves them out for now.
+    LeftOut,
+    /// Not hsmc's business (R14).
+    Foreign,
+}
+
+impl PersonState {
+    /// All states, strongest first.
+    pub const ALL: [PersonState; 13] = [
+        PersonState::OptedOut,
+        PersonState::Protected,
+        PersonState::Excluded,
+        PersonState::HandedOver,
+        PersonState::Enrolled,
+        PersonState::Pending,
+        PersonState::Parked,
+        PersonState::Contested,
+        PersonState::NoAddress,
+        PersonState::Twin,
+        PersonState::ArchivedByOthers,
+        PersonState::LeftOut,
+        PersonState::Foreign,
+    ];
+
+    /// A stable word.
+    pub fn word(self) -> &'static str {
+        match self {
+            PersonState::OptedOut => "opted-out",
+            PersonState::Protected => "protected",
+            PersonState::Excluded => "excluded",
+            PersonState::HandedOver => "handed-over",
+            PersonState::Enrolled => "enrolled",
+            PersonState::Pending => "pending",
+            PersonState::Parked => "parked",
+            PersonState::Contested => "contested",
+            PersonState::NoAddress => "no-address",
+            PersonState::Twin => "twin",
+            PersonState::ArchivedByOthers => "archived-by-others",
+            PersonState::LeftOut => "left-out",
+            PersonState::Foreign => "foreign",
+        }
+    }
+}
+
+impl fmt::Display for PersonState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Marketed to, by which tag and from which list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The entry tag.
+    pub tag: TagName,
+    /// The source list.
+    pub list: ListId,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Handed over, and from which source lists the person has not been gone since (R16).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// By which exit tag.
+    pub exit_tag: TagName,
+    /// When.
+    pub at: Timestamp,
+    /// Source lists they have been in without a break since; they are not enrolled from these.
+    pub still_in: Vec<ListId>,
+}
+
+/// Archived by hsmc.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedByUs {
+    /// The status before, which Mailchimp hides now.
+    pub status_before: MemberStatus,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Refused for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// By whom.
+    pub service: Service,
+    /// Why.
+    pub refusal: Refusal,
+    /// The input then; tried again when it differs.
+    pub input: Fingerprint,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is known of an opt-out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptOutMemory {
+    /// The side it was first seen on.
+    pub seen: Service,
+    /// When it was first seen.
+    pub at: Timestamp,
+    /// When it had reached the other side.
+    pub delivered: Option<Timestamp>,
+}
+
+/// One person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The surrogate.
+    pub id: PersonId,
+    /// The address; none for a contact without one.
+    pub email: Option<Email>,
+    /// The address the Mailchimp member still has while a rename is due.
+    pub previous_email: Option<Email>,
+    /// The HubSpot record.
+    pub record: Option<RecordId>,
+    /// Merge-field values as last wanted: steps refer to them by fingerprint.
+    pub fields: BTreeMap<String, String>,
+    /// The state.
+    pub state: PersonState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in words without personal data.
+    pub why: String,
+    /// Set while enrolled.
+    pub enrolled: Option<Enrolled>,
+    /// Set once handed over, until they leave and come back or are released.
+    pub handed_over: Option<HandedOver>,
+    /// Set while archived by hsmc.
+    pub archived: Option<ArchivedByUs>,
+    /// Set while parked.
+    pub parked: Option<Parked>,
+    /// Set once an opt-out was seen.
+    pub opt_out: Option<OptOutMemory>,
+    /// The bounce was noted in HubSpot already.
+    pub bounce_noted: bool,
+    /// An operator settled that this archived member may be restored (R6, `adopt`).
+    pub adopted: bool,
+}
+
+impl Person {
+    /// A person just seen for the first time.
+    pub fn new(id: PersonId, email: Option<Email>, record: Option<RecordId>, now: Timestamp) -> Person {
+        Person {
+            id,
+            email,
+            previous_email: None,
+            record,
+            fields: BTreeMap::new(),
+            state: PersonState::Foreign,
+            since: now,
+            why: String::new(),
+            enrolled: None,
+            handed_over: None,
+            archived: None,
+            parked: None,
+            opt_out: None,
+            bounce_noted: false,
+            adopted: false,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The rules of the sync (R1–R30, docs/rules.md) as one pure function from (rules, world, person) to
+//! a verdict. No clock, no chance, no I/O, no map whose order could change: the same input gives the
+//! same bytes (design §3.9).
+//!
+//! A verdict is either settled, or a question that only a read can answer (`Verdict::Ask`): whether a
+//! person unknown so far is in HubSpot, or whether somebody missing from a scan is really gone. The
+//! caller asks in batches and calls again with the answer.
+
+use super::contact::{Contact, ListInfo};
+use super::id::ListId;
+use super::member::{Member, MergeField};
+use super::moves::Move;
+use super::person::{Person, PersonState};
+use super::step::OptOutScope;
+use super::tag::TagName;
+use super::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which of several source lists wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// The first tag stays (R3).
+    First,
+    /// The list that ranks first now decides.
+    Latest,
+}
+
+/// Where a source list's entry tag comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagSource {
+    /// A fixed name.
+    Name(TagName),
+    /// The list's name in HubSpot (R11).
+    ListName,
+}
+
+/// How a property is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `=`
+    Equals,
+    /// `!=`
+    Differs,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `in [a, b]`
+    In,
+    /// `contains`
+    Contains,
+    /// `is_set`
+    IsSet,
+    /// `is_empty`
+    IsEmpty,
+}
+
+/// A property compared with a value: `branches > 1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Internal name of the contact property.
+    pub property: String,
+    /// How.
+    pub operator: Operator,
+    /// With what; several for `in`, none for `is_set` and `is_empty`.
+    pub values: Vec<String>,
+}
+
+/// Another tag when a condition holds; the first that holds counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagOverride {
+    /// When.
+    pub when: Condition,
+    /// The tag then.
+    pub tag: TagName,
+}
+
+/// A list whose members are marketed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceList {
+    /// Which list.
+    pub list: ListId,
+    /// Its entry tag.
+    pub tag: TagSource,
+    /// Overrides, in order.
+    pub overrides: Vec<TagOverride>,
+    /// Additional tags (R2).
+    pub also: Vec<TagName>,
+}
+
+/// Source lists with one set of exclusion lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Exclusion lists.
+    pub exclude: Vec<ListId>,
+    /// First or latest (R3).
+    pub precedence: Precedence,
+    /// In order.
+    pub lists: Vec<SourceList>,
+}
+
+/// What an exit tag leads to (R15).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The tag.
+    pub exit_tag: TagName,
+    /// Destination list.
+    pub to: Option<ListId>,
+    /// Source list to leave.
+    pub from: Option<ListId>,
+    /// Further lists to leave.
+    pub also_leave: Vec<ListId>,
+    /// Whether to archive.
+    pub archive: bool,
+    /// Bearers of these are skipped.
+    pub exempt: Vec<TagName>,
+    /// Create people HubSpot does not know (R18), else park.
+    pub create_missing: bool,
+}
+
+/// A list that only adds a tag to people who are synced anyway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supplemental {
+    /// Which list.
+    pub list: ListId,
+    /// The tag.
+    pub tag: TagName,
+}
+
+/// The config, as far as rules need it: checked, in final types.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// Groups, in order of precedence.
+    pub groups: Vec<Group>,
+    /// Exclusion lists that apply to every group.
+    pub critical: Vec<ListId>,
+    /// Handovers, in config order.
+    pub handovers: Vec<Handover>,
+    /// Supplemental lists.
+    pub supplemental: Vec<Supplemental>,
+    /// Protected tags.
+    pub protected_tags: Vec<TagName>,
+    /// Protected tag patterns.
+    pub protected_patterns: Vec<regex::Regex>,
+    /// Merge field → contact property.
+    pub merge_fields: BTreeMap<String, String>,
+    /// Property that gets the name of the list a person came from, at handover (R9).
+    pub import_list: Option<String>,
+    /// Property that gets the ids of all source lists, at enrolment (R9).
+    pub ori_lists: Option<String>,
+    /// What an opt-out covers in HubSpot (R20).
+    pub opt_out_scopes: Vec<OptOutScope>,
+    /// Property set on a hard bounce (R22).
+    pub bounce_property: Option<String>,
+    /// New members are created pending.
+    pub double_opt_in: bool,
+    /// R7.
+    pub audience_cap: Option<u64>,
+    /// R13, R25.
+    pub max_archives_per_run: Option<u64>,
+    /// The gate: the share of the audience a plan may touch without asking.
+    pub max_changed_share: Option<f64>,
+    /// R5: refresh merge fields of unsubscribed and cleaned members.
+    pub refresh_unsubscribed: bool,
+}
+
+impl RuleSet {
+    /// Every list the rules look at, each once, ascending: these are scanned.
+    pub fn all_lists(&self) -> BTreeSet<ListId> {
+        let mut lists: BTreeSet<ListId> = self.critical.iter().copied().collect();
+        for group in &self.groups {
+            lists.extend(group.exclude.iter().copied());
+            lists.extend(group.lists.iter().map(|source| source.list));
+        }
+        for handover in &self.handovers {
+            lists.extend(handover.to);
+            lists.extend(handover.from);
+            lists.extend(handover.also_leave.iter().copied());
+        }
+        lists.extend(self.supplemental.iter().map(|extra| extra.list));
+        lists
+    }
+
+    /// Every contact property the rules read or write, each once.
+    pub fn all_properties(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.merge_fields.values().cloned().collect();
+        for group in &self.groups {
+            for list in &group.lists {
+                names.extend(list.overrides.iter().map(|over| over.when.property.clone()));
+            }
+        }
+        names.extend(self.import_list.clone());
+        names.extend(self.ori_lists.clone());
+        names.extend(self.bounce_property.clone());
+        names
+    }
+}
+
+/// What holds for everybody while a plan is made.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The lists as HubSpot describes them.
+    pub lists: BTreeMap<ListId, ListInfo>,
+    /// Contact properties that cannot be written.
+    pub read_only: BTreeSet<String>,
+    /// The audience's merge fields, by tag.
+    pub merge_fields: BTreeMap<String, MergeField>,
+    /// Subscribed members, counted from the snapshot.
+    pub subscribed: u64,
+    /// The moment the snapshot was taken: the only "now" a rule may use.
+    pub seen: Timestamp,
+}
+
+/// What is known of the HubSpot side of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactView<'a> {
+    /// In none of the lists scanned, and nobody has asked HubSpot for the address yet.
+    NotLookedUp,
+    /// HubSpot was asked for the address and has nobody.
+    NotInHubSpot,
+    /// Exactly one contact.
+    Known(&'a Contact),
+    /// Several contacts share the address (design §8).
+    Twins(&'a [Contact]),
+}
+
+/// Everything known of one person while the plan is made.
+#[derive(Clone, Debug)]
+pub struct PersonView<'a> {
+    /// HubSpot's side.
+    pub contact: ContactView<'a>,
+    /// The scanned lists the contact is in, with the moment of joining when known.
+    pub lists: &'a BTreeMap<ListId, Option<Timestamp>>,
+    /// Whether `lists` comes from a probe (`memberships_of`) rather than from the scan only: without
+    /// it nobody may be taken for gone (design §3.3).
+    pub proven: bool,
+    /// Mailchimp's side.
+    pub member: Option<&'a Member>,
+    /// What hsmc remembers; new people come with a fresh record.
+    pub memory: &'a Person,
+}
+
+/// A question that only a read can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Is there a contact with this address?
+    LookUp,
+    /// Which lists is the contact really in?
+    Prove,
+}
+
+/// What the rules say of one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The person's one state.
+    pub state: PersonState,
+    /// Why, without personal data.
+    pub why: String,
+    /// The move that is due, if any. At most one: the next plan sees the rest. An opt-out comes
+    /// first.
+    pub due: Option<Move>,
+    /// The person's memory as it shall be stored now (state, links, merge-field values wanted, opt-out
+    /// seen, `still_in` shortened, parked cleared when the input changed); equal to the old one when
+    /// nothing changed.
+    pub memory: Person,
+    /// Things for the report: `two exit tags`, `FNAME cut to 255 bytes`, …
+    pub notes: Vec<String>,
+}
+
+/// Settled, or a question first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Decided.
+    Settled(Box<Decision>),
+    /// Ask this, then decide again.
+    Ask(Question),
+}

@@ -1,0 +1,94 @@
+//! Moments, as milliseconds since 1970 in UTC. This module never asks what time it is: clocks are
+//! ports (`port::Clock`).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The moment `duration` later (saturating).
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `duration` earlier (saturating).
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long ago `earlier` was; zero when it lies ahead (a clock set back is no error).
+    #[must_use]
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Reads ISO 8601 with an offset, a plain date (midnight UTC), or epoch milliseconds: the
+    /// three spellings both services use.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            return Some(Timestamp(moment.as_millisecond()));
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            return Some(Timestamp(number));
+        }
+        text.parse::<jiff::civil::Date>().ok()?;
+        let midnight = format!("{text}T00:00:00Z").parse::<jiff::Timestamp>().ok()?;
+        Some(Timestamp(midnight.as_millisecond()))
+    }
+
+    /// ISO 8601 in UTC to the second, as both services accept it: `2026-11-23T14:00:00+00:00`.
+    pub fn iso(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => moment.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
+            Err(_) => format!("{}ms", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) => write!(f, "{}", moment.strftime("%Y-%m-%d %H:%M:%S UTC")),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_spellings_of_a_moment_are_read() {
+        let iso = Timestamp::parse("2026-11-23T14:00:00+00:00");
+        assert_eq!(iso, Timestamp::parse("2026-11-23T14:00:00.000Z"));
+        assert_eq!(iso, Timestamp::parse("1795442400000"));
+        assert_eq!(
+            Timestamp::parse("2026-11-23").map(Timestamp::iso).as_deref(),
+            Some("2026-11-23T00:00:00+00:00")
+        );
+        assert_eq!(Timestamp::parse("yesterday"), None);
+        assert_eq!(iso.map(Timestamp::iso).as_deref(), Some("2026-11-23T14:00:00+00:00"));
+    }
+
+    #[test]
+    fn a_clock_set_back_gives_no_negative_age() {
+        assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,4 @@
+//! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
+
+pub mod domain;
+pub mod journal;

@@ -1,0 +1,2 @@
+//! hsmc
+fn main() {}
