@@ -1,4 +1,5 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
 
 pub mod domain;
+pub mod engine;
 pub mod journal;

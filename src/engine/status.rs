@@ -1,0 +1,188 @@
+//! The status of a move: a fold over its events, never stored itself.
+
+use crate::domain::event::{Direction, MoveEnd};
+use crate::domain::failure::{FailureClass, Refusal};
+use crate::domain::id::StepIndex;
+use crate::domain::moves::{Move, Pivot};
+use crate::domain::step::{Before, Inverse, Step};
+use crate::domain::time::Timestamp;
+
+/// How far one step, or its undo, has come. Each variant is set by the event named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// No event yet.
+    NotStarted,
+    /// `Intent`: the call may have left. After a restart this is in doubt.
+    Sent {
+        /// When the intent became durable.
+        at: Timestamp,
+    },
+    /// `Outcome(InDoubt)`: to be probed.
+    InDoubt {
+        /// Not before.
+        probe_at: Timestamp,
+        /// Why it is in doubt.
+        why: String,
+    },
+    /// `Outcome(RetryAt)`: nothing happened; to be sent again.
+    Waiting {
+        /// Not before.
+        at: Timestamp,
+        /// Of what kind the failure was.
+        class: FailureClass,
+        /// The last failure.
+        why: String,
+    },
+    /// `Outcome(ProbedNot)`: it does not hold; the same step may be sent again, nothing else.
+    ProbedNot,
+    /// `Outcome(Ticket)`: handed to an asynchronous batch.
+    Ticketed {
+        /// The batch's id.
+        ticket: String,
+    },
+    /// `Outcome(Done)`: holds by our call.
+    Done,
+    /// `Outcome(AlreadyHeld)`: held before.
+    AlreadyHeld,
+    /// `Outcome(LeftTheirs)`: left as somebody else made it.
+    LeftTheirs,
+    /// `Outcome(Refused)`.
+    Refused(Refusal),
+    /// An operator settled it.
+    Skipped,
+}
+
+impl Progress {
+    /// Whether nothing more is to be done about it.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Progress::Done | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped)
+    }
+}
+
+/// One step of a move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepState {
+    /// The before-image: the plan's, or a newer one from the intent.
+    pub before: Before,
+    /// Forward.
+    pub forward: Progress,
+    /// Undo, while unwinding.
+    pub undo: Progress,
+    /// Calls sent so far, in the direction the move is going; rate limits do not count.
+    pub attempts: u32,
+    /// When the last call whose outcome was unknown was sent: until 130 s later it may still be
+    /// running on their side (design §3.3).
+    pub doubted_at: Option<Timestamp>,
+    /// When the last call left.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl StepState {
+    /// Progress in a direction.
+    pub fn progress(&self, direction: Direction) -> &Progress {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Undo => &self.undo,
+        }
+    }
+}
+
+/// Where a move stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Planned; no call has left.
+    Ready,
+    /// Being performed.
+    Forward,
+    /// Being undone in reverse.
+    Unwinding {
+        /// Because of this.
+        because: Refusal,
+    },
+    /// Can neither go on nor be unwound; waits for the next run or an operator.
+    Stuck {
+        /// Because of this.
+        because: Refusal,
+        /// In which direction it stuck.
+        direction: Direction,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Over.
+    Ended(MoveEnd),
+}
+
+/// A move and what has become of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveStatus {
+    /// The move as planned.
+    pub draft: Move,
+    /// When it was planned, or last confirmed by planning anew.
+    pub planned_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Its steps, in order.
+    pub steps: Vec<StepState>,
+    /// When the last event happened.
+    pub last_event_at: Timestamp,
+    /// How often it got stuck.
+    pub times_stuck: u32,
+}
+
+impl MoveStatus {
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Whether a call may ever have left for it.
+    pub fn has_begun(&self) -> bool {
+        self.steps.iter().any(|step| step.forward != Progress::NotStarted)
+    }
+
+    /// Which way it is going; none when it is over.
+    pub fn direction(&self) -> Option<Direction> {
+        match &self.phase {
+            Phase::Ready | Phase::Forward => Some(Direction::Forward),
+            Phase::Unwinding { .. } => Some(Direction::Undo),
+            Phase::Stuck { direction, .. } => Some(*direction),
+            Phase::Ended(_) => None,
+        }
+    }
+
+    /// Whether the pivot holds, or may hold: from then on the move can only go forward.
+    pub fn is_past_pivot(&self) -> bool {
+        match self.draft.pivot() {
+            Pivot::ForwardOnly => true,
+            Pivot::At(index) => {
+                self.steps.get(usize::from(index.0)).is_some_and(|step| step.forward.is_settled())
+            }
+        }
+    }
+
+    /// The step to send in a direction: the planned one, or its inverse.
+    pub fn effective_step(&self, index: StepIndex, direction: Direction) -> Option<Step> {
+        let planned = self.draft.step(index)?;
+        let state = self.steps.get(usize::from(index.0))?;
+        match direction {
+            Direction::Forward => Some(planned.step.clone()),
+            Direction::Undo => match planned.step.inverse(&state.before) {
+                Inverse::Step(step) => Some(step),
+                Inverse::Nothing | Inverse::Impossible => None,
+            },
+        }
+    }
+
+    /// The step the move is at, for `status`: the first that is not settled in its direction.
+    pub fn current_step(&self) -> Option<StepIndex> {
+        let direction = self.direction()?;
+        let position = match direction {
+            Direction::Forward => self.steps.iter().position(|step| !step.forward.is_settled()),
+            Direction::Undo => self
+                .steps
+                .iter()
+                .rposition(|step| step.forward != Progress::NotStarted && !step.undo.is_settled()),
+        }?;
+        u8::try_from(position).ok().map(StepIndex)
+    }
+}

@@ -1,0 +1,241 @@
+//! The one transition function: (status, event) → status, used live and at recovery, so that there is
+//! no second truth. An event that cannot happen in a status is an error, never ignored.
+
+use super::retry::STILL_RUNNING;
+use super::status::{MoveStatus, Phase, Progress, StepState};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
+use crate::domain::failure::FailureClass;
+use crate::domain::time::Timestamp;
+
+/// An event that cannot follow what is recorded of a move: the journal contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {event} cannot follow in phase {phase}")]
+pub struct IllegalEvent {
+    /// The event's name.
+    pub event: &'static str,
+    /// The phase it met.
+    pub phase: &'static str,
+}
+
+/// Folds all events of a move.
+///
+/// # Errors
+/// The first event that cannot follow, or an empty history.
+pub fn fold<'a>(events: impl IntoIterator<Item = &'a MoveEvent>) -> Result<MoveStatus, IllegalEvent> {
+    let mut status = None;
+    for event in events {
+        status = Some(transition(status, event)?);
+    }
+    status.ok_or(IllegalEvent { event: "nothing", phase: "unplanned" })
+}
+
+/// Applies one event.
+///
+/// # Errors
+/// When the event cannot follow.
+pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveStatus, IllegalEvent> {
+    let Some(mut status) = status else {
+        return match event {
+            MoveEvent::Planned { draft, at } => Ok(MoveStatus {
+                steps: draft
+                    .steps
+                    .iter()
+                    .map(|planned| StepState {
+                        before: planned.before.clone(),
+                        forward: Progress::NotStarted,
+                        undo: Progress::NotStarted,
+                        attempts: 0,
+                        doubted_at: None,
+                        sent_at: None,
+                    })
+                    .collect(),
+                draft: draft.as_ref().clone(),
+                planned_at: *at,
+                phase: Phase::Ready,
+                last_event_at: *at,
+                times_stuck: 0,
+            }),
+            other => Err(IllegalEvent { event: name(other), phase: "unplanned" }),
+        };
+    };
+    let illegal = IllegalEvent { event: name(event), phase: phase_name(&status.phase) };
+    if status.is_over() {
+        return Err(illegal);
+    }
+    match event {
+        MoveEvent::Planned { .. } => return Err(illegal),
+        MoveEvent::Confirmed { at } => {
+            if status.has_begun() {
+                return Err(illegal);
+            }
+            status.planned_at = *at;
+            status.last_event_at = *at;
+        }
+        MoveEvent::Intent { step, direction, before, at } => {
+            match (&status.phase, direction) {
+                (Phase::Ready | Phase::Forward, Direction::Forward) => status.phase = Phase::Forward,
+                (Phase::Unwinding { .. }, Direction::Undo) => {}
+                _ => return Err(illegal),
+            }
+            let Some(state) = status.steps.get_mut(usize::from(step.0)) else { return Err(illegal) };
+            if state.progress(*direction).is_settled() {
+                return Err(illegal);
+            }
+            if let Some(before) = before {
+                state.before = before.clone();
+            }
+            state.attempts += 1;
+            state.sent_at = Some(*at);
+            set(state, *direction, Progress::Sent { at: *at });
+            status.last_event_at = *at;
+        }
+        MoveEvent::Outcome { step, direction, outcome, at } => {
+            match (&status.phase, direction) {
+                // A step found to hold while the move unwinds is settled forward by its probe.
+                (Phase::Ready | Phase::Forward | Phase::Unwinding { .. }, Direction::Forward)
+                | (Phase::Unwinding { .. }, Direction::Undo) => {}
+                _ => return Err(illegal),
+            }
+            if matches!(status.phase, Phase::Ready) {
+                status.phase = Phase::Forward;
+            }
+            let Some(state) = status.steps.get_mut(usize::from(step.0)) else { return Err(illegal) };
+            apply_outcome(state, *direction, outcome, *at);
+            status.last_event_at = *at;
+        }
+        MoveEvent::Unwinding { because, at } => {
+            if matches!(status.phase, Phase::Unwinding { .. }) {
+                return Err(illegal);
+            }
+            for step in &mut status.steps {
+                step.attempts = 0;
+            }
+            status.phase = Phase::Unwinding { because: because.clone() };
+            status.last_event_at = *at;
+        }
+        MoveEvent::Stuck { because, at } => {
+            let direction = status.direction().unwrap_or(Direction::Forward);
+            status.phase = Phase::Stuck { because: because.clone(), direction, at: *at };
+            status.times_stuck += 1;
+            status.last_event_at = *at;
+        }
+        MoveEvent::Operator { request, at } => {
+            apply_request(&mut status, *request, *at).map_err(|()| illegal)?;
+            status.last_event_at = *at;
+        }
+        MoveEvent::Ended { end, at } => {
+            status.phase = Phase::Ended(end.clone());
+            status.last_event_at = *at;
+        }
+    }
+    Ok(status)
+}
+
+fn set(state: &mut StepState, direction: Direction, progress: Progress) {
+    match direction {
+        Direction::Forward => state.forward = progress,
+        Direction::Undo => state.undo = progress,
+    }
+}
+
+fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome, at: Timestamp) {
+    let progress = match outcome {
+        StepOutcome::Done => Progress::Done,
+        StepOutcome::AlreadyHeld => {
+            // What held before our call has nothing to undo.
+            if direction == Direction::Forward {
+                state.before = crate::domain::step::Before::Held;
+            }
+            Progress::AlreadyHeld
+        }
+        StepOutcome::LeftTheirs => Progress::LeftTheirs,
+        StepOutcome::Refused(refusal) => Progress::Refused(refusal.clone()),
+        StepOutcome::InDoubt { probe_at, why } => {
+            state.doubted_at = state.sent_at;
+            Progress::InDoubt { probe_at: *probe_at, why: why.clone() }
+        }
+        StepOutcome::RetryAt { at, class, why } => {
+            if matches!(class, FailureClass::RateLimited { .. }) {
+                state.attempts = state.attempts.saturating_sub(1);
+            }
+            Progress::Waiting { at: *at, class: *class, why: why.clone() }
+        }
+        StepOutcome::ProbedNot => {
+            // Whatever was sent before the look may still be running; once it cannot be, the look is final.
+            state.doubted_at =
+                state.doubted_at.or(state.sent_at).filter(|sent| sent.plus(STILL_RUNNING) > at);
+            Progress::ProbedNot
+        }
+        StepOutcome::Ticket(ticket) => Progress::Ticketed { ticket: ticket.clone() },
+    };
+    set(state, direction, progress);
+}
+
+fn apply_request(status: &mut MoveStatus, request: OperatorRequest, at: Timestamp) -> Result<(), ()> {
+    match request {
+        OperatorRequest::Retry => {
+            let Phase::Stuck { because, direction, .. } = status.phase.clone() else { return Err(()) };
+            status.phase = match direction {
+                Direction::Forward => Phase::Forward,
+                Direction::Undo => Phase::Unwinding { because },
+            };
+            for step in &mut status.steps {
+                step.attempts = 0;
+                if !step.progress(direction).is_settled() && *step.progress(direction) != Progress::NotStarted
+                {
+                    // Whatever it was, a look comes first.
+                    set(step, direction, Progress::InDoubt { probe_at: at, why: "tried again".to_owned() });
+                }
+            }
+        }
+        OperatorRequest::Skip => {
+            let Phase::Stuck { because, direction, .. } = status.phase.clone() else { return Err(()) };
+            let Some(index) = status.current_step() else { return Err(()) };
+            let Some(step) = status.steps.get_mut(usize::from(index.0)) else { return Err(()) };
+            set(step, direction, Progress::Skipped);
+            status.phase = match direction {
+                Direction::Forward => Phase::Forward,
+                Direction::Undo => Phase::Unwinding { because },
+            };
+        }
+        // The decision follows from the phase; the request itself changes nothing until `Unwinding` or
+        // `Ended` is recorded.
+        OperatorRequest::RollBack | OperatorRequest::Cancel => {
+            if status.draft.kind.is_opt_out() || (status.has_begun() && status.is_past_pivot()) {
+                return Err(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn name(event: &MoveEvent) -> &'static str {
+    match event {
+        MoveEvent::Planned { .. } => "planned",
+        MoveEvent::Intent { .. } => "intent",
+        MoveEvent::Outcome { .. } => "outcome",
+        MoveEvent::Unwinding { .. } => "unwinding",
+        MoveEvent::Stuck { .. } => "stuck",
+        MoveEvent::Operator { .. } => "operator",
+        MoveEvent::Confirmed { .. } => "confirmed",
+        MoveEvent::Ended { .. } => "ended",
+    }
+}
+
+/// A stable word for a phase.
+pub fn phase_name(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Ready => "ready",
+        Phase::Forward => "forward",
+        Phase::Unwinding { .. } => "unwinding",
+        Phase::Stuck { .. } => "stuck",
+        Phase::Ended(end) => match end {
+            MoveEnd::Done => "done",
+            MoveEnd::Unwound { .. } => "unwound",
+            MoveEnd::Superseded => "superseded",
+            MoveEnd::Dropped { .. } => "dropped",
+            MoveEnd::Refused(_) => "refused",
+            MoveEnd::Skipped => "skipped",
+        },
+    }
+}
