@@ -4,5 +4,24 @@
 //! Promises: what `Store::commit` acknowledged survives a power cut and any damage to sled's files,
 //! or the next start is refused with the way to restore. Never: knowing what a list is, or what a
 //! move means.
+//!
+//! From the caller down: [`ledger`] speaks of people, runs and moves; [`record`], [`codec`] and [`key`]
+//! turn them into bytes; [`store`] takes bytes and makes them durable. Below `store::live`, a commit goes
+//! through the committer into the log (one sync for a whole group), into the overlay, and from there,
+//! coalesced, into the index; the applier also writes the snapshots. `recovery` puts all of it together
+//! again at start.
 
+mod applier;
+mod change;
+mod committer;
+mod directory;
+mod fault;
+mod frame;
+mod index;
+mod log;
+pub mod medium;
+mod overlay;
+mod recovery;
+mod snapshot;
 pub mod store;
+mod totals;

@@ -4,6 +4,10 @@
 //! applied whole or not at all; when `commit` returns, the batch is durable: it survives `kill -9`
 //! and a power cut. Reads see every commit acknowledged before them.
 
+pub mod faulty;
+pub mod live;
+pub mod memory;
+
 use async_trait::async_trait;
 
 /// The tables. The number is persisted: never reused, never renumbered.

@@ -1,0 +1,207 @@
+//! The state directory itself: its lock, its format number, and files that replace each other whole.
+//!
+//! Promises: at most one process has the directory; nobody but its owner may read it; a file written
+//! here is either the old one or the new one after a power cut.
+
+use super::fault::io;
+use super::store::{Sequence, StoreError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The format this version writes, and the newest it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub(crate) fn new(root: &Path) -> Directory {
+        Directory { root: root.to_path_buf() }
+    }
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshot")
+    }
+    pub(crate) fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+    fn format(&self) -> PathBuf {
+        self.root.join("format")
+    }
+    fn log_end(&self) -> PathBuf {
+        self.root.join("log-end")
+    }
+
+    /// The refusal to start, with the place.
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.root.display().to_string(), what: what.into() }
+    }
+
+    /// Makes the directory when missing, closes it to others, and takes its lock; held until dropped.
+    pub(crate) fn take(&self) -> Result<File, StoreError> {
+        make(&self.root)?;
+        let path = self.root.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| io(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Locked { path: self.root.display().to_string() })
+            }
+            Err(TryLockError::Error(error)) => Err(io(&path, error)),
+        }
+    }
+
+    /// Makes a new store's files, or checks that those of an existing one are all there.
+    pub(crate) fn prepare(&self, first_segment: &str) -> Result<(), StoreError> {
+        let format = self.format();
+        match fs::read_to_string(&format) {
+            Ok(text) => self.check(&text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if self.index().exists() || holds_bytes(&self.log()) || holds_bytes(&self.snapshots()) {
+                    return Err(self.damaged("the file `format` is missing beside a journal"));
+                }
+                make(&self.log())?;
+                make(&self.snapshots())?;
+                // The format file comes last: it says that the rest is there.
+                replace(&self.log().join(first_segment), b"")?;
+                replace(&format, format!("{FORMAT}\n").as_bytes())
+            }
+            Err(error) => Err(io(&format, error)),
+        }
+    }
+
+    fn check(&self, text: &str) -> Result<(), StoreError> {
+        let found: u32 =
+            text.trim().parse().map_err(|_| self.damaged("the file `format` holds no number"))?;
+        if found > FORMAT {
+            let path = self.root.display().to_string();
+            return Err(StoreError::Newer { path, found, known: FORMAT });
+        }
+        for (path, name) in [(self.log(), "log"), (self.snapshots(), "snapshot")] {
+            if !path.is_dir() {
+                return Err(self.damaged(format!("the directory `{name}` is missing")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the log reached a sequence: after an orderly end, all of it is known to be there.
+    pub(crate) fn write_log_end(&self, sequence: Sequence) -> Result<(), StoreError> {
+        let number = sequence.to_string();
+        let text = format!("{number} {:08x}\n", crc32fast::hash(number.as_bytes()));
+        replace(&self.log_end(), text.as_bytes())
+    }
+
+    /// How far the log is known to have reached, as last noted.
+    pub(crate) fn read_log_end(&self) -> Option<Sequence> {
+        let text = fs::read_to_string(self.log_end()).ok()?;
+        let (number, sum) = text.trim().split_once(' ')?;
+        if format!("{:08x}", crc32fast::hash(number.as_bytes())) != sum {
+            tracing::warn!("the file `log-end` is damaged and not used");
+            return None;
+        }
+        number.parse().ok()
+    }
+
+    /// Moves the index out of the way; of those moved before, none is kept.
+    pub(crate) fn set_index_aside(&self) -> Result<(), StoreError> {
+        let index = self.index();
+        if !index.exists() {
+            return Ok(());
+        }
+        let mut last = 0;
+        for (path, name) in files(&self.root)? {
+            if let Some(number) = name.strip_prefix("index.damaged-") {
+                last = last.max(number.parse().unwrap_or(0));
+                fs::remove_dir_all(&path).map_err(|error| io(&path, error))?;
+            }
+        }
+        let aside = self.root.join(format!("index.damaged-{}", last + 1));
+        fs::rename(&index, &aside).map_err(|error| io(&index, error))
+    }
+}
+
+/// Makes a directory for its owner only, with its parents.
+pub(crate) fn make(path: &Path) -> Result<(), StoreError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| io(path, error))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| io(path, error))?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Files and directories in a directory, with their names.
+pub(crate) fn files(path: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| io(path, error))? {
+        let entry = entry.map_err(|error| io(path, error))?;
+        found.push((entry.path(), entry.file_name().to_string_lossy().into_owned()));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn holds_bytes(path: &Path) -> bool {
+    files(path).is_ok_and(|found| {
+        found.iter().any(|(path, _)| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0))
+    })
+}
+
+/// Makes what was renamed, made or removed in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(|error| io(path, error))
+}
+
+/// A new file, readable by its owner only.
+pub(crate) fn new_file(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| io(path, error))
+}
+
+/// The name a file has until it is whole.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    path.with_extension("tmp")
+}
+
+/// Renames a synced temporary file into its place, durably.
+pub(crate) fn put_in_place(path: &Path) -> Result<(), StoreError> {
+    fs::rename(temporary(path), path).map_err(|error| io(path, error))?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Replaces a file whole.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = new_file(&temporary(path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| io(path, error))?;
+    put_in_place(path)
+}
+
+/// Removes left-over temporary files.
+pub(crate) fn sweep(path: &Path) -> Result<(), StoreError> {
+    for (file, name) in files(path)? {
+        if name.ends_with(".tmp") {
+            fs::remove_file(&file).map_err(|error| io(&file, error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,299 @@
+//! The store on a disk: log and snapshot for durability, sled to look things up.
+//!
+//! Promises what the trait promises. One process per state directory. Dropping it closes it: what is
+//! committed is in the log already; closing only makes the next start quick.
+
+use super::{Batch, Entry, Sequence, Store, StoreError, Table};
+use crate::journal::applier::{Applier, Signal, index_fault};
+use crate::journal::change::{self, Effect, FullKey, LONGEST_KEY, LONGEST_VALUE};
+use crate::journal::committer::Committer;
+use crate::journal::directory::Directory;
+use crate::journal::fault::{Fault, io, lock};
+use crate::journal::index::{Index, Trouble};
+use crate::journal::log::{LogWriter, segment_name};
+use crate::journal::medium::{Disk, Medium};
+use crate::journal::overlay::Overlay;
+use crate::journal::recovery::{self, Recovered};
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Entries read under one hold of the overlay, so that a long scan does not hold up commits.
+const SCAN: usize = 256;
+
+/// Sizes and what the log is written on. The defaults are for real use.
+#[derive(Clone)]
+pub struct Settings {
+    /// A new log segment begins when one has grown to this.
+    pub segment_bytes: u64,
+    /// A checkpoint is taken when the log has grown by this since the last.
+    pub checkpoint_bytes: u64,
+    /// Commits wait when this much is not in the index yet.
+    pub overlay_bytes: usize,
+    /// sled's cache.
+    pub cache_bytes: u64,
+    /// How long the applier gathers before it touches the index.
+    pub linger: Duration,
+    /// What the log is written on.
+    pub medium: Arc<dyn Medium>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            segment_bytes: 16 * 1024 * 1024,
+            checkpoint_bytes: 64 * 1024 * 1024,
+            overlay_bytes: 32 * 1024 * 1024,
+            cache_bytes: 16 * 1024 * 1024,
+            linger: Duration::from_millis(20),
+            medium: Arc::new(Disk),
+        }
+    }
+}
+
+/// The threads, and the lock they work under.
+struct Running {
+    committer: JoinHandle<()>,
+    applier: JoinHandle<()>,
+    lock: File,
+}
+
+/// The store.
+pub struct LiveStore {
+    directory: Directory,
+    committer: Arc<Committer>,
+    overlay: Arc<Overlay>,
+    signal: Arc<Signal>,
+    fault: Arc<Fault>,
+    /// None once closed.
+    index: RwLock<Option<Index>>,
+    damaged: Mutex<BTreeSet<FullKey>>,
+    running: Mutex<Option<Running>>,
+}
+
+impl LiveStore {
+    /// Opens the store in a state directory; makes a new one when the directory is empty or missing.
+    ///
+    /// # Errors
+    /// `Locked`, `Newer`, `Damaged`, `Io`: each says what to do.
+    pub fn open(directory: &Path) -> Result<LiveStore, StoreError> {
+        LiveStore::open_with(directory, Settings::default())
+    }
+
+    /// Opens with other sizes.
+    ///
+    /// # Errors
+    /// As [`LiveStore::open`].
+    pub fn open_with(directory: &Path, settings: Settings) -> Result<LiveStore, StoreError> {
+        let directory = Directory::new(directory);
+        let lock = directory.take()?;
+        directory.prepare(&segment_name(1))?;
+        let Recovered { index, mark, end, damaged, log_bytes } =
+            recovery::recover(&directory, settings.cache_bytes)?;
+        let log = LogWriter::open(&directory.log(), &end, settings.medium, settings.segment_bytes)?;
+
+        let fault = Arc::new(Fault::default());
+        let overlay = Arc::new(Overlay::default());
+        let signal = Arc::new(Signal::new(settings.overlay_bytes, log_bytes));
+        let committer =
+            Arc::new(Committer::new(mark.sequence, fault.clone(), overlay.clone(), signal.clone()));
+        let applier = Applier {
+            directory: directory.clone(),
+            index: index.clone(),
+            mark,
+            overlay: overlay.clone(),
+            signal: signal.clone(),
+            fault: fault.clone(),
+            linger: settings.linger,
+            checkpoint_bytes: settings.checkpoint_bytes,
+        };
+        let worker = committer.clone();
+        let running = Running {
+            committer: spawn("committer", &directory, move || worker.run(log))?,
+            applier: spawn("applier", &directory, move || applier.run())?,
+            lock,
+        };
+        Ok(LiveStore {
+            directory,
+            committer,
+            overlay,
+            signal,
+            fault,
+            index: RwLock::new(Some(index)),
+            damaged: Mutex::new(damaged),
+            running: Mutex::new(Some(running)),
+        })
+    }
+
+    /// Writes a snapshot of everything acknowledged so far, begins a new log segment, and removes the
+    /// segments that neither kept snapshot needs. Two checkpoints with a commit before each therefore
+    /// leave no byte of what was deleted before the first.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be written, or does not add up to what was acknowledged; nothing is
+    /// deleted then.
+    pub async fn checkpoint(&self) -> Result<Sequence, StoreError> {
+        self.committer.roll().await?;
+        let (answer, answered) = oneshot::channel();
+        self.signal.ask_checkpoint(answer);
+        answered.await.unwrap_or_else(|_| Err(self.fault.get().unwrap_or(StoreError::Closed)))
+    }
+
+    /// The last acknowledged commit.
+    pub fn sequence(&self) -> Sequence {
+        self.committer.committed()
+    }
+
+    /// Makes all queued commits, brings the index up to date and lets go of the directory. Blocks for as
+    /// long as that takes. Later calls find it closed.
+    ///
+    /// # Errors
+    /// The fault that had stopped the store, if any.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let Some(running) = lock(&self.running).take() else { return Ok(()) };
+        self.committer.close();
+        let committer = running.committer.join();
+        self.signal.stop();
+        let applier = running.applier.join();
+        let index = self.index.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = index.and_then(|index| index.close().err()) {
+            tracing::warn!(error = %error, "the index was not closed in order; the next start mends it");
+        }
+        if committer.is_err() || applier.is_err() {
+            tracing::error!("a thread of the journal panicked");
+        }
+        self.fault.check()?;
+        self.directory.write_log_end(self.committer.committed())?;
+        running.lock.unlock().map_err(|error| io(self.directory.root(), error))
+    }
+
+    fn with_index<T>(&self, read: impl FnOnce(&Index) -> Result<T, Trouble>) -> Result<T, StoreError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = index.as_ref().ok_or(StoreError::Closed)?;
+        read(index).map_err(|error| {
+            let fault = self.fault.set(index_fault(&self.directory, &error));
+            self.signal.wake();
+            fault
+        })
+    }
+
+    /// Deletes the markers of damaged keys that a commit gives a new state.
+    fn heal(&self, effects: &mut Vec<(FullKey, Effect)>) -> Vec<FullKey> {
+        let damaged = lock(&self.damaged);
+        if damaged.is_empty() {
+            return Vec::new();
+        }
+        let replaced = effects.iter().filter(|(_, effect)| effect.replaces()).map(|(key, _)| key);
+        let healed: Vec<FullKey> = replaced.filter(|key| damaged.contains(*key)).cloned().collect();
+        effects.extend(healed.iter().map(|key| (change::damage_marker(key), Effect::Delete)));
+        healed
+    }
+}
+
+fn spawn(
+    name: &str,
+    directory: &Directory,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name(format!("journal-{name}"))
+        .spawn(work)
+        .map_err(|error| io(directory.root(), error))
+}
+
+fn too_large(directory: &Directory, effects: &[(FullKey, Effect)]) -> Option<StoreError> {
+    let key = effects.iter().any(|(key, _)| key.len() > LONGEST_KEY);
+    let weight: usize = effects.iter().map(|(key, effect)| key.len() + effect.weight() + 32).sum();
+    (key || weight > LONGEST_VALUE).then(|| {
+        let what = "a commit is larger than the journal takes (64 MiB, keys 64 KiB)";
+        io(directory.root(), what)
+    })
+}
+
+#[async_trait]
+impl Store for LiveStore {
+    async fn commit(&self, batch: Batch) -> Result<Sequence, StoreError> {
+        self.fault.check()?;
+        let mut effects: Vec<_> = batch.changes.into_iter().map(change::effect_of).collect();
+        if effects.is_empty() {
+            return Ok(self.committer.committed());
+        }
+        let healed = self.heal(&mut effects);
+        if let Some(error) = too_large(&self.directory, &effects) {
+            return Err(error);
+        }
+        let mut payload = Vec::new();
+        for (key, effect) in &effects {
+            change::write(&mut payload, key, effect);
+        }
+        let sequence = self.committer.commit(payload, effects).await?;
+        if !healed.is_empty() {
+            let mut damaged = lock(&self.damaged);
+            for key in &healed {
+                damaged.remove(key);
+            }
+        }
+        Ok(sequence)
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = change::full_key(table as u8, key);
+        self.with_index(|index| index.get(&self.overlay.read(), &key))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let prefix = change::full_key(table as u8, prefix);
+        // A cursor before the prefix begins at the prefix.
+        let mut after = after.map(|after| change::full_key(table as u8, after)).filter(|key| *key >= prefix);
+        let mut found: Vec<Entry> = Vec::new();
+        while found.len() < limit {
+            let wanted = SCAN.min(limit - found.len());
+            let from = match &after {
+                Some(key) => Bound::Excluded(key.as_slice()),
+                None => Bound::Included(prefix.as_slice()),
+            };
+            let chunk = self.with_index(|index| index.scan(&self.overlay.read(), &prefix, from, wanted))?;
+            let done = chunk.len() < wanted;
+            after = chunk.last().map(|(key, _)| key.clone());
+            found.extend(chunk);
+            if done {
+                break;
+            }
+        }
+        for (key, _) in &mut found {
+            // The table's number.
+            key.remove(0);
+        }
+        Ok(found)
+    }
+
+    fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
+        let damaged = lock(&self.damaged);
+        let named = damaged.iter().filter_map(|full| {
+            let (number, key) = full.split_first()?;
+            let table = Table::ALL.into_iter().find(|table| *table as u8 == *number)?;
+            Some((table, key.to_vec()))
+        });
+        named.collect()
+    }
+}
+
+impl Drop for LiveStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(error = %error, "the journal was not closed in order");
+        }
+    }
+}

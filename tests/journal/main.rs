@@ -1,0 +1,5 @@
+//! What the journal promises, proved from outside.
+
+mod contract;
+mod damage;
+mod support;
