@@ -2,6 +2,7 @@
 //!
 //! This module never names a storage engine, an actor or a wire format.
 
+pub mod consent;
 pub mod contact;
 pub mod email;
 pub mod event;
@@ -16,3 +17,4 @@ pub mod run;
 pub mod step;
 pub mod tag;
 pub mod time;
+pub mod watermark;

@@ -266,6 +266,15 @@ impl Index {
         Ok(found)
     }
 
+    /// Changes an entry behind the mark's back.
+    #[cfg(test)]
+    pub(crate) fn tamper(&self, key: &[u8], value: Option<&[u8]>) {
+        match value {
+            Some(value) => drop(self.db.insert(key, value).unwrap()),
+            None => drop(self.db.remove(key).unwrap()),
+        }
+    }
+
     /// Closes this handle; sled closes with the last one. sled may panic here too.
     pub(crate) fn close(self) -> Outcome<()> {
         let flushed = guarded(|| Ok(self.db.flush().map(|_| ())?));

@@ -13,15 +13,21 @@
 
 mod applier;
 mod change;
+pub mod codec;
 mod committer;
 mod directory;
 mod fault;
 mod frame;
 mod index;
+pub mod key;
+pub mod ledger;
 mod log;
 pub mod medium;
 mod overlay;
+pub mod record;
 mod recovery;
 mod snapshot;
 pub mod store;
 mod totals;
+
+pub use ledger::{Journal, JournalError};

@@ -1,5 +1,15 @@
 //! What the journal promises, proved from outside.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy.toml allows these in tests, but takes helpers of an integration test for no tests"
+)]
+
 mod contract;
 mod damage;
+mod golden;
+mod ledger;
+mod samples;
 mod support;

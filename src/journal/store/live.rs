@@ -297,3 +297,59 @@ impl Drop for LiveStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn filled(home: &Path) -> LiveStore {
+        let settings = Settings { linger: Duration::ZERO, ..Settings::default() };
+        let store = LiveStore::open_with(home, settings).unwrap();
+        for n in 0..20_u8 {
+            let mut batch = Batch::new();
+            batch.put(Table::People, [n], vec![n; 30]);
+            store.commit(batch).await.unwrap();
+        }
+        // Brings everything into the index.
+        store.checkpoint().await.unwrap();
+        store
+    }
+
+    fn tamper(store: &LiveStore, key: &[u8], value: Option<&[u8]>) {
+        let index = store.index.read().unwrap();
+        index.as_ref().unwrap().tamper(&change::full_key(Table::People as u8, key), value);
+    }
+
+    fn all_there(home: &Path) {
+        let store = LiveStore::open(home).unwrap();
+        assert_eq!(store.scan(Table::People, &[], None, 99).unwrap().len(), 20);
+        assert_eq!(store.get(Table::People, &[7]).unwrap(), Some(vec![7; 30]));
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_does_not_launder_a_loss() {
+        let home = tempfile::tempdir().unwrap();
+        let store = filled(home.path()).await;
+        tamper(&store, &[7], None);
+        let before = std::fs::read_dir(home.path().join("snapshot")).unwrap().count();
+        assert!(matches!(store.checkpoint().await, Err(StoreError::Io { .. })));
+        // It stops, and nothing is deleted or left half done.
+        let mut batch = Batch::new();
+        batch.put(Table::People, [99], [0]);
+        assert!(matches!(store.commit(batch).await, Err(StoreError::Io { .. })));
+        assert_eq!(std::fs::read_dir(home.path().join("snapshot")).unwrap().count(), before);
+        drop(store);
+        all_there(home.path());
+    }
+
+    #[tokio::test]
+    async fn a_value_that_rots_in_the_index_is_never_given_out() {
+        let home = tempfile::tempdir().unwrap();
+        let store = filled(home.path()).await;
+        tamper(&store, &[7], Some(&[7; 34]));
+        let error = store.get(Table::People, &[7]).unwrap_err();
+        assert!(error.to_string().contains("start again"), "{error}");
+        drop(store);
+        all_there(home.path());
+    }
+}

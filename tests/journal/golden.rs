@@ -1,0 +1,85 @@
+//! The first format, as bytes in files: what was written then is read for ever.
+//!
+//! `WRITE_GOLDEN=1` writes files that do not exist yet; it never changes one that does.
+
+use super::samples;
+use super::support::{expected, fill, open, picture};
+use hsmc::domain::consent::Evidence;
+use hsmc::domain::event::MoveEvent;
+use hsmc::domain::id::PersonId;
+use hsmc::domain::person::Person;
+use hsmc::domain::run::Run;
+use hsmc::domain::watermark::Watermark;
+use hsmc::journal::codec::{Record, decode, encode};
+use hsmc::journal::record::{decode_events, encode_move_event};
+use hsmc::journal::store::Store;
+use std::fs;
+use std::path::PathBuf;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal/v1").join(name)
+}
+
+/// Bytes as lines of hex: readable in a diff.
+fn golden(name: &str, now: &[u8]) -> Vec<u8> {
+    let path = fixture(name);
+    if !path.exists() && std::env::var_os("WRITE_GOLDEN").is_some() {
+        let lines: Vec<String> = now.chunks(32).map(hex::encode).collect();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    hex::decode(text.split_whitespace().collect::<String>()).unwrap()
+}
+
+fn holds<R: Record + PartialEq + std::fmt::Debug>(name: &str, sample: &R) {
+    let bytes = encode(sample).unwrap();
+    let golden = golden(name, &bytes);
+    assert_eq!(&decode::<R>(&golden).unwrap(), sample, "{name} reads differently");
+    assert_eq!(bytes, golden, "{name} is written differently: that needs a new version byte");
+}
+
+#[test]
+fn every_record_of_the_first_format_is_read_and_written_as_then() {
+    holds::<Person>("person.hex", &samples::person());
+    holds::<Run>("run.hex", &samples::run());
+    holds::<Evidence>("evidence.hex", &samples::evidence());
+    holds::<Watermark>("watermark.hex", &samples::watermark());
+    holds::<PersonId>("person-number.hex", &PersonId(70_000));
+    let events = samples::events();
+    let bytes: Vec<u8> =
+        events.iter().flat_map(|event: &MoveEvent| encode_move_event(event).unwrap()).collect();
+    let golden = golden("move.hex", &bytes);
+    assert_eq!(decode_events(&golden).unwrap(), events);
+    assert_eq!(bytes, golden);
+}
+
+#[tokio::test]
+async fn a_state_directory_of_the_first_format_is_read_and_written_as_then() {
+    let now = tempfile::tempdir().unwrap();
+    let store = open(now.path()).unwrap();
+    fill(&store, 1, 3).await;
+    store.checkpoint().await.unwrap();
+    fill(&store, 4, 6).await;
+    store.close().unwrap();
+
+    let names = ["log/0000000000000001.log", "log/0000000000000004.log", "snapshot/0000000000000003.snap"];
+    let then = tempfile::tempdir().unwrap();
+    fs::write(then.path().join("format"), "1\n").unwrap();
+    for name in names {
+        let bytes = fs::read(now.path().join(name)).unwrap();
+        let golden = golden(&format!("{}.hex", name.replace('/', "-")), &bytes);
+        assert_eq!(bytes, golden, "{name} is written differently: that needs a new format number");
+        fs::create_dir_all(then.path().join(name).parent().unwrap()).unwrap();
+        fs::write(then.path().join(name), golden).unwrap();
+    }
+    let store = open(then.path()).unwrap();
+    assert_eq!((picture(&store), store.sequence()), (expected(6), 6));
+    drop(store);
+    // From the snapshot alone, without the log before it.
+    fs::remove_file(then.path().join(names[0])).unwrap();
+    fs::remove_dir_all(then.path().join("index")).unwrap();
+    let store = open(then.path()).unwrap();
+    assert_eq!(picture(&store), expected(6));
+    assert!(store.damaged().is_empty());
+}

@@ -1,0 +1,175 @@
+//! One of each record, with everything in it set. They are the first format's: never change them, add
+//! others beside them.
+
+use hsmc::domain::consent::Evidence;
+use hsmc::domain::email::Email;
+use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
+use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
+use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, StepIndex};
+use hsmc::domain::member::MemberStatus;
+use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
+use hsmc::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use hsmc::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use hsmc::domain::step::{Before, Delivery, Fingerprint, OptOutScope, Step};
+use hsmc::domain::tag::TagName;
+use hsmc::domain::time::Timestamp;
+use hsmc::domain::watermark::Watermark;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const AT: Timestamp = Timestamp(1_795_442_400_000);
+
+fn refusal() -> Refusal {
+    Refusal { code: RefusalCode::Compliance, message: "is in a compliance state".to_owned() }
+}
+
+fn counts() -> BTreeMap<String, u64> {
+    BTreeMap::from([("enroll".to_owned(), 3), ("hand-over".to_owned(), 300)])
+}
+
+pub fn person() -> Person {
+    Person {
+        id: PersonId(51),
+        email: Email::parse("ann@example.com").ok(),
+        previous_email: Email::parse("ann.old@example.com").ok(),
+        record: Some(RecordId(9_001)),
+        fields: BTreeMap::from([("FNAME".to_owned(), "Ann".to_owned())]),
+        state: PersonState::Enrolled,
+        since: AT,
+        why: "in list 946".to_owned(),
+        enrolled: Some(Enrolled { tag: TagName::new("Spring"), list: ListId(946), at: AT }),
+        handed_over: Some(HandedOver { exit_tag: TagName::new("Done"), at: AT, still_in: vec![ListId(1)] }),
+        archived: Some(ArchivedByUs { status_before: MemberStatus::Other("new".to_owned()), at: AT }),
+        parked: Some(Parked {
+            service: Service::Mailchimp,
+            refusal: refusal(),
+            input: Fingerprint(7),
+            at: AT,
+        }),
+        opt_out: Some(OptOutMemory { seen: Service::HubSpot, at: AT, delivered: Some(AT) }),
+        bounce_noted: true,
+        adopted: false,
+    }
+}
+
+pub fn run() -> Run {
+    Run {
+        id: RunId(12),
+        cause: RunCause::Schedule,
+        full: true,
+        started: AT,
+        seen: AT,
+        ended: Some(AT),
+        phase: RunPhase::Finished(RunEnd::Failed { why: "no quota".to_owned() }),
+        counts: RunCounts {
+            people: counts(),
+            planned: counts(),
+            ended: counts(),
+            left_out: counts(),
+            parked: counts(),
+            calls: counts(),
+            notes: counts(),
+        },
+    }
+}
+
+/// A move with every kind of step.
+pub fn draft() -> Move {
+    let tag = TagName::new("Spring");
+    let steps = [
+        (Step::UpsertMember { fields: Fingerprint(1), pending: true }, Before::NotHeld),
+        (Step::RestoreMember { fields: Fingerprint(2) }, Before::Status(MemberStatus::Archived)),
+        (Step::RefreshMember { fields: Fingerprint(u64::MAX) }, Before::Held),
+        (Step::RenameMember, Before::NotHeld),
+        (Step::SetTag { tag: tag.clone(), delivery: Delivery::Loud }, Before::NotHeld),
+        (Step::ClearTag { tag: tag.clone() }, Before::Held),
+        (Step::ArchiveMember, Before::Status(MemberStatus::Subscribed)),
+        (Step::UnsubscribeMember, Before::Status(MemberStatus::Subscribed)),
+        (Step::CreateContact, Before::NotHeld),
+        (Step::JoinList { list: ListId(946) }, Before::NotHeld),
+        (Step::LeaveList { list: ListId(947) }, Before::Held),
+        (
+            Step::SetProperty { property: "source".to_owned(), value: "946".to_owned() },
+            Before::Property(Some("1".to_owned())),
+        ),
+        (Step::OptOut { scope: OptOutScope::All }, Before::NotHeld),
+        (Step::OptOut { scope: OptOutScope::Subscription(5) }, Before::Property(None)),
+        (Step::RecordEvidence, Before::NotHeld),
+    ];
+    Move {
+        person: PersonId(51),
+        kind: MoveKind::HandOver,
+        reason: Reason { rule: "R15".to_owned(), text: "bears exit tag \"Done\"".to_owned() },
+        steps: steps.into_iter().map(|(step, before)| PlannedStep { step, before }).collect(),
+        then: vec![
+            MemoryChange::Enrolled { tag: tag.clone(), list: ListId(946) },
+            MemoryChange::HandedOver { exit_tag: tag, still_in: vec![ListId(1)] },
+            MemoryChange::ArchivedByUs { status_before: MemberStatus::Subscribed },
+            MemoryChange::NotArchived,
+            MemoryChange::NotEnrolled,
+            MemoryChange::OptOutDelivered,
+            MemoryChange::BounceNoted,
+            MemoryChange::Renamed,
+        ],
+        since: AT,
+        input: Fingerprint(99),
+    }
+}
+
+/// Every kind of event, of outcome and of end.
+pub fn events() -> Vec<MoveEvent> {
+    let step = StepIndex(2);
+    let outcome = |outcome| MoveEvent::Outcome { step, direction: Direction::Forward, outcome, at: AT };
+    let ended = |end| MoveEvent::Ended { end, at: AT };
+    let operator = |request| MoveEvent::Operator { request, at: AT };
+    let retry = |class| outcome(StepOutcome::RetryAt { at: AT, class, why: "503".to_owned() });
+    vec![
+        MoveEvent::Planned { draft: Box::new(draft()), at: AT },
+        MoveEvent::Intent { step, direction: Direction::Forward, before: Some(Before::Held), at: AT },
+        MoveEvent::Intent { step, direction: Direction::Undo, before: None, at: AT },
+        outcome(StepOutcome::Done),
+        outcome(StepOutcome::AlreadyHeld),
+        outcome(StepOutcome::LeftTheirs),
+        outcome(StepOutcome::Refused(refusal())),
+        outcome(StepOutcome::InDoubt { probe_at: AT, why: "timed out".to_owned() }),
+        retry(FailureClass::Transient),
+        retry(FailureClass::RateLimited { retry_after: Some(Duration::from_millis(1500)) }),
+        retry(FailureClass::Permanent),
+        retry(FailureClass::InDoubt),
+        retry(FailureClass::Unauthorized),
+        retry(FailureClass::Misconfigured),
+        outcome(StepOutcome::ProbedNot),
+        outcome(StepOutcome::Ticket("b1".to_owned())),
+        MoveEvent::Unwinding { because: refusal(), at: AT },
+        MoveEvent::Stuck { because: refusal(), at: AT },
+        operator(OperatorRequest::Retry),
+        operator(OperatorRequest::Skip),
+        operator(OperatorRequest::RollBack),
+        operator(OperatorRequest::Cancel),
+        MoveEvent::Confirmed { at: AT },
+        ended(MoveEnd::Done),
+        ended(MoveEnd::Unwound { left_theirs: vec![step], because: refusal() }),
+        ended(MoveEnd::Superseded),
+        ended(MoveEnd::Dropped { why: "no longer wanted".to_owned() }),
+        ended(MoveEnd::Refused(refusal())),
+        ended(MoveEnd::Skipped),
+    ]
+}
+
+pub fn evidence() -> Evidence {
+    Evidence {
+        at: AT,
+        seen: Service::Mailchimp,
+        status: "unsubscribed".to_owned(),
+        source: "scan".to_owned(),
+        called: Some("unsubscribe-all".to_owned()),
+        answer: Some("200".to_owned()),
+        legal_basis: Some("LEGITIMATE_INTEREST_OTHER".to_owned()),
+        explanation: Some("opted out by own hand".to_owned()),
+        by: Some(MoveId { run: RunId(12), number: 3 }),
+    }
+}
+
+pub fn watermark() -> Watermark {
+    Watermark { upto: AT, mark: Some("a b 3".to_owned()), cursor: Some("page 7".to_owned()), full: Some(AT) }
+}
