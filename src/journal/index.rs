@@ -148,11 +148,13 @@ impl Index {
     /// Puts entries of a snapshot in, without a mark: until [`Index::set_mark`], the index counts as
     /// unfinished.
     pub(crate) fn load(&self, entries: Vec<Entry>) -> Outcome<()> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in entries {
-            batch.insert(key, sealed(&value));
-        }
-        guarded(|| Ok(self.db.apply_batch(batch)?))
+        // One by one: sled frees the pages that a batch replaces only after the whole batch.
+        guarded(|| {
+            for (key, value) in entries {
+                self.db.insert(key, sealed(&value))?;
+            }
+            Ok(())
+        })
     }
 
     /// Says what the index now holds.

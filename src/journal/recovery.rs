@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// How much is gathered before it goes into the index.
-const BATCH: usize = 8 * 1024 * 1024;
+const BATCH: usize = 256 * 1024;
 
 /// A store put together.
 pub(crate) struct Recovered {

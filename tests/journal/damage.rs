@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// A name, and what it does to a state directory.
+type Damage = (String, Box<dyn Fn(&Path)>);
+
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
@@ -57,7 +60,7 @@ async fn a_damaged_index_costs_nothing() {
 
     for source in [&killed, &original] {
         let length = fs::metadata(source.join("index/db")).unwrap().len();
-        let mut ways: Vec<(String, Box<dyn Fn(&Path)>)> = Vec::new();
+        let mut ways: Vec<Damage> = Vec::new();
         for cut in [1, 100, 4096, 512 << 10, 3 << 20, 10 << 20] {
             let left = length.saturating_sub(cut);
             ways.push((

@@ -34,7 +34,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// A checkpoint is taken when the log has grown by this since the last.
     pub checkpoint_bytes: u64,
-    /// Commits wait when this much is not in the index yet.
+    /// Commits wait when this much is not in the index yet. It also bounds sled's batches, whose memory
+    /// grows to some twenty times their size.
     pub overlay_bytes: usize,
     /// sled's cache.
     pub cache_bytes: u64,
@@ -49,7 +50,7 @@ impl Default for Settings {
         Settings {
             segment_bytes: 16 * 1024 * 1024,
             checkpoint_bytes: 64 * 1024 * 1024,
-            overlay_bytes: 32 * 1024 * 1024,
+            overlay_bytes: 2 * 1024 * 1024,
             cache_bytes: 16 * 1024 * 1024,
             linger: Duration::from_millis(20),
             medium: Arc::new(Disk),
