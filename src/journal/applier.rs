@@ -27,6 +27,8 @@ struct State {
     log_bytes: u64,
     checkpoints: Vec<Answer>,
     stop: bool,
+    /// The applier is no more; nobody waits for it.
+    ended: bool,
 }
 
 /// How committer, applier and store wake each other.
@@ -68,7 +70,11 @@ impl Signal {
 
     /// Asks for a checkpoint of everything acknowledged so far.
     pub(crate) fn ask_checkpoint(&self, answer: Answer) {
-        lock(&self.state).checkpoints.push(answer);
+        let mut state = lock(&self.state);
+        if !state.ended {
+            state.checkpoints.push(answer);
+        }
+        drop(state);
         self.work.notify_one();
     }
 
@@ -76,6 +82,17 @@ impl Signal {
     pub(crate) fn stop(&self) {
         lock(&self.state).stop = true;
         self.work.notify_one();
+    }
+
+    /// The applier has ended, in order or not: whoever waits for it is told, by dropping their answer.
+    pub(crate) fn ended(&self) {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.ended = true;
+            std::mem::take(&mut state.checkpoints)
+        };
+        drop(waiting);
+        self.room.notify_all();
     }
 
     /// Tells whoever waits for room that there was a fault.

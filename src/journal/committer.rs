@@ -162,6 +162,11 @@ impl Committer {
         }
     }
 
+    /// Refuses everyone who waits, after the thread's end out of order.
+    pub(crate) fn refuse_waiting(&self, fault: &StoreError) {
+        self.refuse_all(Vec::new(), Vec::new(), fault);
+    }
+
     /// Waits for commits and takes a group of them; none once closed and drained.
     fn next_group(&self) -> Option<(Vec<Waiting>, Vec<Answer>)> {
         let mut queue = lock(&self.queue);

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -114,10 +115,24 @@ impl LiveStore {
             linger: settings.linger,
             checkpoint_bytes: settings.checkpoint_bytes,
         };
-        let worker = committer.clone();
         let running = Running {
-            committer: spawn("committer", &directory, move || worker.run(log))?,
-            applier: spawn("applier", &directory, move || applier.run())?,
+            committer: {
+                let (worker, fault, directory) = (committer.clone(), fault.clone(), directory.clone());
+                spawn("committer", &directory.clone(), move || {
+                    if catch_unwind(AssertUnwindSafe(|| worker.run(log))).is_err() {
+                        worker.refuse_waiting(&fault.set(panicked(&directory)));
+                    }
+                })?
+            },
+            applier: {
+                let (signal, fault, directory) = (signal.clone(), fault.clone(), directory.clone());
+                spawn("applier", &directory.clone(), move || {
+                    if catch_unwind(AssertUnwindSafe(|| applier.run())).is_err() {
+                        fault.set(panicked(&directory));
+                    }
+                    signal.ended();
+                })?
+            },
             lock,
         };
         Ok(LiveStore {
@@ -159,6 +174,7 @@ impl LiveStore {
     pub fn close(&self) -> Result<(), StoreError> {
         let Some(running) = lock(&self.running).take() else { return Ok(()) };
         self.committer.close();
+        // Neither thread panics: what they run is caught where they are spawned.
         let committer = running.committer.join();
         self.signal.stop();
         let applier = running.applier.join();
@@ -206,6 +222,11 @@ fn spawn(
         .name(format!("journal-{name}"))
         .spawn(work)
         .map_err(|error| io(directory.root(), error))
+}
+
+/// A thread of the journal ended as it must not: nobody may wait for it, and the next start mends.
+fn panicked(directory: &Directory) -> StoreError {
+    io(directory.root(), "a thread of the journal panicked; start again: nothing acknowledged is lost")
 }
 
 fn too_large(directory: &Directory, effects: &[(FullKey, Effect)]) -> Option<StoreError> {
