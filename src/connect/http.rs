@@ -1,0 +1,278 @@
+//! One HTTP client for both services: sends a request once, reads a bounded answer, and tells apart
+//! what never left from what may have arrived.
+//!
+//! It never follows a redirect (a redirected POST would turn into a GET and be lost in silence),
+//! never sends anything twice, and never puts a URL, which may hold an address, into an error.
+
+use super::classify::CallKind;
+use super::scrub::scrub;
+use crate::domain::port::Observed;
+use crate::domain::time::Timestamp;
+pub use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use std::error::Error;
+use std::time::Duration;
+use url::Url;
+
+/// The longest wait an answer can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Limits of the client.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// For a whole exchange. Longer than the 120 s after which Mailchimp stops: a call given up
+    /// earlier runs on and holds a connection (Mailchimp contract §3).
+    pub timeout: Duration,
+    /// For the connection alone.
+    pub connect_timeout: Duration,
+    /// Largest body, decompressed, that is read.
+    pub body_limit: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        HttpSettings {
+            timeout: Duration::from_secs(130),
+            connect_timeout: Duration::from_secs(10),
+            body_limit: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// The HTTP client could not be set up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the HTTP client cannot be set up: {0}")]
+pub struct HttpProblem(String);
+
+/// What a call is allowed by. Never printed.
+pub(crate) enum Credential {
+    /// `Authorization: Bearer …`.
+    Bearer(SecretString),
+    /// `Authorization: Basic …` with a user name that does not matter.
+    Basic(&'static str, SecretString),
+}
+
+/// One request.
+pub(crate) struct Request {
+    /// What kind of call it is.
+    pub(crate) call: CallKind,
+    /// Method.
+    pub(crate) method: Method,
+    /// Where to, with the query.
+    pub(crate) url: Url,
+    /// JSON body.
+    pub(crate) body: Option<Value>,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The headers of interest to the account's gate.
+    pub seen: Observed,
+    /// `X-Request-Id`, for the service's support.
+    pub request_id: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The body, when it is JSON.
+    pub json: Option<Value>,
+}
+
+impl Answer {
+    /// An answer without headers: one result within a batch, or a test's.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        let body = body.into();
+        let json = serde_json::from_slice(&body).ok();
+        Answer {
+            status,
+            seen: Observed { status: Some(status), ..Observed::default() },
+            request_id: None,
+            body,
+            json,
+        }
+    }
+
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The JSON object of the body, if it is one.
+    pub fn object(&self) -> Option<&Value> {
+        self.json.as_ref().filter(|value| value.is_object())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The request never left: name, connection or TLS failed.
+    NotSent(String),
+    /// The request cannot be put on the wire at all: the token has characters no header takes.
+    Unsendable,
+    /// It left, and no complete answer came back.
+    Lost(String),
+}
+
+/// The client. Cheap to clone; all accounts share one.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    body_limit: usize,
+}
+
+impl Http {
+    /// Sets the client up.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(settings: &HttpSettings) -> Result<Http, HttpProblem> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("hsmc/", env!("CARGO_PKG_VERSION")))
+            .timeout(settings.timeout)
+            .connect_timeout(settings.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .gzip(true)
+            .build()
+            .map_err(|error| HttpProblem(words_of(&error)))?;
+        Ok(Http { client, body_limit: settings.body_limit })
+    }
+
+    /// Sends once and reads the answer.
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        credential: Option<&Credential>,
+    ) -> Result<Answer, Loss> {
+        let mut builder = self.client.request(request.method.clone(), request.url.clone());
+        builder = match credential {
+            Some(Credential::Bearer(token)) => builder.bearer_auth(token.expose_secret()),
+            Some(Credential::Basic(user, key)) => builder.basic_auth(user, Some(key.expose_secret())),
+            None => builder,
+        };
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let response = builder.send().await.map_err(|error| loss(&error))?;
+        let status = response.status().as_u16();
+        let (seen, request_id) = read_headers(status, response.headers(), Timestamp(now_ms()));
+        let body = match self.read_body(response).await {
+            Ok(body) => body,
+            // The status of a refusal says enough without its text; that of a success does not.
+            Err(_) if !(200..300).contains(&status) => Vec::new(),
+            Err(loss) => return Err(loss),
+        };
+        let json = serde_json::from_slice(&body).ok();
+        Ok(Answer { status, seen, request_id, body, json })
+    }
+
+    async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Loss> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| loss(&error))? {
+            if body.len().saturating_add(chunk.len()) > self.body_limit {
+                return Err(Loss::Lost(format!("the answer is larger than {} bytes", self.body_limit)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+fn loss(error: &reqwest::Error) -> Loss {
+    if error.is_builder() {
+        Loss::Unsendable
+    } else if error.is_connect() {
+        Loss::NotSent(words_of(error))
+    } else if error.is_timeout() {
+        Loss::Lost("no answer in time".to_owned())
+    } else {
+        Loss::Lost(words_of(error))
+    }
+}
+
+/// The innermost cause: the outer ones only repeat the URL.
+fn words_of(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    match std::ptr::addr_eq(cause, error) {
+        true => "the exchange broke off".to_owned(),
+        false => scrub(&cause.to_string()),
+    }
+}
+
+/// Wall time, needed only where a service writes `Retry-After` as a date and sends no `Date`.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn read_headers(status: u16, headers: &HeaderMap, now: Timestamp) -> (Observed, Option<String>) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |name: &str| text(name).and_then(|digits| digits.parse::<u64>().ok());
+    let small = |name: &str| number(name).and_then(|n| u32::try_from(n).ok());
+    let now = text(DATE.as_str()).and_then(http_date).unwrap_or(now);
+    let seen = Observed {
+        status: Some(status),
+        window_ms: number("x-hubspot-ratelimit-interval-milliseconds"),
+        window_max: small("x-hubspot-ratelimit-max"),
+        window_remaining: small("x-hubspot-ratelimit-remaining"),
+        daily_remaining: number("x-hubspot-ratelimit-daily-remaining"),
+        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
+        ..Observed::default()
+    };
+    (seen, text("x-request-id").map(scrub))
+}
+
+/// `Retry-After`: seconds, or an HTTP date, which counts from the answer's own `Date`.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let wait = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => http_date(text)?.since(now),
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp(moment.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = http_date("Mon, 23 Nov 2026 14:00:00 GMT").unwrap();
+        assert_eq!(retry_after("17", now), Some(Duration::from_secs(17)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 14:00:30 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 13:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+        assert_eq!(retry_after("-1", now), None);
+        assert_eq!(retry_after("99999999999999999999", now), None);
+        assert_eq!(retry_after("9999999", now), Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn rate_headers_are_each_optional() {
+        let mut headers = HeaderMap::new();
+        headers.insert("X-HubSpot-RateLimit-Remaining", "41".parse().unwrap());
+        headers.insert("X-HubSpot-RateLimit-Max", "many".parse().unwrap());
+        let (seen, _) = read_headers(200, &headers, Timestamp(0));
+        assert_eq!((seen.window_remaining, seen.window_max, seen.status), (Some(41), None, Some(200)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_retry_after_text_panics(text in "\\PC*", now in any::<i64>()) {
+            let wait = retry_after(&text, Timestamp(now));
+            prop_assert!(wait.is_none_or(|wait| wait <= LONGEST_WAIT));
+        }
+    }
+}
