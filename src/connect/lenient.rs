@@ -70,6 +70,15 @@ pub(crate) fn as_number(value: &Value) -> Option<u64> {
     }
 }
 
+/// Reads every row a reader understands, and says how many it did not.
+pub(crate) fn read_rows<T>(rows: &[Value], what: &str, reader: impl Fn(&Value) -> Option<T>) -> Vec<T> {
+    let read: Vec<T> = rows.iter().filter_map(reader).collect();
+    if read.len() < rows.len() {
+        tracing::warn!(what, left_out = rows.len() - read.len(), "rows of an answer could not be read");
+    }
+    read
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

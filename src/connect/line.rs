@@ -120,11 +120,14 @@ impl Line {
 
     /// As [`Line::object`]; none when the service says, in its own words, that there is no such
     /// thing. A 404 without JSON is a wrong URL or a gateway, and proves nobody's absence.
-    pub(crate) async fn object_if_there(&self, ask: &Ask) -> Result<Option<Value>, CallFailure> {
+    pub(crate) async fn object_if_there(&self, ask: &Ask) -> Result<Option<(Answer, Value)>, CallFailure> {
         let answer = self.exchange(ask).await?;
         match (&answer.json, answer.status) {
             (Some(value), 404) if value.is_object() => Ok(None),
-            (Some(value), 200..300) if value.is_object() => Ok(Some(value.clone())),
+            (Some(value), 200..300) if value.is_object() => {
+                let value = value.clone();
+                Ok(Some((answer, value)))
+            }
             (_, 200..300) => Err(self.unreadable(ask, &answer, "JSON object")),
             (_, 404) => Err(CallFailure {
                 class: FailureClass::Misconfigured,

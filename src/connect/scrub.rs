@@ -68,7 +68,7 @@ mod tests {
         ] {
             for text in [
                 format!("the member {secret} is gone"),
-                format!("{secret}"),
+                secret.to_owned(),
                 format!("{{\"email\":\"{secret}\"}}"),
                 format!("at '{secret}'."),
                 format!("user_{secret}"),

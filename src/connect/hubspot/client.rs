@@ -6,7 +6,7 @@ use super::paths::Paths;
 use super::{search, wire};
 use crate::connect::classify::{CallKind, unaskable};
 use crate::connect::http::{Credential, Http, Method};
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::{Line, segment};
 use crate::domain::contact::{Contact, ListInfo, Membership, PropertyDefinition};
 use crate::domain::email::Email;
@@ -119,7 +119,7 @@ impl HubSpotClient {
         let ask = self.line.ask(priority, CallKind::read("read contacts"), Method::POST, &path).body(body);
         let (answer, body) = self.line.object(&ask).await?;
         match (body.rows("results"), body.rows("errors")) {
-            (Some(rows), _) => Ok(wire::rows(rows, "contacts", |row| self.read_contact(row))),
+            (Some(rows), _) => Ok(read_rows(rows, "contacts", |row| self.read_contact(row))),
             // All of them missing: some answers then have only errors.
             (None, Some(_)) => Ok(Vec::new()),
             (None, None) => Err(self.line.unreadable(&ask, &answer, "results")),
@@ -142,14 +142,10 @@ impl HubSpotClient {
         if let Some(property) = id_property {
             ask = ask.query("idProperty", property);
         }
-        let Some(body) = self.line.object_if_there(&ask).await? else { return Ok(None) };
+        let Some((answer, body)) = self.line.object_if_there(&ask).await? else { return Ok(None) };
         match self.read_contact(&body) {
             Some(contact) => Ok(Some(contact)),
-            None => {
-                let answer =
-                    crate::connect::http::Answer { status: 200, json: Some(body), ..Default::default() };
-                Err(self.line.unreadable(&ask, &answer, "id"))
-            }
+            None => Err(self.line.unreadable(&ask, &answer, "id")),
         }
     }
 }
@@ -227,7 +223,7 @@ impl CrmAccount for HubSpotClient {
         let Some(rows) = body.rows("results") else {
             return Err(self.line.unreadable(&ask, &answer, "results"));
         };
-        let mut contacts = wire::rows(rows, "contacts", |row| self.read_contact(row));
+        let mut contacts = read_rows(rows, "contacts", |row| self.read_contact(row));
         let seen = search::Seen {
             rows: rows.len(),
             last: contacts.iter().map(|contact| contact.record).max(),
@@ -258,7 +254,7 @@ impl CrmAccount for HubSpotClient {
         let ask = self.line.ask(priority, CallKind::read("read the properties"), Method::GET, path);
         let (answer, body) = self.line.object(&ask).await?;
         let rows = body.rows("results").ok_or_else(|| self.line.unreadable(&ask, &answer, "results"))?;
-        Ok(wire::rows(rows, "properties", wire::property))
+        Ok(read_rows(rows, "properties", wire::property))
     }
 
     async fn create_text_property(&self, priority: Priority, name: &str, label: &str) -> CallResult<()> {

@@ -5,7 +5,7 @@ use super::client::HubSpotClient;
 use super::wire;
 use crate::connect::classify::CallKind;
 use crate::connect::http::Method;
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::segment;
 use crate::domain::email::Email;
 use crate::domain::port::{CallResult, ItemOutcome, OptOutBasis, Priority, SubscriptionType};
@@ -24,7 +24,7 @@ impl HubSpotClient {
             .rows("results")
             .or_else(|| body.rows("subscriptionDefinitions"))
             .ok_or_else(|| self.line.unreadable(&ask, &answer, "results"))?;
-        Ok(wire::rows(rows, "subscription types", wire::subscription_type))
+        Ok(read_rows(rows, "subscription types", wire::subscription_type))
     }
 
     fn statuses(&self, email: &Email) -> String {

@@ -4,7 +4,7 @@ use super::client::HubSpotClient;
 use super::wire;
 use crate::connect::classify::CallKind;
 use crate::connect::http::Method;
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::domain::contact::{ListInfo, Membership};
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::port::{CallResult, ListWrite, Page, Priority};
@@ -40,7 +40,7 @@ impl HubSpotClient {
                 }));
                 let (answer, body) = self.line.object(&ask).await?;
                 let rows = body.rows("lists").ok_or_else(|| self.line.unreadable(&ask, &answer, "lists"))?;
-                let lists = wire::rows(rows, "lists", |row| Some(wire::list(row)));
+                let lists = read_rows(rows, "lists", |row| Some(wire::list(row)));
                 found.extend(
                     lists.into_iter().flatten().filter(|l| named.contains(&l.list)).map(|l| (l.list, l)),
                 );
@@ -70,11 +70,7 @@ impl HubSpotClient {
         let rows = body.rows("results").ok_or_else(|| self.line.unreadable(&ask, &answer, "results"))?;
         // A cursor that does not move would page for ever.
         let next = wire::next(&body).filter(|next| !rows.is_empty() && Some(next.as_str()) != after);
-        Ok(Page {
-            rows: wire::rows(rows, "memberships", wire::membership),
-            next,
-            total: body.number("total"),
-        })
+        Ok(Page { rows: read_rows(rows, "memberships", wire::membership), next, total: body.number("total") })
     }
 
     pub(super) async fn read_memberships(
@@ -96,7 +92,7 @@ impl HubSpotClient {
             .body(json!({ "inputs": inputs }));
         let (answer, body) = self.line.object(&ask).await?;
         match (body.rows("results"), body.rows("errors")) {
-            (Some(rows), _) => Ok(wire::rows(rows, "memberships", wire::lists_of).into_iter().collect()),
+            (Some(rows), _) => Ok(read_rows(rows, "memberships", wire::lists_of).into_iter().collect()),
             (None, Some(_)) => Ok(BTreeMap::new()),
             (None, None) => Err(self.line.unreadable(&ask, &answer, "results")),
         }

@@ -204,15 +204,6 @@ pub(crate) fn next(body: &Value) -> Option<String> {
     body.pointer("/paging/next/after").and_then(as_text).filter(|after| !after.is_empty())
 }
 
-/// Reads every row a reader understands, and says how many it did not.
-pub(crate) fn rows<T>(rows: &[Value], what: &str, reader: impl Fn(&Value) -> Option<T>) -> Vec<T> {
-    let read: Vec<T> = rows.iter().filter_map(reader).collect();
-    if read.len() < rows.len() {
-        tracing::warn!(what, left_out = rows.len() - read.len(), "rows of an answer could not be read");
-    }
-    read
-}
-
 /// Properties of one update as the wire wants them.
 pub(crate) fn update_inputs(updates: &BTreeMap<RecordId, BTreeMap<String, String>>) -> Vec<Value> {
     updates

@@ -7,7 +7,7 @@ use super::client::{MailchimpClient, PAGE};
 use super::wire;
 use crate::connect::classify::CallKind;
 use crate::connect::http::{Answer, Method};
-use crate::connect::lenient::{Lenient, as_number};
+use crate::connect::lenient::{Lenient, as_number, read_rows};
 use crate::connect::line::segment;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::{CallFailure, FailureClass};
@@ -48,7 +48,7 @@ impl MailchimpClient {
             "fields",
             "id,status,total_operations,finished_operations,errored_operations,response_body_url",
         );
-        let Some(body) = self.line.object_if_there(&ask).await? else { return Ok(BatchState::Unknown) };
+        let Some((_, body)) = self.line.object_if_there(&ask).await? else { return Ok(BatchState::Unknown) };
         if body.text("status").as_deref() != Some("finished") {
             return Ok(BatchState::Running);
         }
@@ -72,7 +72,7 @@ impl MailchimpClient {
             .query("count", &PAGE.to_string())
             .query("fields", "batches.id,batches.submitted_at,batches.total_operations,total_items");
         let (rows, _) = self.rows(&ask, "batches").await?;
-        let mut batches = wire::rows(&rows, "batches", wire::batch_summary);
+        let mut batches = read_rows(&rows, "batches", wire::batch_summary);
         batches.sort_by_key(|batch| std::cmp::Reverse(batch.submitted));
         Ok(batches)
     }

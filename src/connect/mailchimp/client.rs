@@ -5,7 +5,7 @@ use super::classify::classify;
 use super::wire;
 use crate::connect::classify::CallKind;
 use crate::connect::http::{Credential, Http, Method};
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::{Ask, Line, segment};
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::{FailureClass, Service};
@@ -139,7 +139,7 @@ impl AudienceAccount for MailchimpClient {
                 "merge_fields.tag,merge_fields.type,merge_fields.required,merge_fields.options,total_items",
             );
         let (rows, _) = self.rows(&ask, "merge_fields").await?;
-        Ok(wire::rows(&rows, "merge fields", wire::merge_field))
+        Ok(read_rows(&rows, "merge fields", wire::merge_field))
     }
 
     async fn create_merge_field(&self, priority: Priority, tag: &str, name: &str) -> CallResult<()> {

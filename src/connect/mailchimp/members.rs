@@ -4,7 +4,7 @@ use super::client::{MailchimpClient, PAGE};
 use super::wire;
 use crate::connect::classify::unaskable;
 use crate::connect::http::Method;
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::Ask;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
@@ -67,7 +67,7 @@ impl MailchimpClient {
             .query("fields", &format!("{},total_items", wire::member_fields("members.")));
         let (rows, total) = self.rows(&ask, "members").await?;
         let mut members = Vec::with_capacity(rows.len());
-        for (mut member, is_cut) in wire::rows(&rows, "members", wire::member) {
+        for (mut member, is_cut) in read_rows(&rows, "members", wire::member) {
             if is_cut {
                 member.tags = self.tags_of(priority, member.hash()).await?;
             }
@@ -84,9 +84,8 @@ impl MailchimpClient {
         let ask = self
             .read(priority, "read a member", &format!("/members/{}", hash.hex()))
             .query("fields", &wire::member_fields(""));
-        let Some(body) = self.line.object_if_there(&ask).await? else { return Ok(None) };
+        let Some((answer, body)) = self.line.object_if_there(&ask).await? else { return Ok(None) };
         let Some((mut member, is_cut)) = wire::member(&body) else {
-            let answer = crate::connect::http::Answer { status: 200, json: Some(body), ..Default::default() };
             return Err(self.line.unreadable(&ask, &answer, "email_address"));
         };
         if is_cut {

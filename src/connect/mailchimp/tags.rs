@@ -4,7 +4,7 @@
 use super::client::{MailchimpClient, PAGE};
 use super::wire;
 use crate::connect::http::Method;
-use crate::connect::lenient::Lenient;
+use crate::connect::lenient::{Lenient, read_rows};
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::FailureClass;
 use crate::domain::id::SegmentId;
@@ -32,7 +32,7 @@ impl MailchimpClient {
             let (rows, total) = self.rows(&ask, "segments").await?;
             let is_tag = |row: &&Value| row.text("type").is_none_or(|kind| kind == "static");
             let found: Vec<Value> = rows.iter().filter(is_tag).cloned().collect();
-            tags.extend(wire::rows(&found, "tags", wire::tag));
+            tags.extend(read_rows(&found, "tags", wire::tag));
             match wire::next_offset(offset, rows.len(), PAGE, total).and_then(|next| next.parse().ok()) {
                 Some(next) => offset = next,
                 None => break,
@@ -48,7 +48,7 @@ impl MailchimpClient {
             .query("count", &PAGE.to_string())
             .query("fields", "tags.name,total_items");
         let (rows, _) = self.rows(&ask, "tags").await?;
-        Ok(wire::rows(&rows, "tags", wire::tag_name))
+        Ok(read_rows(&rows, "tags", wire::tag_name))
     }
 
     pub(super) async fn tag_members(
@@ -117,7 +117,7 @@ impl MailchimpClient {
     async fn find_tag(&self, priority: Priority, name: &TagName) -> CallResult<Option<SegmentId>> {
         let ask = self.read(priority, "search a tag", "/tag-search").query("name", name.as_str());
         let (rows, _) = self.rows(&ask, "tags").await?;
-        let tags = wire::rows(&rows, "tags", wire::tag);
+        let tags = read_rows(&rows, "tags", wire::tag);
         // The search goes by prefix; of twins the spelling asked for is the one.
         let exact = tags.iter().find(|tag| tag.name.as_str() == name.as_str());
         Ok(exact.or_else(|| tags.iter().find(|tag| tag.name == *name)).map(|tag| tag.segment))

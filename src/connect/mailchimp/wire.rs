@@ -202,15 +202,6 @@ pub(crate) fn next_offset(offset: u64, rows: usize, page: u64, total: Option<u64
     (more && rows > 0).then(|| reached.to_string())
 }
 
-/// Reads every row a reader understands, and says how many it did not.
-pub(crate) fn rows<T>(rows: &[Value], what: &str, reader: impl Fn(&Value) -> Option<T>) -> Vec<T> {
-    let read: Vec<T> = rows.iter().filter_map(reader).collect();
-    if read.len() < rows.len() {
-        tracing::warn!(what, left_out = rows.len() - read.len(), "rows of an answer could not be read");
-    }
-    read
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,7 +275,7 @@ mod tests {
                 "total_added": 2,
             }),
             &[a.clone(), b.clone()],
-            &[c.clone()],
+            std::slice::from_ref(&c),
         );
         assert_eq!(outcomes[&a.hash()], ItemOutcome::Done);
         assert_eq!(outcomes[&b.hash()], ItemOutcome::Unknown);
