@@ -4,3 +4,5 @@ pub mod connect;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+pub mod sandbox;
+pub mod serve;

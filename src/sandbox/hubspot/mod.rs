@@ -1,0 +1,89 @@
+//! The simulated HubSpot portal: what the HubSpot contract says a portal answers, as a function of
+//! its state. It knows nothing of sockets, faults or Mailchimp.
+
+mod answers;
+mod contacts;
+mod index;
+pub(super) mod limits;
+mod lists;
+mod portal;
+mod preferences;
+mod properties;
+mod record;
+mod search;
+
+pub use portal::Portal;
+pub use record::{Definition, Joined, List, Record, Rule, Subscription};
+
+pub(super) use answers::error;
+
+use super::settings::Scene;
+use super::wire::{WireRequest, WireResponse, iso_millis};
+use crate::domain::failure::Service;
+use serde_json::json;
+
+/// Versions whose paths are served: dated ones and the numbered one before them.
+const VERSIONS: [&str; 4] = ["2026-09", "2026-03", "v3", "v4"];
+
+impl Portal {
+    /// Answers one call: credentials, then budget, then the call itself.
+    pub fn answer(&mut self, scene: &mut Scene<'_>, request: &WireRequest) -> WireResponse {
+        self.traces += 1;
+        let trace = format!("sandbox-{}", self.traces);
+        let expected = format!("Bearer {}", scene.settings.hubspot_token);
+        if request.header("authorization") != Some(expected.as_str()) {
+            return error(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.", Vec::new());
+        }
+        let segments = request.segments();
+        let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let search = matches!(path.as_slice(), ["crm", "objects", .., "search"])
+            || matches!(path.as_slice(), ["crm", "v3", "objects", .., "search"]);
+        if let Err(refusal) = self.limits.charge(scene.now, scene.settings, search, self.traces) {
+            return refusal;
+        }
+        let mut response = self.route(scene, request, &path).unwrap_or_else(|| {
+            let call = format!("{} {}", request.method, request.path.split('@').next().unwrap_or_default());
+            scene.violation(Service::HubSpot, "unknown-call", call);
+            error(404, "OBJECT_NOT_FOUND", "There is no such call here.", Vec::new())
+        });
+        response.headers.push(("x-hubspot-correlation-id".to_owned(), trace));
+        if !search {
+            response.headers.extend(self.limits.headers(scene.settings));
+        }
+        response
+    }
+
+    fn route(&mut self, scene: &mut Scene<'_>, request: &WireRequest, path: &[&str]) -> Option<WireResponse> {
+        let known = |version: &str| VERSIONS.contains(&version);
+        match path {
+            ["account-info", version, "details"] if known(version) => Some(WireResponse::json(
+                200,
+                &json!({
+                    "portalId": scene.settings.portal_id, "accountType": "STANDARD",
+                    "timeZone": "Europe/London", "companyCurrency": "GBP", "utcOffset": "+00:00",
+                    "utcOffsetMilliseconds": 0, "uiDomain": "app.hubspot.com",
+                    "dataHostingLocation": "eu1", "asOf": iso_millis(scene.now),
+                }),
+            )),
+            ["crm", "lists", version, rest @ ..] | ["crm", version, "lists", rest @ ..] if known(version) => {
+                lists::answer(self, scene, request, rest)
+            }
+            ["crm", "objects", version, "contacts" | "0-1", rest @ ..]
+            | ["crm", version, "objects", "contacts" | "0-1", rest @ ..]
+                if known(version) =>
+            {
+                contacts::answer(self, scene, request, rest)
+            }
+            ["crm", "properties", version, "contacts" | "0-1", rest @ ..]
+            | ["crm", version, "properties", "contacts" | "0-1", rest @ ..]
+                if known(version) =>
+            {
+                properties::answer(self, scene, request, rest)
+            }
+            ["communication-preferences", version, rest @ ..] if known(version) => {
+                preferences::answer(self, scene, request, rest)
+            }
+            _ => None,
+        }
+    }
+}
