@@ -15,6 +15,8 @@ pub mod hubspot;
 pub mod mailchimp;
 pub mod scenario;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 mod world;
 

@@ -5,25 +5,20 @@
 //! A lost answer is a connection closed without a byte of it. A caller who hangs up does not stop
 //! what was begun, as with the real services.
 
+use super::cut::{Cut, Door};
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
 use crate::sandbox::{Act, Delivery, Fault, Sandbox, WireRequest, WireResponse};
 use axum::body::{Body, Bytes};
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -161,7 +156,7 @@ async fn answer(State(face): State<Face>, ConnectInfo(cut): ConnectInfo<Cut>, re
     };
     let path = parts.uri.path();
     if let Some(control) = path.strip_prefix("/_sandbox/") {
-        return control_call(&face, parts.method.as_str(), control, &body, &cut);
+        return control_call(&face, parts.method.as_str(), control, &body);
     }
     let (service, path) = match (path.strip_prefix("/hubspot"), path.strip_prefix("/mailchimp")) {
         (Some(rest), _) => (Service::HubSpot, rest),
@@ -212,7 +207,7 @@ async fn carry_out(face: Face, request: WireRequest) -> Option<WireResponse> {
     (reply.delivery != Delivery::Lost).then_some(reply.response)
 }
 
-fn control_call(face: &Face, method: &str, path: &str, body: &Bytes, cut: &Cut) -> Response {
+fn control_call(face: &Face, method: &str, path: &str, body: &Bytes) -> Response {
     let mut sandbox = held(&face.sandbox);
     sandbox.settle(wall_clock());
     let answer = match (method, path) {
@@ -264,8 +259,6 @@ fn control_call(face: &Face, method: &str, path: &str, body: &Bytes, cut: &Cut) 
         _ => return plain(StatusCode::NOT_FOUND),
     };
     drop(sandbox);
-    // The control endpoints are never lost, whatever happens to others on this connection.
-    debug_assert!(!cut.0.load(Ordering::Relaxed));
     match answer {
         Ok(value) => http(WireResponse::json(200, &value)),
         Err(message) => http(WireResponse::json(400, &json!({ "message": message }))),
@@ -302,78 +295,6 @@ fn http(answer: WireResponse) -> Response {
     response
 }
 
-/// The knife to a connection: once used, nothing more is written to it.
-#[derive(Clone, Debug, Default)]
-struct Cut(Arc<AtomicBool>);
-
-impl Cut {
-    fn now(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Cut {
-        stream.remote_addr().clone()
-    }
-}
-
-/// Accepts connections that can be cut.
-struct Door(TcpListener);
-
-impl Listener for Door {
-    type Io = Wire;
-    type Addr = Cut;
-
-    async fn accept(&mut self) -> (Wire, Cut) {
-        let (stream, _) = Listener::accept(&mut self.0).await;
-        let cut = Cut::default();
-        (Wire { stream, cut: cut.clone() }, cut)
-    }
-
-    fn local_addr(&self) -> io::Result<Cut> {
-        Ok(Cut::default())
-    }
-}
-
-/// A connection that can be cut: writing fails from then on, which makes the server close it.
-struct Wire {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-impl Wire {
-    fn broken(&self) -> Option<io::Error> {
-        self.cut.0.load(Ordering::Relaxed).then(|| io::ErrorKind::ConnectionReset.into())
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.broken() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Pin::new(&mut self.stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.broken() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => Pin::new(&mut self.stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+#[cfg(test)]
+#[path = "sandbox_http_tests.rs"]
+mod tests;

@@ -43,7 +43,9 @@ impl Index {
         }
         if let Some(version) = version {
             self.by_modified.insert((version.modified, id));
-            if version.properties.get("hs_email_optout").map(String::as_str) == Some("true") {
+            let opted_out =
+                |(name, value): (&String, &String)| name.starts_with("hs_email_optout") && value == "true";
+            if version.properties.iter().any(opted_out) {
                 self.opted_out.insert(id);
             }
             self.versions.insert(id, version);
@@ -66,7 +68,7 @@ impl Index {
             .collect()
     }
 
-    /// Versions opted out of everything, in id order.
+    /// Versions opted out of anything, in id order.
     pub fn opted_out(&self) -> Vec<&Arc<Record>> {
         self.opted_out.iter().filter_map(|id| self.versions.get(id)).collect()
     }

@@ -98,13 +98,15 @@ fn hits<'a>(portal: &'a Portal, groups: &[Vec<Filter>]) -> Vec<&'a Arc<Record>> 
     let takes = |record: &Record| {
         groups.is_empty() || groups.iter().any(|group| group.iter().all(|f| f.takes(record)))
     };
-    if let [group] = groups {
-        if let Some((from, to)) = modified_bounds(group) {
-            return portal.index.modified(from, to).into_iter().filter(|record| takes(record)).collect();
-        }
-        if group.iter().any(|f| f.property == "hs_email_optout" && f.operator == "EQ" && f.value == "true") {
-            return portal.index.opted_out().into_iter().filter(|record| takes(record)).collect();
-        }
+    if let [group] = groups
+        && let Some((from, to)) = modified_bounds(group)
+    {
+        return portal.index.modified(from, to).into_iter().filter(|record| takes(record)).collect();
+    }
+    let of_opted_out =
+        |f: &Filter| f.property.starts_with("hs_email_optout") && f.operator == "EQ" && f.value == "true";
+    if !groups.is_empty() && groups.iter().all(|group| group.iter().any(of_opted_out)) {
+        return portal.index.opted_out().into_iter().filter(|record| takes(record)).collect();
     }
     portal.index.all().filter(|record| takes(record)).collect()
 }

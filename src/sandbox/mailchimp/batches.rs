@@ -87,8 +87,9 @@ impl Audience {
 
     fn carry_out(&mut self, scene: &mut Scene<'_>, operation: &Value) -> Value {
         let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default();
-        let mut request =
-            WireRequest::new(Service::Mailchimp, text("method"), &format!("/3.0{}", text("path")));
+        let (path, query) = text("path").split_once('?').unwrap_or((text("path"), ""));
+        let mut request = WireRequest::new(Service::Mailchimp, text("method"), &format!("/3.0{path}"));
+        request.query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         request.body = text("body").as_bytes().to_vec();
         for (name, value) in operation.get("params").and_then(Value::as_object).into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
