@@ -3,7 +3,7 @@
 use super::audience::Audience;
 use super::member::{Field, Member, Segment, Status};
 use crate::domain::time::Timestamp;
-use crate::sandbox::wire::{WireResponse, set};
+use crate::sandbox::wire::{WireRequest, WireResponse, set};
 use serde_json::{Map, Value, json};
 
 /// A problem body.
@@ -98,8 +98,16 @@ fn options(field: &Field) -> Value {
     }
 }
 
+/// A 200 with as much of the body as the request's `fields` ask for.
+pub fn found(request: &WireRequest, body: &Value) -> WireResponse {
+    match request.query("fields") {
+        Some(fields) => WireResponse::json(200, &only(body, fields)),
+        None => WireResponse::json(200, body),
+    }
+}
+
 /// Keeps only what `fields=a.b,c` names.
-pub fn only(value: &Value, fields: &str) -> Value {
+fn only(value: &Value, fields: &str) -> Value {
     let paths: Vec<Vec<&str>> = fields.split(',').map(|path| path.trim().split('.').collect()).collect();
     let borrowed: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
     kept(value, &borrowed)

@@ -1,7 +1,7 @@
 //! Asynchronous batches (Mailchimp contract §12): taken at once, carried out later, their results a
 //! `tar.gz` behind a link.
 
-use super::answers::{moment, not_found, problem};
+use super::answers::{found, moment, not_found, problem};
 use super::audience::Audience;
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
@@ -36,10 +36,10 @@ impl Audience {
                 all.sort_by(|left, right| (right.1.submitted, right.0).cmp(&(left.1.submitted, left.0)));
                 let page: Vec<Value> =
                     all.iter().skip(offset).take(count).map(|(id, batch)| batch.shown(id, scene)).collect();
-                Some(WireResponse::json(200, &json!({ "batches": page, "total_items": all.len() })))
+                Some(found(request, &json!({ "batches": page, "total_items": all.len() })))
             }
             ("GET", [id]) => Some(match self.batches.get(*id) {
-                Some(batch) => WireResponse::json(200, &batch.shown(id, scene)),
+                Some(batch) => found(request, &batch.shown(id, scene)),
                 None => not_found(),
             }),
             ("DELETE", [id]) => Some(match self.batches.remove(*id) {

@@ -1,6 +1,6 @@
 //! Merge fields (Mailchimp contract §7).
 
-use super::answers::{field_shown, invalid};
+use super::answers::{field_shown, found, invalid};
 use super::audience::Audience;
 use super::member::Field;
 use crate::domain::failure::Service;
@@ -19,7 +19,7 @@ impl Audience {
         let page: Vec<Value> =
             self.fields.iter().skip(offset).take(count).map(|field| field_shown(field, &self.id)).collect();
         let body = json!({ "merge_fields": page, "list_id": self.id, "total_items": self.fields.len() });
-        WireResponse::json(200, &body)
+        found(request, &body)
     }
 
     pub(super) fn create_field(&mut self, scene: &mut Scene<'_>, request: &WireRequest) -> WireResponse {

@@ -1,6 +1,6 @@
 //! Listing members (Mailchimp contract §10).
 
-use super::answers::invalid;
+use super::answers::{found, invalid};
 use super::audience::Audience;
 use super::member::{Member, Status};
 use crate::domain::time::Timestamp;
@@ -75,6 +75,6 @@ impl Audience {
             (total, rows.skip(offset).take(count).collect::<Vec<&Member>>())
         };
         let members: Vec<Value> = page.into_iter().map(|member| self.shown(member)).collect();
-        WireResponse::json(200, &json!({ "members": members, "list_id": self.id, "total_items": total }))
+        found(request, &json!({ "members": members, "list_id": self.id, "total_items": total }))
     }
 }

@@ -1,6 +1,6 @@
 //! Single members: read, upsert, archive, and their tags (Mailchimp contract §4, §8).
 
-use super::answers::{invalid, moment, not_found, problem};
+use super::answers::{found, invalid, moment, not_found, problem};
 use super::audience::Audience;
 use super::consent::status_in;
 use super::member::{Hash, Status, hash_of};
@@ -26,7 +26,7 @@ impl Audience {
     ) -> Option<WireResponse> {
         let number = self.by_hash.get(&key(who)).copied();
         let response = match (request.method.as_str(), rest) {
-            ("GET", []) => self.show(number),
+            ("GET", []) => self.show(request, number),
             ("PUT", []) => self.put(scene, request, key(who), number),
             ("PATCH", []) => match number {
                 Some(number) => self.change(scene, request, number),
@@ -40,9 +40,9 @@ impl Audience {
         Some(response)
     }
 
-    fn show(&self, number: Option<usize>) -> WireResponse {
+    fn show(&self, request: &WireRequest, number: Option<usize>) -> WireResponse {
         match number.and_then(|number| self.members.get(&number)) {
-            Some(member) => WireResponse::json(200, &self.shown(member)),
+            Some(member) => found(request, &self.shown(member)),
             None => not_found(),
         }
     }
@@ -118,7 +118,7 @@ impl Audience {
                 self.set_tag(scene, number, segment, true);
             }
         }
-        self.show(Some(number))
+        self.show(request, Some(number))
     }
 
     /// PUT of an existing member, and PATCH. Without `status` the consent stays as it is; an archived
@@ -153,7 +153,7 @@ impl Audience {
             self.set_status(scene, number, status, false);
         }
         self.set_fields(scene, number, &fields);
-        self.show(Some(number))
+        self.show(request, Some(number))
     }
 
     fn archive(&mut self, scene: &mut Scene<'_>, number: Option<usize>) -> WireResponse {
@@ -190,7 +190,7 @@ impl Audience {
             .take(count)
             .map(|(id, added, tag)| json!({ "id": id, "name": tag.name, "date_added": moment(Some(*added)) }))
             .collect();
-        WireResponse::json(200, &json!({ "tags": tags, "total_items": member.tags.len() }))
+        found(request, &json!({ "tags": tags, "total_items": member.tags.len() }))
     }
 
     fn write_tags(

@@ -20,7 +20,7 @@ pub(super) use answers::problem;
 use super::settings::Scene;
 use super::wire::{WireRequest, WireResponse};
 use crate::domain::failure::Service;
-use answers::{moment, not_found, only};
+use answers::{found, moment, not_found};
 use base64::Engine;
 use serde_json::json;
 
@@ -61,20 +61,11 @@ impl Audience {
             Some((&"3.0", rest)) => self.dispatch(scene, request, rest),
             _ => None,
         };
-        let mut response = response.unwrap_or_else(|| {
-            scene.violation(
-                Service::Mailchimp,
-                "unknown-call",
-                format!("{} {}", request.method, request.path),
-            );
+        response.unwrap_or_else(|| {
+            let call = format!("{} {}", request.method, request.path);
+            scene.violation(Service::Mailchimp, "unknown-call", call);
             not_found()
-        });
-        if response.status == 200
-            && let Some(fields) = request.query("fields")
-        {
-            response.body = only(&response.value(), fields).to_string().into_bytes();
-        }
-        response
+        })
     }
 
     fn dispatch(
@@ -98,7 +89,7 @@ impl Audience {
             }
             (_, ["batches", rest @ ..]) => self.batch_call(scene, request, rest),
             (_, ["lists", list, rest @ ..]) if *list == self.id => match (method, rest) {
-                ("GET", []) => Some(self.show_audience()),
+                ("GET", []) => Some(self.show_audience(request)),
                 ("POST", []) => Some(self.subscribe(scene, request)),
                 ("GET", ["merge-fields"]) => Some(self.list_fields(request)),
                 ("POST", ["merge-fields"]) => Some(self.create_field(scene, request)),
@@ -114,7 +105,7 @@ impl Audience {
         }
     }
 
-    fn show_audience(&self) -> WireResponse {
+    fn show_audience(&self, request: &WireRequest) -> WireResponse {
         let body = json!({
             "id": self.id, "name": "Sandbox audience", "double_optin": false, "marketing_permissions": false,
             "date_created": moment(self.by_opted.first().map(|(at, _)| *at)),
@@ -125,7 +116,7 @@ impl Audience {
                 "merge_field_count": self.fields.len(), "campaign_count": 0,
             },
         });
-        WireResponse::json(200, &body)
+        found(request, &body)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tags as static segments (Mailchimp contract §8).
 
-use super::answers::{invalid, not_found};
+use super::answers::{found, invalid, not_found};
 use super::audience::Audience;
 use super::member::{Member, Status};
 use crate::domain::failure::Service;
@@ -59,7 +59,7 @@ impl Audience {
             .take(count)
             .map(|(id, segment)| self.tag_shown(*id, segment))
             .collect();
-        WireResponse::json(200, &json!({ "segments": page, "list_id": self.id, "total_items": total }))
+        found(request, &json!({ "segments": page, "list_id": self.id, "total_items": total }))
     }
 
     /// GET tag-search: by prefix, or all.
@@ -71,7 +71,7 @@ impl Audience {
             .filter(|(_, segment)| segment.name.to_lowercase().starts_with(&prefix))
             .map(|(id, segment)| json!({ "id": id, "name": segment.name }))
             .collect();
-        WireResponse::json(200, &json!({ "total_items": tags.len(), "tags": tags }))
+        found(request, &json!({ "total_items": tags.len(), "tags": tags }))
     }
 
     fn create_tag(&mut self, scene: &mut Scene<'_>, request: &WireRequest) -> WireResponse {
@@ -183,7 +183,7 @@ impl Audience {
             .collect();
         let page: Vec<Value> =
             hits.iter().skip(offset).take(count).map(|member| self.shown(member)).collect();
-        WireResponse::json(200, &json!({ "members": page, "total_items": hits.len() }))
+        found(request, &json!({ "members": page, "total_items": hits.len() }))
     }
 }
 
