@@ -11,6 +11,7 @@ pub mod id;
 pub mod member;
 pub mod moves;
 pub mod person;
+pub mod plan;
 pub mod port;
 pub mod rules;
 pub mod run;

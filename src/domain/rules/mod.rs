@@ -6,6 +6,25 @@
 //! person unknown so far is in HubSpot, or whether somebody missing from a scan is really gone. The
 //! caller asks in batches and calls again with the answer.
 
+mod consent;
+mod decide;
+mod enroll;
+mod exclude;
+mod fingerprint;
+mod handover;
+mod identity;
+mod merge_fields;
+mod place;
+mod protect;
+mod restore;
+mod sight;
+mod tagging;
+
+pub use decide::decide;
+pub(crate) use fingerprint::Digest;
+pub use fingerprint::fields_fingerprint;
+pub use tagging::known_tags;
+
 use super::contact::{Contact, ListInfo};
 use super::id::ListId;
 use super::member::{Member, MergeField};

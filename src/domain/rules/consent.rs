@@ -1,0 +1,170 @@
+//! Consent, both ways (R20–R22). An opt-out once seen is never forgotten: consent only ever tightens
+//! (design §3.4). Whoever opted in again by their own hand is reported and left alone on both sides.
+
+use super::ContactView;
+use super::merge_fields::differ;
+use super::sight::Sight;
+use super::tagging::{clear, ours_borne};
+use crate::domain::failure::Service;
+use crate::domain::member::MemberStatus;
+use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
+use crate::domain::person::{OptOutMemory, Person};
+use crate::domain::step::{Before, Step};
+
+/// The value of the bounce property (R22).
+const BOUNCED: &str = "true";
+
+fn opted_out_in_mailchimp(sight: &Sight<'_>) -> bool {
+    sight.view.member.is_some_and(|member| member.status == MemberStatus::Unsubscribed)
+}
+
+/// An opt-out of either twin counts for both.
+fn opted_out_in_hubspot(sight: &Sight<'_>) -> bool {
+    sight.contacts.iter().any(|contact| contact.opted_out)
+}
+
+fn every_contact_opted_out(sight: &Sight<'_>) -> bool {
+    !sight.contacts.is_empty() && sight.contacts.iter().all(|contact| contact.opted_out)
+}
+
+pub(super) fn is_cleaned(sight: &Sight<'_>) -> bool {
+    sight.view.member.is_some_and(|member| member.status == MemberStatus::Cleaned)
+}
+
+/// Notes an opt-out seen for the first time, and that both sides agree once they do.
+pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
+    let (there, here) = (opted_out_in_mailchimp(sight), opted_out_in_hubspot(sight));
+    if memory.opt_out.is_none() && (there || here) {
+        let seen = if there { Service::Mailchimp } else { Service::HubSpot };
+        let when = match seen {
+            Service::Mailchimp => sight.view.member.and_then(|member| member.changed),
+            Service::HubSpot => sight.contacts.iter().find(|c| c.opted_out).and_then(|c| c.modified),
+        };
+        memory.opt_out = Some(OptOutMemory { seen, at: when.unwrap_or(sight.world.seen), delivered: None });
+    }
+    let Some(opt_out) = memory.opt_out.as_mut() else { return };
+    if there && every_contact_opted_out(sight) {
+        opt_out.delivered = opt_out.delivered.or(Some(sight.world.seen));
+    } else if there && sight.contact.is_some_and(|contact| sight.view.memory.record != Some(contact.record)) {
+        // Another record than the one that was told: the survivor of a merge, or one made anew.
+        opt_out.delivered = None;
+    }
+}
+
+/// Whether the person must never be written to.
+pub(super) fn is_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
+    let hidden = memory.archived.as_ref().map(|archived| &archived.status_before);
+    memory.opt_out.is_some()
+        || is_cleaned(sight)
+        || matches!(hidden, Some(MemberStatus::Unsubscribed | MemberStatus::Cleaned))
+}
+
+/// Whether HubSpot must be asked for the person before anything can be said (R20, R22).
+pub(super) fn must_look_up(sight: &Sight<'_>, memory: &Person) -> bool {
+    let untold = memory.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
+    let tells = opted_out_in_mailchimp(sight) && untold && !sight.rules.opt_out_scopes.is_empty();
+    let notes = is_cleaned(sight) && !memory.bounce_noted && bounce_property(sight).is_some();
+    sight.view.contact == ContactView::NotLookedUp && (tells || notes)
+}
+
+/// The opt-out that is due, if any.
+pub(super) fn opt_out(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
+    if memory.opt_out.as_ref()?.delivered.is_some() {
+        return None;
+    }
+    to_hubspot(sight).or_else(|| to_mailchimp(sight))
+}
+
+/// R20. Our tags stay on: an unsubscribed member gets no mail by them, and whoever looks at the
+/// member still sees which campaign they left.
+fn to_hubspot(sight: &Sight<'_>) -> Option<Move> {
+    let known = !sight.contacts.is_empty() && !every_contact_opted_out(sight);
+    if !opted_out_in_mailchimp(sight) || !known || sight.rules.opt_out_scopes.is_empty() {
+        return None;
+    }
+    let mut steps = vec![evidence()];
+    steps.extend(
+        sight
+            .rules
+            .opt_out_scopes
+            .iter()
+            .map(|scope| PlannedStep { step: Step::OptOut { scope: *scope }, before: Before::NotHeld }),
+    );
+    let why = ("R20", "unsubscribed in Mailchimp".to_owned());
+    Some(sight.draft(MoveKind::OptOutHubSpot, why, steps, delivered(), None))
+}
+
+/// R21, a protected bearer's tags too; never followed by an archive.
+fn to_mailchimp(sight: &Sight<'_>) -> Option<Move> {
+    let member = sight.view.member.filter(|_| opted_out_in_hubspot(sight))?;
+    let reachable = matches!(
+        member.status,
+        MemberStatus::Subscribed | MemberStatus::Pending | MemberStatus::Transactional
+    );
+    if !reachable {
+        return None;
+    }
+    let unsubscribe =
+        PlannedStep { step: Step::UnsubscribeMember, before: Before::Status(member.status.clone()) };
+    let mut steps = vec![evidence(), unsubscribe];
+    steps.extend(ours_borne(sight).into_iter().map(clear));
+    let why = ("R21", "opted out in HubSpot".to_owned());
+    Some(sight.draft(MoveKind::OptOutMailchimp, why, steps, delivered(), None))
+}
+
+fn evidence() -> PlannedStep {
+    PlannedStep { step: Step::RecordEvidence, before: Before::NotHeld }
+}
+
+fn delivered() -> Vec<MemoryChange> {
+    vec![MemoryChange::OptOutDelivered, MemoryChange::NotEnrolled]
+}
+
+/// Whether mail could reach somebody who had opted out and whose opt-out both sides had: they opted
+/// in again, and that is for a person to settle (R21a).
+pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
+    memory.opt_out.is_some()
+        && sight.view.member.is_some_and(|member| member.status == MemberStatus::Subscribed)
+}
+
+fn bounce_property<'a>(sight: &Sight<'a>) -> Option<&'a String> {
+    sight.rules.bounce_property.as_ref().filter(|name| !sight.world.read_only.contains(*name))
+}
+
+/// R22: our tags off, then the property; a read-only one is left alone, and said so.
+pub(super) fn bounce(sight: &Sight<'_>, memory: &mut Person, notes: &mut Vec<String>) -> Option<Move> {
+    let mut steps: Vec<PlannedStep> = ours_borne(sight).into_iter().map(clear).collect();
+    if !memory.bounce_noted {
+        if let Some(property) = bounce_property(sight).filter(|_| sight.contact.is_some()) {
+            let present = sight.property(property);
+            if present != Some(BOUNCED) {
+                steps.push(PlannedStep {
+                    step: Step::SetProperty { property: property.clone(), value: BOUNCED.to_owned() },
+                    before: Before::Property(present.map(str::to_owned)),
+                });
+            }
+        } else if let Some(property) = &sight.rules.bounce_property
+            && sight.world.read_only.contains(property)
+        {
+            notes.push(format!("{property} is read-only: the bounce is not noted in HubSpot"));
+        }
+    }
+    if steps.is_empty() {
+        memory.bounce_noted = true;
+        return None;
+    }
+    let why = ("R22", "hard bounce in Mailchimp".to_owned());
+    let then = vec![MemoryChange::BounceNoted, MemoryChange::NotEnrolled];
+    Some(sight.draft(MoveKind::Bounce, why, steps, then, None))
+}
+
+/// R5: whether an unsubscribed or cleaned member's merge fields are to be refreshed.
+pub(super) fn wants_refresh(sight: &Sight<'_>) -> bool {
+    let silent = |status: &MemberStatus| matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
+    sight.rules.refresh_unsubscribed
+        && sight.in_any_source()
+        && sight
+            .view
+            .member
+            .is_some_and(|member| silent(&member.status) && differ(sight.world, &sight.fitted.values, member))
+}

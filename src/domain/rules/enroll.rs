@@ -1,0 +1,148 @@
+//! Enrolling (R4), keeping the one entry tag (R2, R3), refreshing (R8). The entry tag is always the
+//! last step that is loud: it starts the journey.
+
+use super::Precedence;
+use super::merge_fields::differ;
+use super::place::Place;
+use super::sight::Sight;
+use super::tagging::{beside_missing, clear, entries_borne, same, set};
+use crate::domain::id::ListId;
+use crate::domain::member::Member;
+use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
+use crate::domain::person::{Enrolled, Person};
+use crate::domain::rules::fields_fingerprint;
+use crate::domain::step::{Before, Step};
+use crate::domain::tag::TagName;
+
+/// Somebody Mailchimp does not have.
+pub(super) fn create(sight: &Sight<'_>, place: &Place<'_>) -> Move {
+    let pending = sight.rules.double_opt_in;
+    let fields = fields_fingerprint(&sight.fitted.values);
+    let upsert = PlannedStep { step: Step::UpsertMember { fields, pending }, before: Before::NotHeld };
+    if pending {
+        // The mail that asks cannot be taken back, so it is last; tags wait for the answer.
+        let steps = ori_lists(sight).into_iter().chain([upsert]).collect();
+        let why = ("R4", format!("new in source list {}, to be asked first", place.source.list));
+        return sight.draft(MoveKind::Pending, why, steps, Vec::new(), Some(place.source.list));
+    }
+    let mut steps = vec![upsert];
+    steps.extend(ori_lists(sight));
+    steps.extend(tags(sight, place));
+    let why = ("R4", format!("new in source list {}", place.source.list));
+    sight.draft(MoveKind::Enroll, why, steps, vec![enrolled(place)], Some(place.source.list))
+}
+
+/// A subscribed member without an entry tag: newly confirmed, or there by other ways.
+pub(super) fn enroll_existing(sight: &Sight<'_>, place: &Place<'_>, member: &Member) -> Move {
+    let mut steps = Vec::new();
+    if differ(sight.world, &sight.fitted.values, member) {
+        let fields = fields_fingerprint(&sight.fitted.values);
+        steps.push(PlannedStep {
+            step: Step::UpsertMember { fields, pending: false },
+            before: Before::Status(member.status.clone()),
+        });
+    }
+    steps.extend(ori_lists(sight));
+    steps.extend(tags(sight, place));
+    let why =
+        ("R4", format!("a subscribed member without an entry tag, in source list {}", place.source.list));
+    sight.draft(MoveKind::Enroll, why, steps, vec![enrolled(place)], Some(place.source.list))
+}
+
+/// Additional and supplemental tags, then the entry tag.
+fn tags(sight: &Sight<'_>, place: &Place<'_>) -> Vec<PlannedStep> {
+    let beside = beside_missing(sight, Some(place.source)).into_iter().filter(|tag| !same(tag, &place.tag));
+    beside.chain([place.tag.clone()]).map(set).collect()
+}
+
+pub(super) fn enrolled(place: &Place<'_>) -> MemoryChange {
+    MemoryChange::Enrolled { tag: place.tag.clone(), list: place.source.list }
+}
+
+/// R9: the ids of all source lists holding the person.
+pub(super) fn ori_lists(sight: &Sight<'_>) -> Option<PlannedStep> {
+    let property = sight.rules.ori_lists.as_ref().filter(|name| !sight.world.read_only.contains(*name))?;
+    sight.contact?;
+    let mut lists: Vec<ListId> = sight.sources_holding().collect();
+    lists.sort();
+    lists.dedup();
+    let value = lists.iter().map(ListId::to_string).collect::<Vec<_>>().join(";");
+    let present = sight.property(property);
+    (present != Some(value.as_str())).then(|| PlannedStep {
+        step: Step::SetProperty { property: property.clone(), value },
+        before: Before::Property(present.map(str::to_owned)),
+    })
+}
+
+/// What an enrolled member's tags come to.
+pub(super) struct Kept {
+    /// The entry tag that stays.
+    pub tag: TagName,
+    /// What is to change about the tags.
+    pub retag: Option<Move>,
+}
+
+/// R2 and R3: the first tag stays, alone; under `latest` the list that ranks first now decides. A
+/// protected bearer loses no tag, but additional ones are still added.
+pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Option<Kept> {
+    let entries = entries_borne(sight);
+    let current = entries.first()?.clone();
+    let switch = place.group.precedence == Precedence::Latest && !same(&current, &place.tag) && !protected;
+    let stays = if switch { place.tag.clone() } else { current };
+    let mut steps: Vec<PlannedStep> = match protected {
+        true => Vec::new(),
+        false => entries.iter().filter(|tag| !same(tag, &stays)).cloned().map(clear).collect(),
+    };
+    // Additional tags belong to the list the person came from, as long as it holds them.
+    let origin = sight.view.memory.enrolled.as_ref().map(|enrolled| enrolled.list);
+    let sources = || sight.rules.groups.iter().flat_map(|group| &group.lists);
+    let from = match origin.filter(|_| !switch) {
+        Some(list) => sources().find(|source| source.list == list && sight.is_in(list)),
+        None => Some(place.source),
+    };
+    steps.extend(beside_missing(sight, from).into_iter().filter(|tag| !same(tag, &stays)).map(set));
+    let borne = entries.iter().any(|tag| same(tag, &stays));
+    if switch && !borne {
+        steps.push(set(stays.clone()));
+    }
+    if steps.is_empty() {
+        return Some(Kept { tag: stays, retag: None });
+    }
+    let list = if switch { place.source.list } else { origin.unwrap_or(place.source.list) };
+    let why = match (switch, entries.len() > 1) {
+        (true, _) => ("R3", format!("source list {} ranks first now: tag \"{stays}\"", place.source.list)),
+        (false, true) => ("R2", format!("several entry tags: \"{stays}\" stays")),
+        (false, false) => ("R2", "a tag beside the entry tag is missing".to_owned()),
+    };
+    let then = vec![MemoryChange::Enrolled { tag: stays.clone(), list }];
+    let retag = sight.draft(MoveKind::Retag, why, steps, then, Some(place.source.list));
+    Some(Kept { tag: stays, retag: Some(retag) })
+}
+
+/// Whether switching to the list that ranks first now rests on an absence nobody has proven: the list
+/// the present tag came from no longer shows the person.
+pub(super) fn switch_needs_proof(sight: &Sight<'_>, retag: &Move) -> bool {
+    let origin = sight.view.memory.enrolled.as_ref().map(|enrolled| enrolled.list);
+    retag.reason.rule == "R3" && origin.is_some_and(|list| !sight.is_in(list)) && !sight.view.proven
+}
+
+/// What is remembered of somebody who bears the entry tag already.
+pub(super) fn remembered(sight: &Sight<'_>, memory: &Person, place: &Place<'_>, tag: TagName) -> Enrolled {
+    match &memory.enrolled {
+        Some(enrolled) if same(&enrolled.tag, &tag) => enrolled.clone(),
+        Some(enrolled) => Enrolled { tag, ..enrolled.clone() },
+        None => Enrolled { tag, list: place.source.list, at: sight.since(Some(place.source.list)) },
+    }
+}
+
+/// R8: merge fields only.
+pub(super) fn refresh(sight: &Sight<'_>, member: &Member) -> Option<Move> {
+    if sight.contact.is_none() || !differ(sight.world, &sight.fitted.values, member) {
+        return None;
+    }
+    let fields = fields_fingerprint(&sight.fitted.values);
+    let step =
+        PlannedStep { step: Step::RefreshMember { fields }, before: Before::Status(member.status.clone()) };
+    let why = ("R8", "properties changed".to_owned());
+    Some(sight.draft(MoveKind::Refresh, why, vec![step], Vec::new(), None))
+}
