@@ -1,0 +1,188 @@
+//! R20–R24: consent, both ways.
+
+use crate::support::{Side, Stage, ann, contact};
+use hsmc::domain::failure::Service;
+use hsmc::domain::member::MemberStatus;
+use hsmc::domain::moves::{MoveKind, Pivot};
+use hsmc::domain::person::PersonState;
+use hsmc::domain::rules::Question;
+use hsmc::domain::step::{Before, OptOutScope};
+
+const EVIDENCE: &str = "record the evidence";
+const OPT_OUT: &str = "opt out of all email";
+const UNSUBSCRIBE: &str = "unsubscribe the member";
+
+fn unsubscribed() -> Stage {
+    ann().member(MemberStatus::Unsubscribed, &["General Single"])
+}
+
+#[test]
+fn r20_unsubscribed_in_mailchimp_becomes_opted_out_in_hubspot() {
+    let stage = unsubscribed();
+    stage.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+    assert_eq!(stage.state(), PersonState::OptedOut);
+    stage.next().rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r20_a_list_of_types_is_one_call_a_type() {
+    let stage = unsubscribed().rules(|rules| {
+        rules.opt_out_scopes = vec![OptOutScope::Subscription(7), OptOutScope::Subscription(8)];
+    });
+    stage.is_due(
+        MoveKind::OptOutHubSpot,
+        &[EVIDENCE, "opt out of subscription 7", "opt out of subscription 8"],
+    );
+}
+
+#[test]
+fn r20_every_such_member_hubspot_knows_is_told_list_or_not() {
+    assert_eq!(unsubscribed().not_looked_up().asks(), Some(Question::LookUp));
+    unsubscribed().not_in_hubspot().rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r20_already_opted_out_is_success_and_is_remembered() {
+    let stage = unsubscribed().opted_out_in_hubspot();
+    stage.rests(PersonState::OptedOut);
+    assert!(stage.decision().memory.opt_out.unwrap().delivered.is_some());
+}
+
+#[test]
+fn r20_once_delivered_it_costs_nothing_even_where_hubspot_lags() {
+    let delivered = unsubscribed().opt_out_known(Service::Mailchimp, true);
+    delivered.rests(PersonState::OptedOut);
+    let mut unseen = delivered;
+    unseen.side = Side::NotLookedUp;
+    unseen.rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r20_the_survivor_of_a_merge_is_told_as_well() {
+    let mut stage = unsubscribed().opt_out_known(Service::Mailchimp, true);
+    stage.side = Side::Known(contact(99));
+    stage.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+}
+
+#[test]
+fn r21_opted_out_in_hubspot_unsubscribes_the_member_and_takes_our_tags_off() {
+    for status in [MemberStatus::Subscribed, MemberStatus::Pending, MemberStatus::Transactional] {
+        let stage = ann()
+            .in_lists(&[987])
+            .member(status.clone(), &["General Single", "Newsletter", "Foreign"])
+            .opted_out_in_hubspot();
+        stage.is_due(
+            MoveKind::OptOutMailchimp,
+            &[EVIDENCE, UNSUBSCRIBE, "clear tag \"General Single\"", "clear tag \"Newsletter\""],
+        );
+        assert_eq!(stage.decision().due.unwrap().steps[1].before, Before::Status(status));
+        stage.next().rests(PersonState::OptedOut);
+    }
+}
+
+#[test]
+fn r21_a_protected_bearer_is_unsubscribed_too_and_keeps_the_protected_tag() {
+    ann()
+        .subscribed(&["General Single", "VIP", "Manual Inclusion"])
+        .opted_out_in_hubspot()
+        .is_due(MoveKind::OptOutMailchimp, &[EVIDENCE, UNSUBSCRIBE, "clear tag \"General Single\""]);
+}
+
+#[test]
+fn r21_people_mailchimp_does_not_have_are_blocked_not_added() {
+    ann().in_lists(&[987]).opted_out_in_hubspot().rests(PersonState::OptedOut);
+    ann()
+        .in_lists(&[987])
+        .member(MemberStatus::Archived, &[])
+        .opted_out_in_hubspot()
+        .rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r21_an_opt_out_outranks_every_other_rule() {
+    let everything = ann()
+        .in_lists(&[987, 762, 719])
+        .subscribed(&["General Single", "General Single Finished", "VIP"])
+        .opted_out_in_hubspot();
+    assert_eq!(everything.decision().due.unwrap().kind, MoveKind::OptOutMailchimp);
+    everything.next().rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r21a_who_opted_in_again_is_reported_and_left_alone_on_both_sides() {
+    let stage = ann()
+        .in_lists(&[987])
+        .subscribed(&["General Single"])
+        .opted_out_in_hubspot()
+        .opt_out_known(Service::HubSpot, true);
+    stage.rests(PersonState::OptedOut);
+    assert_eq!(stage.decision().notes.len(), 1);
+}
+
+#[test]
+fn r22_a_hard_bounce_takes_our_tags_off_and_sets_the_property_once() {
+    let stage = ann().in_lists(&[987]).member(MemberStatus::Cleaned, &["General Single", "VIP"]);
+    stage.is_due(MoveKind::Bounce, &["clear tag \"General Single\"", "set mailchimp_bounced = \"true\""]);
+    assert_eq!(stage.state(), PersonState::OptedOut);
+    stage.next().rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r22_a_read_only_property_is_never_written_and_reported_once() {
+    let mut stage = ann().member(MemberStatus::Cleaned, &[]);
+    stage.world.read_only.insert("mailchimp_bounced".to_owned());
+    stage.rests(PersonState::OptedOut);
+    assert_eq!(stage.decision().notes.len(), 1);
+    assert_eq!(stage.next().decision().notes.len(), 0);
+}
+
+#[test]
+fn r22_the_contact_is_looked_up_only_where_a_property_is_to_be_set() {
+    let cleaned = || ann().not_looked_up().member(MemberStatus::Cleaned, &[]);
+    assert_eq!(cleaned().asks(), Some(Question::LookUp));
+    cleaned().rules(|rules| rules.bounce_property = None).rests(PersonState::OptedOut);
+    let missing = ann().not_in_hubspot().member(MemberStatus::Cleaned, &[]);
+    missing.rests(PersonState::OptedOut);
+    missing.next().not_looked_up().rests(PersonState::OptedOut);
+}
+
+#[test]
+fn r23_evidence_comes_before_every_consent_change() {
+    for stage in [unsubscribed(), ann().subscribed(&[]).opted_out_in_hubspot()] {
+        assert_eq!(stage.due().unwrap().1[0], EVIDENCE);
+    }
+}
+
+#[test]
+fn r24_opt_outs_only_go_forward_and_never_park() {
+    for stage in [unsubscribed(), ann().subscribed(&[]).opted_out_in_hubspot()] {
+        let due = stage.decision().due.unwrap();
+        assert!(due.kind.is_opt_out() && !due.kind.refusal_parks() && !due.kind.is_gated());
+        assert_eq!(due.pivot(), Pivot::ForwardOnly);
+    }
+}
+
+#[test]
+fn r24_a_parked_persons_opt_out_is_still_delivered() {
+    let mut stage = ann().in_lists(&[987]).subscribed(&[]);
+    let due = stage.decision().due.unwrap();
+    stage.memory.parked = Some(crate::scenarios::parked(due.input));
+    stage.rests(PersonState::Parked);
+    stage.member.as_mut().unwrap().status = MemberStatus::Unsubscribed;
+    assert_eq!(stage.decision().due.unwrap().kind, MoveKind::OptOutHubSpot);
+}
+
+#[test]
+fn two_contacts_with_one_email_are_twins_and_an_opt_out_of_either_counts_for_both() {
+    ann().twins().in_lists(&[987]).rests(PersonState::Twin);
+    ann()
+        .twins()
+        .subscribed(&["General Single"])
+        .opted_out_in_hubspot()
+        .is_due(MoveKind::OptOutMailchimp, &[EVIDENCE, UNSUBSCRIBE, "clear tag \"General Single\""]);
+    ann()
+        .twins()
+        .member(MemberStatus::Unsubscribed, &[])
+        .opted_out_in_hubspot()
+        .is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+}

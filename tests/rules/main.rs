@@ -1,0 +1,12 @@
+//! The rules (R1–R30, docs/rules.md), one promise a test, on the pure decision alone: no journal, no
+//! actor, no network.
+
+mod consent;
+mod enroll;
+mod exclude;
+mod handover;
+mod identity;
+mod limits;
+mod properties;
+mod scenarios;
+mod support;
