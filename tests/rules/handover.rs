@@ -129,6 +129,18 @@ fn r16_another_source_list_entered_since_takes_them() {
 }
 
 #[test]
+fn r16_a_list_never_left_stays_closed_even_to_whom_another_list_enrolled_since() {
+    let stage = ann()
+        .in_lists(&[969, 720])
+        .handed_over("General Single Finished", &[969])
+        .rules(|rules| rules.groups[0].precedence = hsmc::domain::rules::Precedence::Latest);
+    let enrolled = stage.next().next();
+    enrolled.rests(PersonState::Enrolled);
+    assert_eq!(enrolled.memory.enrolled.as_ref().unwrap().list, ListId(720));
+    enrolled.leaves(720).rests(PersonState::Enrolled);
+}
+
+#[test]
 fn r16_destination_lists_exclude_by_themselves() {
     ann().in_lists(&[987, 946]).rests(PersonState::HandedOver);
     let bearer = ann().in_lists(&[987, 946]).subscribed(&["General Single"]);

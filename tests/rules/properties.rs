@@ -28,12 +28,12 @@ const LISTS: [u64; 11] = [969, 719, 987, 784, 1032, 717, 762, 946, 947, 555, 720
 
 fn status() -> impl Strategy<Value = MemberStatus> {
     prop_oneof![
-        4 => Just(MemberStatus::Subscribed),
+        6 => Just(MemberStatus::Subscribed),
         1 => Just(MemberStatus::Unsubscribed),
         1 => Just(MemberStatus::Cleaned),
         1 => Just(MemberStatus::Pending),
         1 => Just(MemberStatus::Transactional),
-        2 => Just(MemberStatus::Archived),
+        3 => Just(MemberStatus::Archived),
         1 => Just(MemberStatus::Other("paused".to_owned())),
     ]
 }
@@ -41,9 +41,9 @@ fn status() -> impl Strategy<Value = MemberStatus> {
 prop_compose! {
     fn memory_of()(
         enrolled in proptest::option::of((0usize..4, 0usize..5)),
-        handed_over in proptest::option::of(proptest::sample::subsequence(LISTS.to_vec(), 0..3)),
-        archived in proptest::option::of(status()),
-        opt_out in proptest::option::of((any::<bool>(), any::<bool>())),
+        handed_over in proptest::option::weighted(0.3, proptest::sample::subsequence(LISTS.to_vec(), 0..3)),
+        archived in proptest::option::of(prop_oneof![2 => Just(MemberStatus::Subscribed), 1 => status()]),
+        opt_out in proptest::option::weighted(0.1, (any::<bool>(), any::<bool>())),
         adopted in any::<bool>(),
         bounce_noted in any::<bool>(),
     ) -> Stage {
@@ -72,7 +72,7 @@ prop_compose! {
         memory in memory_of(),
         fresh in any::<bool>(),
         side in 0u8..6,
-        opted_out in proptest::bool::weighted(0.2),
+        opted_out in proptest::bool::weighted(0.1),
         lists in proptest::sample::subsequence(LISTS.to_vec(), 0..5),
         incomplete in proptest::option::weighted(0.1, 0usize..LISTS.len()),
         branches in proptest::option::of(0u8..4),
@@ -160,7 +160,7 @@ fn protected(stage: &Stage) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_input_gives_the_same_bytes(stage in stage()) {

@@ -77,13 +77,7 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
     match place::standing(sight, &draft.memory) {
         Standing::Placed(place) => marketed(sight, draft, &place),
         Standing::Nowhere => nowhere(sight, draft),
-        Standing::NotGoneSince => {
-            if !tagging::entries_borne(sight).is_empty() {
-                draft.notes.push("bears an entry tag although handed over: left alone".to_owned());
-            }
-            draft.memory.enrolled = None;
-            Settled(PersonState::HandedOver, "R16: not gone from their source lists since".to_owned(), None)
-        }
+        Standing::NotGoneSince => not_gone_since(sight, draft),
         Standing::InDestination(list) => in_destination(sight, draft, list),
         Standing::NoTag(list) => {
             draft.notes.push(format!("source list {list} gives no entry tag"));
@@ -232,7 +226,8 @@ fn subscribed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>, member: &
         return Settled(PersonState::Enrolled, why, Some(retag));
     }
     draft.memory.enrolled = Some(enroll::remembered(sight, &draft.memory, place, tag));
-    draft.memory.handed_over = None;
+    // The lists they have not been gone from since stay closed to them while enrolled from another.
+    draft.memory.handed_over = draft.memory.handed_over.take().filter(|past| !past.still_in.is_empty());
     Settled(PersonState::Enrolled, why, enroll::refresh(sight, member))
 }
 
@@ -265,6 +260,21 @@ fn renamed(sight: &Sight<'_>, draft: &mut Draft, member: &Member) -> Ruling {
     }
     let why = "R10: the address changed while the member is archived".to_owned();
     Settled(PersonState::Parked, why, None)
+}
+
+/// R16: the source lists holding the person are those they were handed over from. Whoever was enrolled
+/// afresh from another list since keeps that tag, as R3 wants, although the other list is gone.
+fn not_gone_since(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
+    let bears = !tagging::entries_borne(sight).is_empty();
+    if let Some(member) = sight.present().filter(|_| bears && draft.memory.enrolled.is_some()) {
+        let why = "bears an entry tag, enrolled after a handover".to_owned();
+        return Settled(PersonState::Enrolled, why, enroll::refresh(sight, member));
+    }
+    if bears && sight.present().is_some() {
+        draft.notes.push("bears an entry tag although handed over: left alone".to_owned());
+    }
+    draft.memory.enrolled = None;
+    Settled(PersonState::HandedOver, "R16: not gone from their source lists since".to_owned(), None)
 }
 
 /// Destination lists exclude by themselves (R16): nobody there is enrolled. Who bears an entry tag
