@@ -6,3 +6,4 @@ pub mod engine;
 pub mod journal;
 pub mod sandbox;
 pub mod serve;
+pub mod sync;

@@ -1,0 +1,118 @@
+//! The join: contacts with their lists, grouped by address, beside the member of that address.
+
+use super::error::SnapshotError;
+use super::header::survivor;
+use super::keyed::Keyed;
+use super::lookups::{LookupRow, carried_path};
+use super::merge::MergeSorted;
+use super::person::{Found, Lists, LookedUp, PersonKey, PersonRow};
+use super::rows::{RowReader, RowWriter};
+use super::sort::ExternalSorter;
+use super::view::{contacts_path, list_path, members_path, people_path};
+use crate::domain::contact::{Contact, Membership};
+use crate::domain::email::SubscriberHash;
+use crate::domain::id::{ListId, RecordId};
+use crate::domain::member::Member;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What the join needs beside the files.
+pub(crate) struct Join<'a> {
+    /// The snapshot's directory.
+    pub(crate) dir: &'a Path,
+    /// The scanned lists.
+    pub(crate) lists: &'a BTreeSet<ListId>,
+    /// Records that were merged away: their memberships count for the survivor.
+    pub(crate) aliases: &'a BTreeMap<RecordId, RecordId>,
+    /// Contacts that were found by a secondary address: they stand under that one too.
+    pub(crate) secondary: &'a BTreeMap<RecordId, Vec<SubscriberHash>>,
+    /// Memory for sorting.
+    pub(crate) sort_bytes: usize,
+}
+
+/// How many rows the join gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Joined {
+    pub(crate) people: u64,
+    pub(crate) without_address: u64,
+}
+
+type Entry = (ListId, Membership);
+type ListRows = Box<dyn Iterator<Item = Result<Entry, SnapshotError>>>;
+
+impl Join<'_> {
+    /// All memberships of all lists by record.
+    fn memberships(&self) -> Result<MergeSorted<Entry, RecordId, ListRows>, SnapshotError> {
+        let mut sources = Vec::with_capacity(self.lists.len());
+        for list in self.lists.iter().copied() {
+            let rows = RowReader::<Membership>::open(&list_path(self.dir, list))?;
+            sources.push(Box::new(rows.map(move |row| Ok((list, row?)))) as ListRows);
+        }
+        Ok(MergeSorted::new(sources, |(_, membership): &Entry| membership.record))
+    }
+
+    /// Memberships that lists still show under a record that was merged away, by survivor.
+    fn inherited(&self) -> Result<BTreeMap<RecordId, Lists>, SnapshotError> {
+        let mut inherited: BTreeMap<RecordId, Lists> = BTreeMap::new();
+        if !self.aliases.is_empty() {
+            for entry in self.memberships()? {
+                let (list, membership) = entry?;
+                if self.aliases.contains_key(&membership.record) {
+                    let heir = survivor(self.aliases, membership.record);
+                    inherited.entry(heir).or_default().insert(list, membership.joined);
+                }
+            }
+        }
+        Ok(inherited)
+    }
+}
+
+/// Writes `people.rows` from the other files.
+pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
+    let by_hash = |row: &(SubscriberHash, Found)| row.0;
+    let mut contacts = ExternalSorter::new(join.dir, "people", join.sort_bytes, by_hash);
+    // Contacts come by record, which is the order their people shall have.
+    let homeless_path = join.dir.join("people-without.run");
+    let mut homeless: RowWriter<PersonRow> = RowWriter::create(&homeless_path)?;
+    let inherited = join.inherited()?;
+    let mut memberships = Keyed::new(join.memberships()?, |(_, membership): &Entry| membership.record);
+    for contact in RowReader::<Contact>::open(&contacts_path(join.dir))? {
+        let contact = contact?;
+        let record = contact.record;
+        let mut lists: Lists = inherited.get(&record).cloned().unwrap_or_default();
+        lists.extend(memberships.take(record)?.into_iter().map(|(list, entry)| (list, entry.joined)));
+        let own = contact.email().map(|email| email.hash());
+        let found = (contact, lists);
+        for other in join.secondary.get(&record).into_iter().flatten().filter(|other| Some(**other) != own) {
+            contacts.push(&(*other, found.clone()))?;
+        }
+        match own {
+            Some(hash) => contacts.push(&(hash, found))?,
+            None => homeless.write(&PersonRow {
+                key: PersonKey::Record(record),
+                contacts: vec![found],
+                member: None,
+                looked_up: None,
+            })?,
+        }
+    }
+    let without_address = homeless.finish_provisional()?;
+
+    let mut contacts = Keyed::new(contacts.finish()?, by_hash);
+    let mut members = Keyed::new(RowReader::<Member>::open(&members_path(join.dir))?, Member::hash);
+    let mut lookups =
+        Keyed::new(RowReader::<LookupRow>::open(&carried_path(join.dir))?, |row: &LookupRow| row.hash);
+    let mut people: RowWriter<PersonRow> = RowWriter::create(&people_path(join.dir))?;
+    while let Some(hash) = contacts.next_key()?.into_iter().chain(members.next_key()?).min() {
+        people.write(&PersonRow {
+            key: PersonKey::Hash(hash),
+            contacts: contacts.take(hash)?.into_iter().map(|(_, found)| found).collect(),
+            member: members.take(hash)?.pop(),
+            looked_up: lookups.take(hash)?.pop().map(|row| LookedUp { at: row.at, record: row.record }),
+        })?;
+    }
+    for person in RowReader::<PersonRow>::open(&homeless_path)? {
+        people.write(&person?)?;
+    }
+    Ok(Joined { people: people.finish()?, without_address })
+}
