@@ -86,7 +86,8 @@ impl World {
     pub fn join(&mut self, list: u64, record: u64) {
         let now = self.now;
         let list = self.list(list);
-        if list.members.insert(RecordId(record), now).is_none() {
+        if !list.members.contains_key(&RecordId(record)) {
+            list.members.insert(RecordId(record), now);
             list.changes += 1;
         }
     }

@@ -127,7 +127,7 @@ async fn read_contacts(reader: &Reader<'_>, gathered: &Gathered) -> Result<(), S
     };
     let total = gathered.want.len() as u64;
     let left = gathered.want.get(gathered.want.partition_point(|id| Some(*id) <= from)..).unwrap_or_default();
-    let batches = left.chunks(BATCH).map(|chunk| ask(reader, chunk));
+    let batches = left.chunks(BATCH).map(<[_]>::to_vec).map(|chunk| ask(reader, chunk));
     let mut answers = stream::iter(batches).buffered(reader.ctx.tuning.batches_at_once.max(1));
     while let Some((last, rows)) = answers.try_next().await? {
         log.append(Page { rows, next: Some(last.to_string()), total: Some(total) })?;
@@ -148,10 +148,11 @@ async fn read_contacts(reader: &Reader<'_>, gathered: &Gathered) -> Result<(), S
     Ok(())
 }
 
-async fn ask(reader: &Reader<'_>, chunk: &[RecordId]) -> Result<(RecordId, Vec<Answer>), ScanError> {
+async fn ask(reader: &Reader<'_>, chunk: Vec<RecordId>) -> Result<(RecordId, Vec<Answer>), ScanError> {
     let crm: &dyn CrmAccount = reader.ctx.crm.as_ref();
+    let ids = chunk.as_slice();
     let contacts =
-        reader.call(Source::Contacts, || async move { crm.contacts(Priority::Scan, chunk).await }).await?;
+        reader.call(Source::Contacts, || async move { crm.contacts(Priority::Scan, ids).await }).await?;
     let asked: BTreeSet<RecordId> = chunk.iter().copied().collect();
     let answered: BTreeSet<RecordId> = contacts.iter().map(|contact| contact.record).collect();
     let missing: Vec<RecordId> = asked.difference(&answered).copied().collect();

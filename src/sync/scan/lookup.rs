@@ -27,7 +27,7 @@ pub async fn look_up(
     stop: &Stop,
 ) -> Result<BTreeMap<SubscriberHash, Option<Found>>, ScanError> {
     let reader = Reader { ctx, progress: &NoProgress, stop };
-    let batches = emails.chunks(BATCH).map(|chunk| ask(&reader, chunk));
+    let batches = emails.chunks(BATCH).map(<[_]>::to_vec).map(|chunk| ask(&reader, chunk));
     let mut answers: BTreeMap<SubscriberHash, Option<Contact>> = stream::iter(batches)
         .buffered(ctx.tuning.batches_at_once.max(1))
         .try_fold(BTreeMap::new(), |mut all, some| async move {
@@ -81,11 +81,11 @@ pub async fn prove(
 /// address has one of those asked for as a secondary one: which, is found by asking for fewer.
 async fn ask(
     reader: &Reader<'_>,
-    emails: &[Email],
+    emails: Vec<Email>,
 ) -> Result<BTreeMap<SubscriberHash, Option<Contact>>, ScanError> {
     let crm: &dyn CrmAccount = reader.ctx.crm.as_ref();
     let mut found = BTreeMap::new();
-    let mut open: Vec<Vec<Email>> = vec![emails.to_vec()];
+    let mut open: Vec<Vec<Email>> = vec![emails];
     while let Some(emails) = open.pop() {
         let asked = &emails;
         let answer = reader
