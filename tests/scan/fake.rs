@@ -10,6 +10,7 @@ use hsmc::domain::port::*;
 use hsmc::domain::step::{Delivery, OptOutScope};
 use hsmc::domain::tag::TagName;
 use hsmc::domain::time::Timestamp;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub struct World {
     pub overlap: bool,
     /// Members that the first listing skips (pages shifted under it).
     pub skipped_once: BTreeSet<SubscriberHash>,
+    pub next_id: u64,
+    /// So many people made up on the fly, each on both sides and in list 1.
+    pub made_up: u64,
     pub calls: BTreeMap<&'static str, u64>,
     pub total_calls: u64,
     /// Calls by number that fail with this class.
@@ -63,6 +67,8 @@ impl World {
             tags_move_date: true,
             overlap: false,
             skipped_once: BTreeSet::new(),
+            next_id: 0,
+            made_up: 0,
             calls: BTreeMap::new(),
             total_calls: 0,
             fail: BTreeMap::new(),
@@ -86,8 +92,8 @@ impl World {
     pub fn join(&mut self, list: u64, record: u64) {
         let now = self.now;
         let list = self.list(list);
-        if !list.members.contains_key(&RecordId(record)) {
-            list.members.insert(RecordId(record), now);
+        if let Entry::Vacant(place) = list.members.entry(RecordId(record)) {
+            place.insert(now);
             list.changes += 1;
         }
     }
@@ -117,8 +123,9 @@ impl World {
     pub fn member(&mut self, address: &str, status: MemberStatus) -> &mut Member {
         let now = self.now;
         let email = Email::parse(address).unwrap();
+        self.next_id += 1;
         let fresh = Member {
-            contact_id: format!("c-{address}"),
+            contact_id: format!("c{}", self.next_id),
             email: email.clone(),
             status: status.clone(),
             fields: BTreeMap::new(),
@@ -163,6 +170,17 @@ impl World {
             rows: rows[first.min(to)..to].to_vec(),
             next: (to < rows.len()).then(|| to.to_string()),
             total: Some(rows.len() as u64),
+        }
+    }
+
+    /// One page of made-up rows.
+    fn made_up<T>(&self, after: Option<&str>, row: fn(u64) -> T) -> Page<T> {
+        let from = after.map_or(1, |after| after.parse::<u64>().unwrap());
+        let to = (from + self.page as u64).min(self.made_up + 1);
+        Page {
+            rows: (from..to).map(row).collect(),
+            next: (to <= self.made_up).then(|| to.to_string()),
+            total: Some(self.made_up),
         }
     }
 
@@ -212,6 +230,31 @@ impl Fake {
     }
 }
 
+fn made_up_contact(number: u64) -> Contact {
+    let words = ["firstname", "lastname", "city", "branches", "import_list"];
+    Contact {
+        record: RecordId(number),
+        address: format!("somebody.with.a.name.{number}@example.com"),
+        properties: words.map(|word| (word.to_owned(), format!("{word} of {number}"))).into(),
+        opted_out: false,
+        created: Some(Timestamp(1)),
+        modified: Some(Timestamp(1)),
+    }
+}
+
+fn made_up_member(number: u64) -> Member {
+    Member {
+        email: made_up_contact(number).email().unwrap(),
+        contact_id: format!("{number:032x}"),
+        status: MemberStatus::Subscribed,
+        fields: ["FNAME", "LNAME", "CITY"].map(|tag| (tag.to_owned(), format!("{tag} of {number}"))).into(),
+        tags: vec![TagName::new("Entry"), TagName::new("Another tag")],
+        changed: Some(Timestamp(1)),
+        opted: Some(Timestamp(1)),
+        unsubscribe_reason: None,
+    }
+}
+
 fn no<T>() -> CallResult<T> {
     panic!("a scan makes no such call")
 }
@@ -240,6 +283,10 @@ impl CrmAccount for Fake {
         after: Option<&str>,
     ) -> CallResult<Page<Membership>> {
         let world = self.crm("memberships").await?;
+        if world.made_up > 0 {
+            let row = |n| Membership { record: RecordId(n), joined: Some(Timestamp(1)) };
+            return Ok(world.made_up(after, row));
+        }
         let rows: Vec<Membership> = world.lists[&list]
             .members
             .iter()
@@ -250,6 +297,9 @@ impl CrmAccount for Fake {
     async fn contacts(&self, _: Priority, ids: &[RecordId]) -> CallResult<Vec<Contact>> {
         assert!(ids.len() <= 100);
         let world = self.crm("contacts").await?;
+        if world.made_up > 0 {
+            return Ok(ids.iter().map(|id| made_up_contact(id.0)).collect());
+        }
         Ok(ids.iter().filter_map(|id| world.contacts.get(id)).cloned().collect())
     }
     async fn contacts_by_email(&self, _: Priority, emails: &[Email]) -> CallResult<Vec<Contact>> {
@@ -366,6 +416,9 @@ impl AudienceAccount for Fake {
         after: Option<&str>,
     ) -> CallResult<Page<Member>> {
         let mut world = self.mc("members").await?;
+        if world.made_up > 0 && query.status.is_none() {
+            return Ok(world.made_up(after, made_up_member));
+        }
         let fits = |m: &&Member| {
             let status = match &query.status {
                 Some(status) => m.status == *status,

@@ -5,6 +5,7 @@ mod fake;
 mod files;
 mod full;
 mod incremental;
+mod load;
 mod lookups;
 mod resume;
 mod support;

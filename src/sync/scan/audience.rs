@@ -44,7 +44,8 @@ pub(super) async fn read(reader: &Reader<'_>, base: &Base) -> Result<AudiencePar
 ///
 /// Whether a tag set or taken moves a member's date of change is not documented, so each tag whose
 /// count differs has its bearers read. Tags the rules do not know matter too (a protected pattern may
-/// fit them), as long as few people bear them.
+/// fit them), as long as few people bear them. Counts hide that one came while another went, which is
+/// just what handovers make of exit tags: small tags of the rules are read whatever their count.
 fn followed(reader: &Reader<'_>, old: &Snapshot, tags: &[TagInfo]) -> Option<Vec<FollowedTag>> {
     let (ctx, tuning) = (reader.ctx, &reader.ctx.tuning);
     let counts = &old.header().counts;
@@ -55,8 +56,13 @@ fn followed(reader: &Reader<'_>, old: &Snapshot, tags: &[TagInfo]) -> Option<Vec
     let mut follow: Vec<FollowedTag> = Vec::new();
     for tag in tags {
         let before = old.header().tag(&tag.name).map_or(0, |then| then.member_count);
-        let close = ctx.known_tags.contains(&tag.name) || pages(tag.member_count) <= tuning.foreign_tag_pages;
-        if before != tag.member_count && close {
+        let (differs, size) = (before != tag.member_count, pages(tag.member_count));
+        let follows = if ctx.known_tags.contains(&tag.name) {
+            differs || (tag.member_count > 0 && size <= tuning.known_tag_pages)
+        } else {
+            differs && size <= tuning.foreign_tag_pages
+        };
+        if follows {
             let segment = (tag.member_count > 0).then_some(tag.segment);
             follow.push(FollowedTag { name: tag.name.clone(), segment, bearers: tag.member_count });
         }

@@ -133,14 +133,8 @@ impl Gather {
     ) -> Result<CrmPart, SnapshotError> {
         let aliases = self.aliases(&gathered)?;
         let unanswered = self.write_unanswered()?;
-        let unchanged = gathered.none_changed
-            && gathered.want.is_empty()
-            && self.changed.is_empty()
-            && self.base.old.as_ref().is_some_and(|old| {
-                !old.has_recorded_lookups() && old.header().lists.keys().copied().eq(lists.keys().copied())
-            });
         let mut addresses: Vec<(RecordId, Option<SubscriberHash>)> = Vec::new();
-        let contacts = self.write_contacts(&gathered, &aliases, unchanged, &mut addresses)?;
+        let (contacts, same_contacts) = self.write_contacts(&gathered, &aliases, &mut addresses)?;
         let (lookups, secondary) = looked_up::settle(
             &self.dir,
             |record| survivor(&aliases, record),
@@ -155,6 +149,13 @@ impl Gather {
             let count = rows.map(|row| row.map(|_| 1)).sum::<Result<u64, _>>()?;
             list_counts.insert(list, count);
         }
+        let unchanged =
+            same_contacts
+                && gathered.none_changed
+                && self.changed.is_empty()
+                && self.base.old.as_ref().is_some_and(|old| {
+                    !old.has_recorded_lookups() && old.header().lists.keys().eq(lists.keys())
+                });
         Ok(CrmPart { lists, list_counts, contacts, unanswered, lookups, aliases, secondary, unchanged })
     }
 
@@ -198,14 +199,14 @@ impl Gather {
         writer.finish()
     }
 
-    /// Old rows under new ones, without those that nothing here is about any more.
+    /// Old rows under new ones, without those that nothing here is about any more. How many there are,
+    /// and whether they are the old ones to the last.
     fn write_contacts(
         &self,
         gathered: &Gathered,
         aliases: &BTreeMap<RecordId, RecordId>,
-        unchanged: bool,
         addresses: &mut Vec<(RecordId, Option<SubscriberHash>)>,
-    ) -> Result<u64, SnapshotError> {
+    ) -> Result<(u64, bool), SnapshotError> {
         let by_record = |contact: &Contact| contact.record;
         let heirs: BTreeSet<RecordId> = aliases.keys().map(|old| survivor(aliases, *old)).collect();
         let mut sorter = ExternalSorter::new(&self.dir, "contacts", self.sort_bytes, by_record);
@@ -230,10 +231,11 @@ impl Gather {
         let mut old = Keyed::new(old.into_iter().flatten(), by_record);
         let mut fresh = Keyed::new(sorter.finish()?, by_record);
         let path = contacts_path(&self.dir);
-        let mut writer = RowWriter::create(&path)?;
+        let (mut writer, mut altered) = (RowWriter::create(&path)?, self.base.old.is_none());
         while let Some(record) = old.next_key()?.into_iter().chain(fresh.next_key()?).min() {
             let before = old.take(record)?.pop();
-            let Some(contact) = fresh.take(record)?.pop().or(before) else { continue };
+            let now = fresh.take(record)?.pop().or_else(|| before.clone());
+            let Some(contact) = now else { continue };
             let wanted = gathered.looked_up.binary_search(&record).is_ok() || heirs.contains(&record);
             if wanted {
                 addresses.push((record, contact.email().map(|email| email.hash())));
@@ -241,13 +243,16 @@ impl Gather {
             let merged_away = aliases.contains_key(&record);
             if !merged_away && (wanted || contact.opted_out || gathered.ids.binary_search(&record).is_ok()) {
                 writer.write(&contact)?;
+                altered |= before != Some(contact);
+            } else {
+                altered |= before.is_some();
             }
         }
         let count = writer.finish()?;
-        if let Some(old) = self.base.old.as_ref().filter(|_| unchanged) {
+        if let Some(old) = self.base.old.as_ref().filter(|_| !altered) {
             link_or_copy(&contacts_path(old.dir()), &path)?;
         }
-        Ok(count)
+        Ok((count, !altered))
     }
 }
 

@@ -20,7 +20,7 @@ pub struct ScanContext {
     pub dir: PathBuf,
     /// The lists to read.
     pub lists: BTreeSet<ListId>,
-    /// The tags the rules know: an incremental scan follows these however many bear them.
+    /// The tags the rules know: an incremental scan follows these most closely.
     pub known_tags: BTreeSet<TagName>,
     /// Sizes; the defaults fit the services.
     pub tuning: Tuning,
@@ -50,6 +50,8 @@ pub struct Tuning {
     pub small_audience: u64,
     /// Members per page, to reckon what is cheaper.
     pub member_page: u64,
+    /// A tag that the rules know is read anew up to this many pages of bearers, whatever its count says.
+    pub known_tag_pages: u64,
     /// A tag that the rules do not know is followed up to this many pages of bearers.
     pub foreign_tag_pages: u64,
     /// Memory of one external sort.
@@ -63,6 +65,7 @@ impl Default for Tuning {
             batches_at_once: 8,
             small_audience: 5_000,
             member_page: 1_000,
+            known_tag_pages: 1,
             foreign_tag_pages: 5,
             sort_bytes: 8 << 20,
         }

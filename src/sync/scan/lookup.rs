@@ -26,7 +26,7 @@ pub async fn look_up(
     emails: &[Email],
     stop: &Stop,
 ) -> Result<BTreeMap<SubscriberHash, Option<Found>>, ScanError> {
-    let reader = Reader { ctx, progress: &NoProgress, stop };
+    let reader = Reader { ctx, progress: &NoProgress, stop, in_vain: Stop::never() };
     let batches = emails.chunks(BATCH).map(<[_]>::to_vec).map(|chunk| ask(&reader, chunk));
     let mut answers: BTreeMap<SubscriberHash, Option<Contact>> = stream::iter(batches)
         .buffered(ctx.tuning.batches_at_once.max(1))
@@ -58,7 +58,7 @@ pub async fn prove(
     records: &[RecordId],
     stop: &Stop,
 ) -> Result<BTreeMap<RecordId, BTreeSet<ListId>>, ScanError> {
-    let reader = Reader { ctx, progress: &NoProgress, stop };
+    let reader = Reader { ctx, progress: &NoProgress, stop, in_vain: Stop::never() };
     let crm: &dyn CrmAccount = ctx.crm.as_ref();
     let batches: Vec<_> = records
         .chunks(BATCH)

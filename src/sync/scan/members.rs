@@ -89,25 +89,17 @@ impl Build {
             }
         }
         let path = members_path(&self.dir);
-        if let Some(old) = self.old.as_ref().filter(|_| sorter.is_empty() && self.follow.is_empty()) {
-            link_or_copy(&members_path(old.dir()), &path)?;
-            let then = &old.header().counts;
-            let counts = Counts {
-                members: then.members,
-                archived: then.archived,
-                subscribed: then.subscribed,
-                ..Counts::default()
-            };
-            return Ok(Built { counts, unchanged: true });
-        }
         let old = self.old.iter().map(Snapshot::members).collect::<Result<Vec<_>, _>>()?;
         let mut old = Keyed::new(old.into_iter().flatten(), Member::hash);
         let mut sights = Keyed::new(sorter.finish()?, Sight::hash);
         let mut writer = RowWriter::create(&path)?;
-        let mut counts = Counts::default();
+        let (mut counts, mut altered) = (Counts::default(), self.old.is_none());
         while let Some(hash) = old.next_key()?.into_iter().chain(sights.next_key()?).min() {
-            let before = old.take(hash)?.pop().filter(|member| !renames.left_behind(member));
-            if let Some(member) = self.combine(before, sights.take(hash)?) {
+            let before = old.take(hash)?.pop();
+            let kept = before.clone().filter(|member| !renames.left_behind(member));
+            let now = self.combine(kept, sights.take(hash)?);
+            altered |= before != now;
+            if let Some(member) = now {
                 match member.status {
                     MemberStatus::Archived => counts.archived += 1,
                     MemberStatus::Subscribed => counts.subscribed += 1,
@@ -117,7 +109,10 @@ impl Build {
             }
         }
         counts.members = writer.finish()?;
-        Ok(Built { counts, unchanged: false })
+        if let Some(old) = self.old.as_ref().filter(|_| !altered) {
+            link_or_copy(&members_path(old.dir()), &path)?;
+        }
+        Ok(Built { counts, unchanged: !altered })
     }
 
     /// One member from the older row and what was read now.

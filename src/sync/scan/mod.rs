@@ -28,8 +28,12 @@ pub use lookup::{look_up, prove};
 pub use progress::{NoProgress, Progress, Source, Stop};
 
 use crate::sync::snapshot::{self, Counts, FORMAT, Header, Join, Snapshot, SnapshotError};
+use audience::AudiencePart;
+use crm::CrmPart;
+use futures::TryFutureExt;
 use reader::Reader;
 use std::collections::BTreeMap;
+use tokio::sync::watch;
 use work::Base;
 
 /// Reads both accounts into `ctx.dir`, or goes on with the scan that was begun there.
@@ -39,7 +43,8 @@ use work::Base;
 ///
 /// # Errors
 /// When a list is missing, a call is refused or keeps failing, the scan is stopped, or the disk fails.
-/// What was read until then stays, and the next call goes on from there.
+/// What was read until then stays, and the next call goes on from there. Stop it by `stop`, not by
+/// dropping it: file work under way would go on beside the next scan.
 pub async fn scan(
     ctx: &ScanContext,
     mode: ScanMode,
@@ -50,20 +55,23 @@ pub async fn scan(
         snapshot::remove_work(&ctx.dir)?;
         return Ok(done);
     }
-    let reader = Reader { ctx, progress, stop };
-    match run(&reader, mode.clone()).await {
+    match run(ctx, mode.clone(), progress, stop).await {
         Err(ScanError::Snapshot(problem)) if problem.mended_by_full_scan() && mode != ScanMode::Full => {
             tracing::warn!(%problem, "the older snapshot cannot be used: reading everything");
-            run(&reader, ScanMode::Full).await
+            run(ctx, ScanMode::Full, progress, stop).await
         }
         ended => ended,
     }
 }
 
-async fn run(reader: &Reader<'_>, mode: ScanMode) -> Result<Snapshot, ScanError> {
-    let ctx = reader.ctx;
+async fn run(
+    ctx: &ScanContext,
+    mode: ScanMode,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<Snapshot, ScanError> {
     let base = Base::begin(ctx, &mode)?;
-    let (crm, audience) = futures::try_join!(crm::read(reader, &base), audience::read(reader, &base))?;
+    let (crm, audience) = both_sides(ctx, &base, progress, stop).await?;
     let nothing_new = crm.unchanged && audience.unchanged;
     let mut counts = Counts {
         lists: crm.list_counts,
@@ -108,6 +116,29 @@ async fn run(reader: &Reader<'_>, mode: ScanMode) -> Result<Snapshot, ScanError>
     snapshot::write_json(&ctx.dir.join("header.json"), &header)?;
     snapshot::remove_work(&ctx.dir)?;
     Ok(Snapshot::open(&ctx.dir)?)
+}
+
+/// Reads both sides at once. When one fails the other is told to stop, and its end is awaited: nobody
+/// works in the directory any more when this returns.
+async fn both_sides(
+    ctx: &ScanContext,
+    base: &Base,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<(CrmPart, AudiencePart), ScanError> {
+    let (failed, in_vain) = watch::channel(false);
+    let reader = Reader { ctx, progress, stop, in_vain: Stop::when(in_vain) };
+    let tell = |failure: ScanError| {
+        failed.send_replace(true);
+        failure
+    };
+    let (crm, audience) =
+        futures::join!(crm::read(&reader, base).map_err(tell), audience::read(&reader, base).map_err(tell));
+    match (crm, audience) {
+        (Ok(crm), Ok(audience)) => Ok((crm, audience)),
+        // Who stopped because the other failed has nothing to say.
+        (Err(ScanError::Stopped), Err(failure)) | (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
 }
 
 /// Runs file work where it may take its time.

@@ -24,6 +24,8 @@ pub(super) struct Reader<'a> {
     pub(super) ctx: &'a ScanContext,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a Stop,
+    /// Told when the other side failed: then reading on is in vain.
+    pub(super) in_vain: Stop,
 }
 
 /// The page log of a source.
@@ -45,6 +47,13 @@ impl Reader<'_> {
         Ok(PageLog::open(&log_path(&self.ctx.dir, source))?)
     }
 
+    async fn stopped(&self) {
+        tokio::select! {
+            () = self.stop.wait() => {}
+            () = self.in_vain.wait() => {}
+        }
+    }
+
     /// One read call, repeated while it is worth it. A read has no effect, so one in doubt is repeated too.
     pub(super) async fn call<T, F, Fut>(&self, reading: Source, call: F) -> Result<T, ScanError>
     where
@@ -53,12 +62,12 @@ impl Reader<'_> {
     {
         let (mut tries, mut waits, mut pause) = (0, 0, FIRST_PAUSE);
         loop {
-            if self.stop.is_set() {
+            if self.stop.is_set() || self.in_vain.is_set() {
                 return Err(ScanError::Stopped);
             }
             let answer = tokio::select! {
                 biased;
-                () = self.stop.wait() => return Err(ScanError::Stopped),
+                () = self.stopped() => return Err(ScanError::Stopped),
                 answer = call() => answer,
             };
             let failure = match answer {
@@ -80,7 +89,7 @@ impl Reader<'_> {
             pause = (pause * 2).min(LONGEST_PAUSE);
             tokio::select! {
                 biased;
-                () = self.stop.wait() => return Err(ScanError::Stopped),
+                () = self.stopped() => return Err(ScanError::Stopped),
                 () = self.ctx.clock.sleep(wait) => {}
             }
         }
