@@ -1,5 +1,6 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
 
+pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod engine;

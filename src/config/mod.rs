@@ -1,0 +1,30 @@
+//! The config of a workspace: read, layered, checked, in final types.
+//!
+//! Promises: what `load` returns can be used as it stands; what is wrong is told all at once, each
+//! with its line and the way out. Never: asking either service (that is the check before a run, R27),
+//! or showing a secret.
+//!
+//! Layers, the later over the earlier: defaults, the file, `HSMC_SECTION__KEY` from the environment.
+//! Any text may be `env:NAME` or `file:PATH` (its first line). The keys are those of
+//! `docs/examples/agency.toml`.
+
+pub mod condition;
+mod environment;
+mod error;
+mod lenient;
+mod load;
+mod position;
+mod rules;
+mod schema;
+mod secret;
+mod settings;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use environment::Environment;
+pub use error::{ConfigError, ConfigErrors};
+pub use load::{load, load_text};
+pub use position::Positions;
+pub use settings::{Apply, Config, Consent, HubSpot, Mailchimp, Notify, Sync};
+pub use template::TEMPLATE;

@@ -1,0 +1,391 @@
+//! The config in final types, and the checks that look at one section alone.
+
+use super::error::Problem;
+use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
+use super::{rules, schema};
+use crate::domain::port::OptOutBasis;
+use crate::domain::rules::RuleSet;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::time::Duration;
+
+/// One workspace, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The workspace's name.
+    pub workspace: String,
+    /// The HubSpot account.
+    pub hubspot: HubSpot,
+    /// The Mailchimp account and audience.
+    pub mailchimp: Mailchimp,
+    /// When and how runs happen.
+    pub sync: Sync,
+    /// What goes with an opt-out.
+    pub consent: Consent,
+    /// Who is told.
+    pub notify: Notify,
+    /// The rules of the sync.
+    pub rules: RuleSet,
+}
+
+impl Config {
+    /// A number that changes when anything changes that a plan depends on. It is compared between
+    /// runs of hsmc: a difference costs one full pass, nothing else.
+    pub fn fingerprint(&self) -> u64 {
+        // The rule set's debug form holds lists and ordered maps only, and no secret.
+        let text = format!("{:?}|{}|{:?}", self.rules, self.mailchimp.audience, self.hubspot.portal_id);
+        Sha256::digest(text.as_bytes()).iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    }
+}
+
+/// `[hubspot]`
+#[derive(Clone, Debug)]
+pub struct HubSpot {
+    /// Service key or private-app token.
+    pub token: SecretString,
+    /// The dated version in every path.
+    pub api_version: String,
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// The only portal hsmc may work on, when given.
+    pub portal_id: Option<u64>,
+    /// An upper bound; without it the bound is learned from the headers.
+    pub requests_per_10s: Option<u32>,
+    /// Share of the budget left to the portal's other apps.
+    pub reserve: f64,
+    /// Ids one list write may carry.
+    pub list_write_limit: usize,
+}
+
+/// `[mailchimp]`
+#[derive(Clone, Debug)]
+pub struct Mailchimp {
+    /// The API key.
+    pub api_key: SecretString,
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// The audience's id.
+    pub audience: String,
+    /// Calls at once; one more is kept for opt-outs.
+    pub connections: usize,
+    /// Above this many single calls of one kind an asynchronous batch is used.
+    pub batch_above: usize,
+}
+
+/// How far a run goes by itself (R25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apply {
+    /// It plans and shows.
+    Never,
+    /// It plans and waits for a yes.
+    Ask,
+    /// It applies, unless a gate asks.
+    Always,
+}
+
+impl fmt::Display for Apply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Apply::Never => "never",
+            Apply::Ask => "ask",
+            Apply::Always => "always",
+        })
+    }
+}
+
+/// `[sync]`, without the limits and gates, which are rules.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    /// From one run to the next.
+    pub every: Duration,
+    /// A full pass at least this often.
+    pub full_every: Duration,
+    /// The window in which entry tags may be set, as `08:00-18:00 Europe/London`; checked.
+    pub enroll_between: Option<String>,
+    /// How far a run goes by itself.
+    pub apply: Apply,
+    /// How long scan snapshots are kept (R28).
+    pub snapshots: Duration,
+    /// How long finished runs keep their details.
+    pub retention: Duration,
+}
+
+/// `[consent]`, without what the rules hold.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// HubSpot's word and the wording that goes with it.
+    pub basis: OptOutBasis,
+    /// An opt-out not delivered in this time raises an alert.
+    pub deliver_within: Duration,
+}
+
+/// `[notify]`: addresses of web hooks.
+#[derive(Clone, Debug, Default)]
+pub struct Notify {
+    /// A Teams workflow.
+    pub teams: Option<SecretString>,
+    /// A Slack incoming webhook.
+    pub slack: Option<SecretString>,
+    /// Any address that takes JSON.
+    pub webhook: Option<SecretString>,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The lawful bases HubSpot knows (HubSpot contract §12).
+const LEGAL_BASES: [&str; 7] = [
+    "LEGITIMATE_INTEREST_PQL",
+    "LEGITIMATE_INTEREST_CLIENT",
+    "LEGITIMATE_INTEREST_OTHER",
+    "PERFORMANCE_OF_CONTRACT",
+    "CONSENT_WITH_NOTICE",
+    "PROCESS_AND_STORE",
+    "NON_GDPR",
+];
+
+/// Checks a document. None only together with problems.
+pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
+    let rules = rules::check(&document, problems);
+    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, .. } = document;
+    let hubspot = check_hubspot(hubspot, problems);
+    let mailchimp = check_mailchimp(mailchimp, problems);
+    let sync = check_sync(sync, problems);
+    let consent = check_consent(consent, problems);
+    let notify = check_notify(notify, problems);
+    Some(Config {
+        workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
+        hubspot: hubspot?,
+        mailchimp: mailchimp?,
+        sync,
+        consent,
+        notify,
+        rules: rules?,
+    })
+}
+
+fn check_hubspot(from: schema::HubSpot, problems: &mut Vec<Problem>) -> Option<HubSpot> {
+    let token = required(
+        "hubspot.token",
+        from.token,
+        "add `token = \"env:HUBSPOT_PRIVATE_TOKEN\"` under [hubspot]",
+        problems,
+    );
+    let api_version = from.api_version.map_or_else(|| "2026-09".to_owned(), |version| version.0);
+    let dated = api_version.strip_suffix("-beta").unwrap_or(&api_version);
+    let is_date = dated.len() == 7
+        && dated.chars().enumerate().all(|(at, c)| if at == 4 { c == '-' } else { c.is_ascii_digit() });
+    if !is_date {
+        problems.push(Problem::new(
+            "hubspot.api_version",
+            format!("`{api_version}` is no dated version"),
+            "write it as \"2026-09\"",
+        ));
+    }
+    let list_write_limit =
+        between("hubspot.list_write_limit", from.list_write_limit, 500, 1, 100_000, problems);
+    let requests_per_10s = from
+        .requests_per_10s
+        .map(|asked| between("hubspot.requests_per_10s", Some(asked), 100, 1, 1_000_000, problems));
+    let base_url =
+        address("hubspot.base_url", from.base_url, || "https://api.hubapi.com".to_owned(), problems);
+    Some(HubSpot {
+        token: token?.into(),
+        api_version,
+        base_url,
+        portal_id: from.portal_id.map(|id| id.0),
+        requests_per_10s: requests_per_10s.and_then(|asked| u32::try_from(asked).ok()),
+        reserve: from.reserve.map_or(0.0, |Share(share)| share),
+        list_write_limit: usize::try_from(list_write_limit).unwrap_or(500),
+    })
+}
+
+fn check_mailchimp(from: schema::Mailchimp, problems: &mut Vec<Problem>) -> Option<Mailchimp> {
+    let api_key = required(
+        "mailchimp.api_key",
+        from.api_key,
+        "add `api_key = \"env:MAILCHIMP_API_KEY\"` under [mailchimp]",
+        problems,
+    );
+    let audience = required(
+        "mailchimp.audience",
+        from.audience,
+        "add `audience = \"…\"`: Mailchimp shows the id under Audience, Settings, Audience name and defaults",
+        problems,
+    );
+    // 10 connections per user, one of them for opt-outs (Mailchimp contract §3).
+    let connections = between("mailchimp.connections", from.connections, 8, 1, 9, problems);
+    let batch_above = between("mailchimp.batch_above", from.batch_above, 20, 1, 1_000_000, problems);
+    let prefix = from.server_prefix.map(|prefix| prefix.0).or_else(|| {
+        // The part behind the key's last dash names the data centre; newer keys have none.
+        let suffix = api_key.as_deref()?.rsplit_once('-')?.1.to_owned();
+        suffix.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(suffix)
+    });
+    if prefix.as_deref().is_some_and(|prefix| !prefix.chars().all(|c| c.is_ascii_alphanumeric())) {
+        problems.push(Problem::new(
+            "mailchimp.server_prefix",
+            "the server prefix holds more than letters and digits",
+            "write it as \"us21\", or leave it out",
+        ));
+    }
+    let base_url = address(
+        "mailchimp.base_url",
+        from.base_url,
+        || match prefix {
+            Some(prefix) => format!("https://{prefix}.api.mailchimp.com/3.0"),
+            None => "https://api.mailchimp.com/3.0".to_owned(),
+        },
+        problems,
+    );
+    Some(Mailchimp {
+        api_key: api_key?.into(),
+        base_url,
+        audience: audience?,
+        connections: usize::try_from(connections).unwrap_or(8),
+        batch_above: usize::try_from(batch_above).unwrap_or(20),
+    })
+}
+
+fn check_sync(from: schema::Sync, problems: &mut Vec<Problem>) -> Sync {
+    let apply = match from.apply.as_ref().map(|word| word.0.as_str()) {
+        None | Some("never") => Apply::Never,
+        Some("ask") => Apply::Ask,
+        Some("always") => Apply::Always,
+        Some(other) => {
+            problems.push(Problem::new(
+                "sync.apply",
+                format!("`{other}` is no way to apply"),
+                "write \"never\", \"ask\" or \"always\"",
+            ));
+            Apply::Never
+        }
+    };
+    let enroll_between = from.enroll_between.map(|window| window.0);
+    if let Some(what) = enroll_between.as_deref().and_then(window_problem) {
+        problems.push(Problem::new("sync.enroll_between", what, "write it as \"08:00-18:00 Europe/London\""));
+    }
+    Sync {
+        every: from.every.map_or(8 * HOUR, |Span(span)| span),
+        full_every: from.full_every.map_or(24 * HOUR, |Span(span)| span),
+        enroll_between,
+        apply,
+        snapshots: from.snapshots.map_or(30 * DAY, |Span(span)| span),
+        retention: from.retention.map_or(90 * DAY, |Span(span)| span),
+    }
+}
+
+fn check_consent(from: schema::Consent, problems: &mut Vec<Problem>) -> Consent {
+    let legal_basis =
+        from.legal_basis.map_or_else(|| "LEGITIMATE_INTEREST_OTHER".to_owned(), |basis| basis.0);
+    if !LEGAL_BASES.contains(&legal_basis.as_str()) {
+        problems.push(Problem::new(
+            "consent.legal_basis",
+            format!("HubSpot knows no legal basis `{legal_basis}`"),
+            format!("write one of {}", LEGAL_BASES.join(", ")),
+        ));
+    }
+    Consent {
+        basis: OptOutBasis {
+            legal_basis,
+            explanation: from.explanation.map_or_else(|| "Opted out in Mailchimp".to_owned(), |text| text.0),
+        },
+        deliver_within: from.deliver_within.map_or(HOUR, |Span(span)| span),
+    }
+}
+
+fn check_notify(from: schema::Notify, problems: &mut Vec<Problem>) -> Notify {
+    let mut hook = |key: &str, from: Option<Text>| {
+        from.map(|url| SecretString::from(address(key, Some(url), String::new, problems)))
+            .filter(|url| !url.expose_secret().is_empty())
+    };
+    Notify {
+        teams: hook("notify.teams", from.teams),
+        slack: hook("notify.slack", from.slack),
+        webhook: hook("notify.webhook", from.webhook),
+    }
+}
+
+/// A value that must be there and not be empty.
+pub(super) fn required(
+    key: &str,
+    value: Option<Text>,
+    way_out: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let found = value.map(|text| text.0).filter(|text| !text.is_empty());
+    if found.is_none() {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        problems.push(Problem::new(key, format!("`{name}` is missing or empty"), way_out));
+    }
+    found
+}
+
+fn between(
+    key: &str,
+    value: Option<Whole>,
+    default: u64,
+    least: u64,
+    most: u64,
+    problems: &mut Vec<Problem>,
+) -> u64 {
+    let Some(Whole(asked)) = value else { return default };
+    if (least..=most).contains(&asked) {
+        return asked;
+    }
+    problems.push(Problem::new(
+        key,
+        format!("{asked} is out of bounds"),
+        format!("write a number from {least} to {most}, or leave it out for {default}"),
+    ));
+    default
+}
+
+/// An http(s) address without a slash at the end. The address itself is not shown: it may be a secret.
+fn address(
+    key: &str,
+    value: Option<Text>,
+    default: impl FnOnce() -> String,
+    problems: &mut Vec<Problem>,
+) -> String {
+    let Some(Text(text)) = value else { return default() };
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            text.trim_end_matches('/').to_owned()
+        }
+        _ => {
+            problems.push(Problem::new(key, "this is no http address", "write it as \"https://host/path\""));
+            default()
+        }
+    }
+}
+
+/// What is wrong with a window of the day, if anything.
+fn window_problem(text: &str) -> Option<String> {
+    let Some((hours, zone)) = text.trim().split_once(' ') else {
+        return Some(format!("`{text}` names no time zone"));
+    };
+    let Some((from, to)) = hours.split_once('-') else {
+        return Some(format!("`{hours}` is no window"));
+    };
+    for time in [from, to] {
+        if time.len() != 5 || time.parse::<jiff::civil::Time>().is_err() {
+            return Some(format!("`{time}` is no time of day"));
+        }
+    }
+    if from == to {
+        return Some(format!("`{hours}` is an empty window"));
+    }
+    jiff::tz::TimeZone::get(zone.trim())
+        .err()
+        .map(|_| format!("`{}` is no time zone known here", zone.trim()))
+}
+
+/// A protection's default holds where the key is absent; `"none"` lifts it.
+pub(super) fn limit<T>(value: Option<Limit<T>>, default: Option<T>) -> Option<T> {
+    value.map_or(default, Limit::value)
+}
+
+/// A switch with a default.
+pub(super) fn switch(value: Option<Truth>, default: bool) -> bool {
+    value.map_or(default, |Truth(on)| on)
+}
