@@ -1,5 +1,6 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
 
+pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod domain;
@@ -8,3 +9,4 @@ pub mod journal;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;
+pub mod telemetry;

@@ -1,2 +1,27 @@
-//! hsmc
-fn main() {}
+//! Parse, call, map the outcome to an exit code; nothing else.
+
+use hsmc::cli::{self, ExitCode, Failure, Terminal};
+use hsmc::telemetry;
+
+mod partial;
+
+fn main() -> std::process::ExitCode {
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code.into(),
+    };
+    let terminal = Terminal::of_process(&cli.global);
+    telemetry::start(terminal.logging(&cli.global), std::env::var("RUST_LOG").ok().as_deref());
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(ExitCode::Failed, format!("no runtime can be started: {error}")))
+        .and_then(|runtime| {
+            let backend = partial::Partial { config: cli.global.config.clone() };
+            runtime.block_on(cli::run(&cli, &backend, &terminal))
+        });
+    match outcome {
+        Ok(code) => code.into(),
+        Err(failure) => cli::complain(&failure, &terminal).into(),
+    }
+}

@@ -1,4 +1,8 @@
-//! HTTP faces. Each listens where it is told and translates; what is answered is decided elsewhere.
+//! The face to the outside: what is asked and what is answered, in the same words on the control
+//!
+//! Promises: `requests` and `views` are plain values, the only form in which the inside is shown; each
 
 mod cut;
+pub mod requests;
 pub mod sandbox_http;
+pub mod views;

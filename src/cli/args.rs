@@ -1,0 +1,392 @@
+//! The command line: every command and flag is defined, explained and read here, and nowhere else.
+
+use crate::domain::event::OperatorRequest;
+use crate::domain::failure::Service;
+use crate::domain::id::{ListId, MoveId, RunId};
+use crate::domain::time::Timestamp;
+use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Keeps HubSpot and Mailchimp telling the same story about every person, and loses no one.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "hsmc", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What goes for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do · 1 failed · 2 command line or config wrong · \
+     3 needs approval · 4 done, but moves are stuck · 130 interrupted";
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The config file
+    #[arg(long, global = true, value_name = "FILE", default_value = "./hsmc.toml")]
+    pub config: PathBuf,
+    /// The state directory
+    #[arg(long, global = true, value_name = "DIR", default_value = "./state")]
+    pub state: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No colours (as does the variable NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Log more: -v what happens, -vv why, -vvv everything
+    #[arg(short = 'v', long = "verbose", global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show on simulated accounts what hsmc does: no keys, no network
+    Demo {
+        /// Kill it in the middle and let it recover
+        #[arg(long)]
+        crash: bool,
+        /// The seed of its chance
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Serve a simulated HubSpot and Mailchimp on a loopback port
+    Sandbox(SandboxArgs),
+    /// Write a commented config file to begin with
+    Init,
+    /// Check the config, and the accounts it names, without changing anything
+    Check,
+    /// Show what a run would do, without doing it
+    Plan(PlanArgs),
+    /// Apply a saved plan
+    Apply {
+        /// A file written by `hsmc plan --out FILE`
+        file: PathBuf,
+    },
+    /// Run once: scan, plan, apply, report
+    Sync(SyncArgs),
+    /// Run on schedule until stopped
+    Daemon,
+    /// Show what goes on: everything, or a move (12.3), a run (12), a list (list=987), a person (address)
+    Status {
+        /// What to show
+        #[arg(value_name = "WHAT", value_parser = subject)]
+        what: Option<Subject>,
+        /// Show it again every two seconds
+        #[arg(long)]
+        watch: bool,
+    },
+    /// List past runs
+    Runs {
+        /// What to do with them; lists them when left out
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+        /// How many to list
+        #[arg(long, default_value_t = 20)]
+        last: usize,
+    },
+    /// Try a stuck move again
+    Retry(MoveArgs),
+    /// Take the step a move is stuck at as settled, and go on
+    Skip(MoveArgs),
+    /// Unwind a move: undo its steps in reverse
+    Rollback(MoveArgs),
+    /// End a move: drop it when not begun, else unwind it
+    Cancel(MoveArgs),
+    /// Hold work back; opt-outs go on
+    Pause(ScopeArgs),
+    /// Let paused work go on
+    Resume(ScopeArgs),
+    /// Settle that archived members may be enrolled again
+    Adopt(AdoptArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// `runs …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show the report of one run
+    Show {
+        /// Its number
+        #[arg(value_parser = run_id)]
+        id: RunId,
+    },
+}
+
+/// `sandbox`
+#[derive(Clone, Debug, Args)]
+pub struct SandboxArgs {
+    /// Which story the accounts tell
+    #[arg(long, default_value = "agency")]
+    pub scenario: String,
+    /// The seed of its chance
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Milliseconds added to each answer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+    /// How many people, instead of the scenario's own number
+    #[arg(long, value_name = "N")]
+    pub people: Option<u32>,
+}
+
+impl From<&SandboxArgs> for SandboxRequest {
+    fn from(args: &SandboxArgs) -> SandboxRequest {
+        SandboxRequest {
+            scenario: args.scenario.clone(),
+            seed: args.seed,
+            port: args.port,
+            latency_ms: args.latency,
+            people: args.people,
+        }
+    }
+}
+
+/// What narrows a run.
+#[derive(Clone, Debug, Args)]
+pub struct Narrow {
+    /// Only these people: list=ID or contact=ADDRESS; may be given several times
+    #[arg(long, value_name = "list=ID|contact=ADDRESS", value_parser = only)]
+    pub only: Vec<Only>,
+    /// At most N moves
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Read everything, not only what can have changed
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// `plan`
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// Save the plan, to look at and apply later
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What narrows it.
+    #[command(flatten)]
+    pub narrow: Narrow,
+}
+
+impl From<&PlanArgs> for PlanRequest {
+    fn from(args: &PlanArgs) -> PlanRequest {
+        let Narrow { only, limit, full } = args.narrow.clone();
+        PlanRequest { out: args.out.clone(), only, limit, full }
+    }
+}
+
+/// `sync`
+#[derive(Clone, Debug, Args)]
+pub struct SyncArgs {
+    /// Pass gates (never limits)
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Read what changed since a date (2026-11-23) or moment (2026-11-23T14:00:00Z)
+    #[arg(long, value_name = "DATE", value_parser = moment, conflicts_with = "full")]
+    pub since: Option<Timestamp>,
+    /// What narrows it.
+    #[command(flatten)]
+    pub narrow: Narrow,
+}
+
+impl From<&SyncArgs> for SyncRequest {
+    fn from(args: &SyncArgs) -> SyncRequest {
+        let Narrow { only, limit, full } = args.narrow.clone();
+        SyncRequest { yes: args.yes, dry_run: args.dry_run, full, since: args.since, only, limit }
+    }
+}
+
+/// A move to operate on.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MoveArgs {
+    /// The move, as `hsmc status` shows it: 12.3
+    #[arg(value_name = "MOVE", value_parser = move_id)]
+    pub id: MoveId,
+}
+
+/// What a pause holds back.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ScopeArgs {
+    /// One person
+    #[arg(long, value_name = "ADDRESS")]
+    pub person: Option<String>,
+    /// One list
+    #[arg(long, value_name = "ID", value_parser = list_id)]
+    pub list: Option<ListId>,
+    /// One side: hubspot or mailchimp
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    pub service: Option<Service>,
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl From<&ScopeArgs> for Scope {
+    fn from(args: &ScopeArgs) -> Scope {
+        match args {
+            ScopeArgs { person: Some(person), .. } => Scope::Person(person.clone()),
+            ScopeArgs { list: Some(list), .. } => Scope::List(*list),
+            ScopeArgs { service: Some(service), .. } => Scope::Service(*service),
+            _ => Scope::All,
+        }
+    }
+}
+
+/// Whom to adopt.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct AdoptArgs {
+    /// These people
+    #[arg(value_name = "ADDRESS")]
+    pub people: Vec<String>,
+    /// Everybody in this list
+    #[arg(long, value_name = "ID", value_parser = list_id)]
+    pub list: Option<ListId>,
+}
+
+impl From<&AdoptArgs> for AdoptRequest {
+    fn from(args: &AdoptArgs) -> AdoptRequest {
+        match args.list {
+            Some(list) => AdoptRequest::List(list),
+            None => AdoptRequest::People(args.people.clone()),
+        }
+    }
+}
+
+impl Command {
+    /// The move and the request of `retry`, `skip`, `rollback` and `cancel`.
+    pub(super) fn operation(&self) -> Option<(MoveId, OperatorRequest)> {
+        match self {
+            Command::Retry(args) => Some((args.id, OperatorRequest::Retry)),
+            Command::Skip(args) => Some((args.id, OperatorRequest::Skip)),
+            Command::Rollback(args) => Some((args.id, OperatorRequest::RollBack)),
+            Command::Cancel(args) => Some((args.id, OperatorRequest::Cancel)),
+            _ => None,
+        }
+    }
+}
+
+fn move_id(text: &str) -> Result<MoveId, String> {
+    text.parse()
+}
+
+fn run_id(text: &str) -> Result<RunId, String> {
+    text.parse().map_err(|_| format!("`{text}` is no run: runs are numbers, see `hsmc runs`"))
+}
+
+fn list_id(text: &str) -> Result<ListId, String> {
+    text.parse().map_err(|_| format!("`{text}` is no list: write the digits of its HubSpot id"))
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| format!("`{text}` is no date such as 2026-11-23"))
+}
+
+fn service(text: &str) -> Result<Service, String> {
+    match text.to_lowercase().as_str() {
+        "hubspot" => Ok(Service::HubSpot),
+        "mailchimp" => Ok(Service::Mailchimp),
+        _ => Err("write hubspot or mailchimp".to_owned()),
+    }
+}
+
+fn only(text: &str) -> Result<Only, String> {
+    match text.split_once('=') {
+        Some(("list", id)) => list_id(id).map(Only::List),
+        Some(("contact", address)) if address.contains('@') => Ok(Only::Contact(address.to_owned())),
+        _ => Err("write list=ID or contact=ADDRESS".to_owned()),
+    }
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    if let Some(id) = text.strip_prefix("list=") {
+        return list_id(id).map(Subject::List);
+    }
+    if text.contains('@') {
+        return Ok(Subject::Person(text.to_owned()));
+    }
+    if let Ok(id) = text.parse() {
+        return Ok(Subject::Move(id));
+    }
+    text.parse()
+        .map(Subject::Run)
+        .map_err(|_| "write a move (12.3), a run (12), a list (list=987) or a person's address".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_form_is_read() {
+        for line in [
+            "hsmc demo --crash",
+            "hsmc sandbox --scenario agency --seed 7 --port 4000 --latency 20 --people 5000",
+            "hsmc init",
+            "hsmc check --config a.toml --state b --json --no-color -vv",
+            "hsmc plan --out p.json --only list=987 --only contact=a@example.com --limit 5 --full",
+            "hsmc apply p.json",
+            "hsmc sync --yes --full",
+            "hsmc sync --dry-run --since 2026-11-23 --limit 3",
+            "hsmc daemon",
+            "hsmc status",
+            "hsmc status 12.3",
+            "hsmc status list=987 --watch",
+            "hsmc runs show 12",
+            "hsmc retry 12.3",
+            "hsmc skip 12.3",
+            "hsmc rollback 12.3",
+            "hsmc cancel 12.3",
+            "hsmc pause --service HubSpot",
+            "hsmc resume --all",
+            "hsmc pause --person a@example.com",
+            "hsmc adopt a@example.com b@example.com",
+            "hsmc adopt --list 987",
+            "hsmc completions bash",
+        ] {
+            read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for line in [
+            "hsmc",
+            "hsmc sync --yes --dry-run",
+            "hsmc pause",
+            "hsmc pause --all --list 3",
+            "hsmc adopt",
+            "hsmc retry 12",
+            "hsmc plan --only everything",
+            "hsmc status whatever",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}

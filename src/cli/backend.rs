@@ -1,0 +1,51 @@
+//! What the command line needs of the running system: one method per operation, values in and out.
+//! With a daemon running, an implementation asks it through the control socket; otherwise it owns the
+//! state directory itself.
+
+use super::error::Failure;
+use super::progress::Progress;
+use crate::domain::id::RunId;
+use crate::serve::requests::{
+    AdoptRequest, ApplyRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest,
+};
+use crate::serve::views::{
+    Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
+};
+use async_trait::async_trait;
+
+/// What an operation answers.
+pub type Answer<T> = Result<T, Failure>;
+
+/// The system behind the commands.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Shows on simulated accounts what hsmc does; tells its story through `progress`.
+    async fn demo(&self, crash: bool, seed: u64, progress: &dyn Progress) -> Answer<DemoView>;
+    /// Serves the simulated accounts until stopped.
+    async fn sandbox(&self, request: SandboxRequest, progress: &dyn Progress) -> Answer<()>;
+    /// Looks at the config and the accounts (R27). A config that does not load is a finding, not a
+    /// failure.
+    async fn check(&self, progress: &dyn Progress) -> Answer<CheckView>;
+    /// Scans and plans.
+    async fn plan(&self, request: PlanRequest, progress: &dyn Progress) -> Answer<PlanView>;
+    /// Applies a saved plan.
+    async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Answer<SyncAnswer>;
+    /// One run.
+    async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Answer<SyncAnswer>;
+    /// Runs on schedule until stopped.
+    async fn daemon(&self, progress: &dyn Progress) -> Answer<()>;
+    /// What goes on.
+    async fn status(&self, subject: Subject) -> Answer<StatusAnswer>;
+    /// The last runs, the newest first.
+    async fn runs(&self, last: usize) -> Answer<Vec<RunView>>;
+    /// The report of one run.
+    async fn run(&self, id: RunId) -> Answer<ReportView>;
+    /// Retry, skip, roll back or cancel a move.
+    async fn operate(&self, request: OperateRequest) -> Answer<Acknowledgement>;
+    /// Holds work back.
+    async fn pause(&self, scope: Scope) -> Answer<Acknowledgement>;
+    /// Lets it go on.
+    async fn resume(&self, scope: Scope) -> Answer<Acknowledgement>;
+    /// Settles who may be enrolled again.
+    async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement>;
+}

@@ -1,0 +1,83 @@
+//! One file per noun. A command asks the backend and shows the answer; what is asked and answered are
+//! values of `serve`.
+
+mod accounts;
+mod init;
+mod moves;
+mod plan;
+mod runs;
+mod setup;
+mod status;
+
+use super::Terminal;
+use super::args::{Cli, Command};
+use super::backend::Backend;
+use super::error::Failure;
+use super::exit_code::ExitCode;
+use super::progress::Watch;
+use super::table::Layout;
+use serde::Serialize;
+use std::io::Write;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever the backend could not do.
+pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let watch = Watch::new(terminal.errors_watched);
+    let show = Show { json: cli.global.json, layout: terminal.layout, watch: &watch };
+    match &cli.command {
+        Command::Demo { crash, seed } => accounts::demo(backend, *crash, *seed, &show).await,
+        Command::Sandbox(args) => accounts::sandbox(backend, args, &show).await,
+        Command::Init => init::init(&cli.global.config),
+        Command::Check => setup::check(backend, &show).await,
+        Command::Plan(args) => plan::plan(backend, args, &show).await,
+        Command::Apply { file } => plan::apply(backend, file, &show).await,
+        Command::Sync(args) => runs::sync(backend, args, &show).await,
+        Command::Daemon => runs::daemon(backend, &show).await,
+        Command::Status { what, watch: again } => {
+            status::status(backend, what.clone(), *again, terminal.watched, &show).await
+        }
+        Command::Runs { command, last } => runs::runs(backend, command.as_ref(), *last, &show).await,
+        command @ (Command::Retry(_) | Command::Skip(_) | Command::Rollback(_) | Command::Cancel(_)) => {
+            moves::operate(backend, command, &show).await
+        }
+        Command::Pause(args) => moves::pause(backend, args, &show).await,
+        Command::Resume(args) => moves::resume(backend, args, &show).await,
+        Command::Adopt(args) => moves::adopt(backend, args, &show).await,
+        Command::Completions { shell } => setup::completions(*shell),
+    }
+}
+
+/// How an answer is shown.
+struct Show<'a> {
+    json: bool,
+    layout: Layout,
+    watch: &'a Watch,
+}
+
+impl Show<'_> {
+    /// Prints the view as JSON, or the text made of it.
+    fn answer<V: Serialize>(&self, view: &V, text: impl FnOnce(Layout) -> String) -> Result<(), Failure> {
+        self.watch.finish();
+        let shown = if self.json {
+            let json = serde_json::to_string_pretty(view)
+                .map_err(|error| Failure::failed(format!("the answer cannot be written as JSON: {error}")))?;
+            format!("{json}\n")
+        } else {
+            text(self.layout)
+        };
+        write(&shown)
+    }
+}
+
+/// Writes data to standard output. A reader that has gone is no failure.
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

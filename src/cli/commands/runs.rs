@@ -1,0 +1,48 @@
+//! `sync`, `daemon` and `runs`.
+
+use super::Show;
+use crate::cli::args::{RunsCommand, SyncArgs};
+use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::serve::views::SyncAnswer;
+
+pub(super) async fn sync<B: Backend>(
+    backend: &B,
+    args: &SyncArgs,
+    show: &Show<'_>,
+) -> Result<ExitCode, Failure> {
+    let answer = backend.sync(args.into(), show.watch).await?;
+    ran(&answer, show)
+}
+
+/// Shows what became of a run, or of its plan.
+pub(super) fn ran(answer: &SyncAnswer, show: &Show<'_>) -> Result<ExitCode, Failure> {
+    show.answer(answer, |layout| match answer {
+        SyncAnswer::Ran(report) => render::report(report, layout),
+        SyncAnswer::Planned(plan) => render::plan(plan, layout),
+    })?;
+    Ok(ExitCode::from(answer))
+}
+
+pub(super) async fn daemon<B: Backend>(backend: &B, show: &Show<'_>) -> Result<ExitCode, Failure> {
+    backend.daemon(show.watch).await?;
+    Ok(ExitCode::Done)
+}
+
+pub(super) async fn runs<B: Backend>(
+    backend: &B,
+    command: Option<&RunsCommand>,
+    last: usize,
+    show: &Show<'_>,
+) -> Result<ExitCode, Failure> {
+    match command {
+        Some(RunsCommand::Show { id }) => {
+            let view = backend.run(*id).await?;
+            show.answer(&view, |layout| render::report(&view, layout))?;
+        }
+        None => {
+            let views = backend.runs(last).await?;
+            show.answer(&views, |layout| render::runs(&views, layout))?;
+        }
+    }
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,79 @@
+//! The command line: reads arguments, asks the backend, shows the answer.
+//!
+//! Promises: data goes to standard output, everything else to standard error; `--json` prints the view
+//! that the table is made of; exit codes are those of [`ExitCode`]. Never: a rule, a call to a service,
+//! or a look into the state directory.
+
+pub mod args;
+mod backend;
+mod commands;
+mod error;
+mod exit_code;
+mod progress;
+pub mod render;
+pub mod table;
+
+pub use args::{Cli, Command, Global};
+pub use backend::{Answer, Backend};
+pub use commands::run;
+pub use error::{Failure, Problem};
+pub use exit_code::ExitCode;
+pub use progress::{Progress, Silent, Watch};
+
+use crate::telemetry::Logging;
+use clap::Parser;
+use std::io::IsTerminal;
+use table::Layout;
+
+/// What the process was started with, as far as its output depends on it.
+#[derive(Clone, Debug)]
+pub struct Terminal {
+    /// Layout of standard output.
+    pub layout: Layout,
+    /// Whether somebody watches standard output.
+    pub watched: bool,
+    /// Whether somebody watches standard error.
+    pub errors_watched: bool,
+    /// Colours on standard error.
+    pub errors_colour: bool,
+}
+
+impl Terminal {
+    /// Of this process: colours only on a terminal, without `--no-color` and `NO_COLOR`.
+    pub fn of_process(global: &Global) -> Terminal {
+        let colour = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let watched = std::io::stdout().is_terminal();
+        let errors_watched = std::io::stderr().is_terminal();
+        Terminal {
+            layout: Layout { colour: colour && watched, ..Layout::PLAIN },
+            watched,
+            errors_watched,
+            errors_colour: colour && errors_watched,
+        }
+    }
+
+    /// How logs look here.
+    pub fn logging(&self, global: &Global) -> Logging {
+        Logging { verbosity: global.verbose, json: global.json, colour: self.errors_colour }
+    }
+}
+
+/// Reads the command line. Help and version are answered here; mistakes end with [`ExitCode::Usage`].
+///
+/// # Errors
+/// The exit code to end with, after the answer or message was printed.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
+        // A closed pipe is the reader's business, not a failure.
+        error.print().ok();
+        code
+    })
+}
+
+/// Prints a failure to standard error.
+pub fn complain(failure: &Failure, terminal: &Terminal) -> ExitCode {
+    let width = terminal.errors_watched.then_some(usize::from(terminal.layout.width));
+    eprint!("{}", failure.render(width, terminal.errors_colour));
+    failure.exit
+}

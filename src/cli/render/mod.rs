@@ -1,0 +1,91 @@
+//! From views to text: pure, so that the same view gives the same lines. No clock: "ago" and "in" are
+//! counted from the view's own moment.
+
+mod check;
+mod detail;
+mod plan;
+mod report;
+mod runs;
+mod status;
+
+pub use check::check;
+pub use detail::moves;
+pub use plan::plan;
+pub use report::report;
+pub use runs::runs;
+pub use status::status;
+
+use super::table::{Layout, Mood, duration, print};
+use crate::domain::time::Timestamp;
+use crate::serve::views::{Acknowledgement, DemoView, MovePhase, MoveView, RunState};
+
+/// A request was taken.
+pub fn acknowledgement(view: &Acknowledgement) -> String {
+    let mut text = format!("{}\n", view.message);
+    for line in &view.left_out {
+        text.push_str(&format!("  left out: {line}\n"));
+    }
+    text
+}
+
+/// What the demo showed.
+pub fn demo(view: &DemoView, layout: Layout) -> String {
+    let mut text = String::new();
+    for (check, held) in &view.checks {
+        let word = if *held { layout.paint("held  ", Mood::Good) } else { layout.paint("BROKEN", Mood::Bad) };
+        text.push_str(&format!("{word}  {check}\n"));
+    }
+    text.push_str(&format!("\nthe same again: hsmc demo --seed {}\n", view.seed));
+    text
+}
+
+fn ago(at: Timestamp, then: Timestamp) -> String {
+    format!("{} ago", duration(at.since(then)))
+}
+
+fn until(at: Timestamp, then: Timestamp) -> String {
+    if then <= at { "now".to_owned() } else { format!("in {}", duration(then.since(at))) }
+}
+
+fn phase_mood(phase: MovePhase) -> Mood {
+    match phase {
+        MovePhase::Stuck => Mood::Bad,
+        MovePhase::Unwinding | MovePhase::Retrying | MovePhase::Paused => Mood::Wary,
+        MovePhase::Running | MovePhase::Waiting => Mood::Plain,
+    }
+}
+
+fn run_mood(state: RunState) -> Mood {
+    match state {
+        RunState::Done => Mood::Good,
+        RunState::Running => Mood::Plain,
+        RunState::NeedsApproval | RunState::Superseded | RunState::Interrupted => Mood::Wary,
+        RunState::Stuck | RunState::Failed => Mood::Bad,
+    }
+}
+
+/// Open moves as a table; what there is to say of each stands under its step.
+fn move_table(moves: &[MoveView], at: Timestamp, layout: Layout) -> String {
+    let mut table = layout.table(&["move", "kind", "person", "phase", "step"]);
+    for view in moves {
+        let mut step = vec![view.step.clone()];
+        if let Some(next) = view.next_try {
+            step.push(format!("tried {}×, again {}", view.attempts, until(at, next)));
+        } else if view.attempts > 1 {
+            step.push(format!("tried {}×", view.attempts));
+        }
+        step.extend(view.waiting_for.as_ref().map(|what| format!("waits for {what}")));
+        step.extend(view.last_error.clone());
+        table.add_row(vec![
+            layout.cell(view.id, Mood::Plain),
+            layout.cell(&view.kind, Mood::Plain),
+            layout.cell(&view.person, Mood::Plain),
+            layout.cell(view.phase.word(), phase_mood(view.phase)),
+            layout.cell(step.join("\n"), Mood::Plain),
+        ]);
+    }
+    print(&table)
+}
+
+#[cfg(test)]
+mod tests;

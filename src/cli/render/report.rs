@@ -1,0 +1,51 @@
+//! The report of a run (R29): what was done, what was not and why.
+
+use super::{move_table, run_mood};
+use crate::cli::table::{Layout, Mood, counts, duration, number};
+use crate::serve::views::{ReportView, RunState};
+
+/// The report.
+pub fn report(view: &ReportView, layout: Layout) -> String {
+    let run = &view.run;
+    let mut text = String::new();
+    let mut row = |label: &str, line: &str| text.push_str(&layout.labelled(label, line));
+    let reach = if run.full { "full" } else { "incremental" };
+    row("run", &format!("{} ({}, {reach})", run.id, run.cause));
+    row("result", &layout.paint(&run.phase, run_mood(run.state)));
+    row("started", &run.started.to_string());
+    if let Some(ended) = run.ended {
+        row("took", &duration(ended.since(run.started)));
+    }
+    row("planned", &counts(&run.counts.planned));
+    row("ended", &counts(&run.counts.ended));
+    if !run.counts.left_out.is_empty() {
+        row("left out", &format!("by limits: {}", counts(&run.counts.left_out)));
+    }
+    if !run.counts.parked.is_empty() {
+        row("parked", &counts(&run.counts.parked));
+    }
+    row("people", &counts(&run.counts.people));
+    row("calls", &counts(&run.counts.calls));
+    for (note, count) in &run.counts.notes {
+        row("note", &format!("{note} ({})", number(*count)));
+    }
+    for line in &view.again {
+        row("again", &layout.paint(line, Mood::Wary));
+    }
+    if !view.stuck.is_empty() {
+        text.push('\n');
+        let at = run.ended.unwrap_or(run.started);
+        text.push_str(&move_table(&view.stuck, at, layout));
+    }
+    match run.state {
+        RunState::NeedsApproval => {
+            text.push_str("\nnothing was changed; `hsmc plan` shows what waits, `hsmc sync --yes` does it\n");
+        }
+        RunState::Interrupted => text.push_str("\nstart again: it goes on where it stood\n"),
+        _ if !view.stuck.is_empty() => {
+            text.push_str("\nstuck: `hsmc status MOVE` tells why; then retry, skip or rollback MOVE\n");
+        }
+        _ => {}
+    }
+    text
+}

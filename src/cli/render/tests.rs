@@ -1,0 +1,322 @@
+//! Golden texts: what an operator reads at night, 80 columns wide.
+
+use super::super::table::Layout;
+use super::*;
+use crate::domain::id::{MoveId, RunId};
+use crate::domain::run::RunCounts;
+use crate::serve::views::*;
+use std::collections::BTreeMap;
+
+fn words(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    of.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn id(number: u32) -> MoveId {
+    MoveId { run: RunId(12), number }
+}
+
+fn run(state: RunState, phase: &str) -> RunView {
+    RunView {
+        id: RunId(12),
+        cause: "schedule".to_owned(),
+        full: true,
+        state,
+        phase: phase.to_owned(),
+        started: at("2026-11-23T01:00:00Z"),
+        ended: Some(at("2026-11-23T01:01:03.400Z")),
+        counts: RunCounts {
+            people: words(&[
+                ("enrolled", 3211),
+                ("opted-out", 402),
+                ("handed-over", 88),
+                ("parked", 9),
+                ("protected", 12),
+                ("foreign", 130),
+            ]),
+            planned: words(&[("enroll", 40), ("hand-over", 12), ("refresh", 3)]),
+            ended: words(&[("done", 52), ("refused", 2), ("stuck", 1)]),
+            left_out: words(&[("max_archives_per_run", 17)]),
+            parked: words(&[("fake-address", 2)]),
+            calls: words(&[("HubSpot", 61), ("Mailchimp", 44)]),
+            notes: words(&[("two exit tags at once: the first in the config was taken", 1)]),
+        },
+    }
+}
+
+fn stuck_move() -> MoveView {
+    MoveView {
+        id: id(3),
+        person: "person 4711".to_owned(),
+        kind: "exclude".to_owned(),
+        phase: MovePhase::Stuck,
+        step: "2/3 archive the member".to_owned(),
+        attempts: 1,
+        next_try: None,
+        waiting_for: None,
+        age_ms: 7_200_000,
+        last_error: Some("not-removable: This list member cannot be removed".to_owned()),
+    }
+}
+
+fn overview() -> StatusView {
+    let retrying = MoveView {
+        id: id(7),
+        person: "person 12".to_owned(),
+        kind: "hand-over".to_owned(),
+        phase: MovePhase::Retrying,
+        step: "1/5 join list 946".to_owned(),
+        attempts: 3,
+        next_try: Some(at("2026-11-23T02:02:10Z")),
+        waiting_for: None,
+        age_ms: 60_000,
+        last_error: Some("HubSpot add to list 946: 503".to_owned()),
+    };
+    let waiting = MoveView {
+        id: id(9),
+        person: "person 13".to_owned(),
+        kind: "enroll".to_owned(),
+        phase: MovePhase::Waiting,
+        step: "3/3 set tag \"General Single\"".to_owned(),
+        attempts: 0,
+        next_try: None,
+        waiting_for: Some("the window 08:00-18:00".to_owned()),
+        age_ms: 60_000,
+        last_error: None,
+    };
+    StatusView {
+        at: at("2026-11-23T02:00:00Z"),
+        workspace: "agency".to_owned(),
+        process: ProcessView::Running { pid: 4242, what: "daemon".to_owned() },
+        last_run: Some(run(RunState::Stuck, "done, with stuck moves")),
+        current_run: None,
+        next_run_at: Some(at("2026-11-23T09:00:00Z")),
+        moves: vec![stuck_move(), retrying, waiting],
+        open_moves: 5,
+        by_phase: words(&[("stuck", 1), ("retrying", 1), ("waiting", 3)]),
+        lanes: vec![
+            LaneView { target: "list 946".to_owned(), queued: 12, in_flight: 0, paused: true },
+            LaneView { target: "tag General Single".to_owned(), queued: 1, in_flight: 500, paused: false },
+        ],
+        budgets: vec![
+            BudgetView {
+                service: "HubSpot".to_owned(),
+                used: 42,
+                max: 190,
+                window_s: 10,
+                remaining_today: Some(612_345),
+                breaker: "open for 20s".to_owned(),
+            },
+            BudgetView {
+                service: "Mailchimp".to_owned(),
+                used: 3,
+                max: 8,
+                window_s: 0,
+                remaining_today: None,
+                breaker: "closed".to_owned(),
+            },
+        ],
+        pauses: vec!["list 946".to_owned()],
+        people: words(&[
+            ("enrolled", 3211),
+            ("opted-out", 402),
+            ("handed-over", 88),
+            ("parked", 9),
+            ("protected", 12),
+            ("foreign", 130),
+        ]),
+    }
+}
+
+fn step(text: &str, for_good: bool) -> StepView {
+    StepView { text: text.to_owned(), for_good }
+}
+
+fn a_plan() -> PlanView {
+    PlanView {
+        seen: at("2026-11-23T02:00:00Z"),
+        full: true,
+        planned: words(&[("hand-over", 1), ("enroll", 40)]),
+        people: words(&[("enrolled", 3211), ("opted-out", 402)]),
+        left_out: words(&[("audience_cap", 3)]),
+        notes: words(&[("FNAME cut to 255 bytes", 2)]),
+        gate: Some("41 of 100 people change, more than max_changed_share = 0.25".to_owned()),
+        moves: vec![PlanMoveView {
+            person: "anna@example.com".to_owned(),
+            kind: "hand-over".to_owned(),
+            reason: "R15: bears exit tag \"General Single Finished\"; out of list 987, into list 946, then archived".to_owned(),
+            steps: vec![step("join list 946", false), step("leave list 987", false), step("archive the member", true)],
+        }],
+        total: 41,
+        saved: Some("plan.json".to_owned()),
+    }
+}
+
+#[test]
+fn status_shows_the_worst_first_and_fits_80_columns() {
+    let text = status(&overview(), Layout::PLAIN);
+    golden("status", &text);
+    fits(&text);
+}
+
+#[test]
+fn status_of_a_quiet_workspace_is_short() {
+    let view = StatusView {
+        process: ProcessView::NotRunning,
+        last_run: None,
+        next_run_at: None,
+        moves: Vec::new(),
+        open_moves: 0,
+        by_phase: BTreeMap::new(),
+        lanes: Vec::new(),
+        budgets: Vec::new(),
+        pauses: Vec::new(),
+        people: BTreeMap::new(),
+        ..overview()
+    };
+    golden("status-quiet", &status(&view, Layout::PLAIN));
+}
+
+#[test]
+fn a_plan_names_reason_steps_gate_and_what_cannot_be_undone() {
+    let text = plan(&a_plan(), Layout::PLAIN);
+    golden("plan", &text);
+    fits(&text);
+}
+
+#[test]
+fn an_empty_plan_says_so() {
+    let view = PlanView {
+        planned: BTreeMap::new(),
+        left_out: BTreeMap::new(),
+        notes: BTreeMap::new(),
+        gate: None,
+        moves: Vec::new(),
+        total: 0,
+        saved: None,
+        ..a_plan()
+    };
+    assert!(plan(&view, Layout::PLAIN).ends_with("\nnothing to do\n"));
+}
+
+#[test]
+fn a_report_tells_what_was_done_and_what_was_not() {
+    let view = ReportView {
+        run: run(RunState::Stuck, "done, with stuck moves"),
+        stuck: vec![stuck_move()],
+        again: vec!["12.3 failed the same way in the run before".to_owned()],
+    };
+    let text = report(&view, Layout::PLAIN);
+    golden("report", &text);
+    fits(&text);
+}
+
+#[test]
+fn check_sorts_findings_and_ends_with_a_verdict() {
+    let finding = |severity, place: &str, message: &str, way_out: &str| Finding {
+        severity,
+        place: place.to_owned(),
+        message: message.to_owned(),
+        way_out: way_out.to_owned(),
+    };
+    let view = CheckView {
+        checked: vec!["config".to_owned(), "HubSpot account".to_owned(), "Mailchimp account".to_owned()],
+        findings: vec![
+            finding(Severity::Note, "", "HubSpot portal 12345678, Europe/London", ""),
+            finding(
+                Severity::Warning,
+                "hsmc.toml:9 hubspot.portal_id",
+                "no portal is named, so a token of another portal would work on the wrong people",
+                "add portal_id = 12345678",
+            ),
+            finding(
+                Severity::Error,
+                "hsmc.toml:43 group[0].list[2].id",
+                "HubSpot has no list 720",
+                "correct the id, or take the list out",
+            ),
+        ],
+    };
+    let text = check(&view, Layout::PLAIN);
+    golden("check", &text);
+    fits(&text);
+    assert!(
+        check(&CheckView { checked: vec!["config".to_owned()], findings: Vec::new() }, Layout::PLAIN)
+            == "checked config: ready\n"
+    );
+}
+
+#[test]
+fn a_move_is_shown_with_its_whole_life() {
+    let view = MoveDetailView {
+        id: id(3),
+        person: "anna@example.com".to_owned(),
+        kind: "exclude".to_owned(),
+        reason: "R12: in exclusion list 717".to_owned(),
+        standing: "stuck at step 2: not-removable: This list member cannot be removed".to_owned(),
+        steps: vec![step("clear tag \"Recruitment\"", false), step("archive the member", true)],
+        events: vec![
+            "2026-11-23 01:00:00 UTC  planned".to_owned(),
+            "2026-11-23 01:00:01 UTC  1 sent".to_owned(),
+        ],
+    };
+    golden("move", &moves(&[view], Layout::PLAIN));
+}
+
+#[test]
+fn runs_are_a_table() {
+    let text = runs(&[run(RunState::Done, "done")], Layout::PLAIN);
+    golden("runs", &text);
+    fits(&text);
+}
+
+#[test]
+fn colour_only_adds_colour() {
+    let coloured = status(&overview(), Layout { colour: true, ..Layout::PLAIN });
+    assert!(coloured.contains('\u{1b}'));
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(&stripped(&coloured)), words(&status(&overview(), Layout::PLAIN)));
+}
+
+#[test]
+fn every_view_comes_back_from_its_json() {
+    let view = overview();
+    let json = serde_json::to_string(&view).unwrap();
+    assert_eq!(serde_json::from_str::<StatusView>(&json).unwrap(), view);
+    let answer = SyncAnswer::Planned(Box::new(a_plan()));
+    let json = serde_json::to_string(&answer).unwrap();
+    assert_eq!(serde_json::from_str::<SyncAnswer>(&json).unwrap(), answer);
+    let answer = StatusAnswer::Overview(Box::new(view));
+    let json = serde_json::to_string(&answer).unwrap();
+    assert_eq!(serde_json::from_str::<StatusAnswer>(&json).unwrap(), answer);
+}
+
+/// The text as it stands in `tests/cli/`.
+fn golden(name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+fn fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+    }
+}
+
+fn stripped(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}

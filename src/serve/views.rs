@@ -1,0 +1,367 @@
+//! What is shown: plain values, equal on the control socket, in `--json` and under the tables.
+//! Moments are milliseconds since 1970 in UTC, lengths of time are milliseconds.
+//!
+//! A `person` is an address only where an operator asks on their own terminal; elsewhere it is the
+//! person's number (design §3.13).
+
+use crate::domain::id::{MoveId, RunId};
+use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Whether a process owns the state directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessView {
+    /// It does.
+    Running {
+        /// Its id.
+        pid: u32,
+        /// `daemon`, `sync`.
+        what: String,
+    },
+    /// None does: this is what the last one left.
+    NotRunning,
+}
+
+/// Everything at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// When this was true.
+    pub at: Timestamp,
+    /// The workspace's name.
+    pub workspace: String,
+    /// Who runs.
+    pub process: ProcessView,
+    /// The last run that ended.
+    pub last_run: Option<RunView>,
+    /// The run in progress.
+    pub current_run: Option<RunView>,
+    /// When the next is due.
+    pub next_run_at: Option<Timestamp>,
+    /// Open moves, the most urgent first; cut, see `open_moves`.
+    pub moves: Vec<MoveView>,
+    /// How many are open in all.
+    pub open_moves: u64,
+    /// Open moves by phase word.
+    pub by_phase: BTreeMap<String, u64>,
+    /// Lanes with work.
+    pub lanes: Vec<LaneView>,
+    /// The two accounts.
+    pub budgets: Vec<BudgetView>,
+    /// What is paused, in words.
+    pub pauses: Vec<String>,
+    /// People by state word.
+    pub people: BTreeMap<String, u64>,
+}
+
+/// One open move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveView {
+    /// Which.
+    pub id: MoveId,
+    /// Whose.
+    pub person: String,
+    /// Kind word.
+    pub kind: String,
+    /// Where it stands.
+    pub phase: MovePhase,
+    /// The step it is at: `2/5 leave list 987`.
+    pub step: String,
+    /// Tries of this step so far.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next_try: Option<Timestamp>,
+    /// What it waits for, in words.
+    pub waiting_for: Option<String>,
+    /// Since it was planned.
+    pub age_ms: u64,
+    /// The last failure, in one line.
+    pub last_error: Option<String>,
+}
+
+/// Where an open move stands, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MovePhase {
+    /// It can neither go on nor be unwound.
+    Stuck,
+    /// Its steps are being undone.
+    Unwinding,
+    /// A step failed and is tried again later.
+    Retrying,
+    /// Held back by an operator.
+    Paused,
+    /// A call is under way.
+    Running,
+    /// For its turn.
+    Waiting,
+}
+
+impl MovePhase {
+    /// The word, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            MovePhase::Stuck => "stuck",
+            MovePhase::Unwinding => "unwinding",
+            MovePhase::Retrying => "retrying",
+            MovePhase::Paused => "paused",
+            MovePhase::Running => "running",
+            MovePhase::Waiting => "waiting",
+        }
+    }
+}
+
+/// One lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneView {
+    /// `list 946`, `tag Recruitment`, `audience`.
+    pub target: String,
+    /// Steps waiting.
+    pub queued: u64,
+    /// Steps in a call.
+    pub in_flight: u64,
+    /// Held back.
+    pub paused: bool,
+}
+
+/// The budget of one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetView {
+    /// `HubSpot`, `Mailchimp`.
+    pub service: String,
+    /// Calls in the window, or connections in use.
+    pub used: u64,
+    /// The most.
+    pub max: u64,
+    /// The window's length in seconds; 0 where connections are counted.
+    pub window_s: u64,
+    /// Calls left today, as the service says.
+    pub remaining_today: Option<u64>,
+    /// What the breaker says: `closed`, `open until …`, `credentials refused`.
+    pub breaker: String,
+}
+
+/// How a run stands, for exit codes and scripts; `phase` beside it is for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// In progress.
+    Running,
+    /// A gate asks.
+    NeedsApproval,
+    /// Over, everything done.
+    Done,
+    /// Over, moves are stuck.
+    Stuck,
+    /// It could not go on.
+    Failed,
+    /// A newer run took its place.
+    Superseded,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunView {
+    /// Its number.
+    pub id: RunId,
+    /// `command`, `schedule`, `plan file`.
+    pub cause: String,
+    /// Whether everything was read.
+    pub full: bool,
+    /// How it stands.
+    pub state: RunState,
+    /// The same in words, with the reason.
+    pub phase: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Its counts.
+    pub counts: RunCounts,
+}
+
+impl From<&Run> for RunView {
+    fn from(run: &Run) -> RunView {
+        let cause = match run.cause {
+            RunCause::Command => "command",
+            RunCause::Schedule => "schedule",
+            RunCause::PlanFile => "plan file",
+        };
+        let state = match &run.phase {
+            RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => {
+                RunState::Running
+            }
+            RunPhase::AwaitingApproval { .. } => RunState::NeedsApproval,
+            RunPhase::Finished(RunEnd::Done) => RunState::Done,
+            RunPhase::Finished(RunEnd::Stuck) => RunState::Stuck,
+            RunPhase::Finished(RunEnd::Failed { .. }) => RunState::Failed,
+            RunPhase::Finished(RunEnd::Superseded) => RunState::Superseded,
+            RunPhase::Finished(RunEnd::Interrupted) => RunState::Interrupted,
+        };
+        RunView {
+            id: run.id,
+            cause: cause.to_owned(),
+            full: run.full,
+            state,
+            phase: run.phase.to_string(),
+            started: run.started,
+            ended: run.ended,
+            counts: run.counts.clone(),
+        }
+    }
+}
+
+/// One move with its whole life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveDetailView {
+    /// Which.
+    pub id: MoveId,
+    /// Whose.
+    pub person: String,
+    /// Kind word.
+    pub kind: String,
+    /// Why it was made: rule and text.
+    pub reason: String,
+    /// Where it stands, or how it ended.
+    pub standing: String,
+    /// Its steps, in order.
+    pub steps: Vec<StepView>,
+    /// Every event, oldest first, one line each.
+    pub events: Vec<String>,
+}
+
+/// One step, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    /// What shall be true.
+    pub text: String,
+    /// It cannot be undone (design §3.15).
+    pub for_good: bool,
+}
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// When the world was seen.
+    pub seen: Timestamp,
+    /// Whether everything was read.
+    pub full: bool,
+    /// Moves by kind word.
+    pub planned: BTreeMap<String, u64>,
+    /// People by state word.
+    pub people: BTreeMap<String, u64>,
+    /// Whole moves left out, by the limit that left them out.
+    pub left_out: BTreeMap<String, u64>,
+    /// Things an operator should read, with their count.
+    pub notes: BTreeMap<String, u64>,
+    /// The gate that asks, in words.
+    pub gate: Option<String>,
+    /// The moves; cut, see `total`.
+    pub moves: Vec<PlanMoveView>,
+    /// How many there are in all.
+    pub total: u64,
+    /// Where the plan was saved.
+    pub saved: Option<String>,
+}
+
+/// One move of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanMoveView {
+    /// Whose.
+    pub person: String,
+    /// Kind word.
+    pub kind: String,
+    /// Rule and text.
+    pub reason: String,
+    /// In order.
+    pub steps: Vec<StepView>,
+}
+
+/// The report of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportView {
+    /// The run with its counts.
+    pub run: RunView,
+    /// Moves stuck now.
+    pub stuck: Vec<MoveView>,
+    /// What failed the same way in the run before, too.
+    pub again: Vec<String>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// No run can start.
+    Error,
+    /// A run would start, but something is likely not meant.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// One finding of `check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// File, line and key.
+    pub place: String,
+    /// What was found.
+    pub message: String,
+    /// What to do; empty for a note.
+    pub way_out: String,
+}
+
+/// What `check` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// What was looked at, in words: `config`, `HubSpot account`, …
+    pub checked: Vec<String>,
+    /// Findings.
+    pub findings: Vec<Finding>,
+}
+
+/// A request was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// What happens now, in one sentence.
+    pub message: String,
+    /// What could not be done, a line each.
+    pub left_out: Vec<String>,
+}
+
+/// What the demo showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemoView {
+    /// What was checked at the end, and whether it held.
+    pub checks: Vec<(String, bool)>,
+    /// The seed, to run the same again.
+    pub seed: u64,
+}
+
+/// The answer to `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StatusAnswer {
+    /// Of everything, or of one list.
+    Overview(Box<StatusView>),
+    /// Of one run.
+    Run(Box<ReportView>),
+    /// Of one move, or of one person's moves.
+    Moves(Vec<MoveDetailView>),
+}
+
+/// The answer to `sync` and `apply`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SyncAnswer {
+    /// It ran, or stands before a gate.
+    Ran(Box<ReportView>),
+    /// It was a dry run, or `apply = "never"`.
+    Planned(Box<PlanView>),
+}
