@@ -1,5 +1,7 @@
 //! The built binary: exit codes, and what goes to which stream.
 
+#![cfg(test)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
