@@ -1,5 +1,6 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
 
+pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod connect;

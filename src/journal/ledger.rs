@@ -131,6 +131,35 @@ impl Journal {
         Ok(())
     }
 
+    /// Moves whose records were found damaged when the store was opened: each holds its person, nobody else.
+    pub fn damaged_moves(&self) -> Vec<MoveId> {
+        let damaged = self.store.damaged();
+        damaged
+            .iter()
+            .filter(|(table, _)| *table == Table::Moves)
+            .filter_map(|(_, key)| MoveId::from_key(key))
+            .collect()
+    }
+
+    /// Whose a move is, by the index of people's moves: for a move whose own records cannot be read.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn person_of_move(&self, id: MoveId) -> JournalResult<Option<PersonId>> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.store.scan(Table::PersonMoves, &[], after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(None) };
+            after = Some(last.clone());
+            for (key, _) in &page {
+                let (person, found) = key_in::<(PersonId, MoveId)>(Table::PersonMoves, key)?;
+                if found == id {
+                    return Ok(Some(person));
+                }
+            }
+        }
+    }
+
     /// Moves that have not ended, in order, after one.
     ///
     /// # Errors

@@ -206,6 +206,22 @@ impl RuleSet {
         lists
     }
 
+    /// Every tag the config names, each once: a scan follows these. With `tag = "list-name"` the list's
+    /// own name is one more, which only the lists themselves tell.
+    pub fn named_tags(&self) -> BTreeSet<TagName> {
+        let mut tags: BTreeSet<TagName> =
+            self.handovers.iter().map(|handover| handover.exit_tag.clone()).collect();
+        for list in self.groups.iter().flat_map(|group| &group.lists) {
+            if let TagSource::Name(tag) = &list.tag {
+                tags.insert(tag.clone());
+            }
+            tags.extend(list.overrides.iter().map(|over| over.tag.clone()));
+            tags.extend(list.also.iter().cloned());
+        }
+        tags.extend(self.supplemental.iter().map(|extra| extra.tag.clone()));
+        tags
+    }
+
     /// Every contact property the rules read or write, each once.
     pub fn all_properties(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.merge_fields.values().cloned().collect();

@@ -1,0 +1,252 @@
+//! One actor per remote account: the only way to the network. It grants each call its permit, by
+//! priority, from the account's budget; what a call saw comes back and shapes the budget.
+//!
+//! Never: sending anything itself, or knowing what a call is for.
+
+use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
+use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
+use crate::domain::time::Timestamp;
+use async_trait::async_trait;
+use kameo::Actor;
+use kameo::actor::{ActorRef, Spawn};
+use kameo::error::Infallible;
+use kameo::mailbox;
+use kameo::message::{Context, Message};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A mailbox deep enough for every caller there can be: lanes and scans are bounded themselves.
+const MAILBOX: usize = 1024;
+
+type Answer = Result<AccountPermit, CallFailure>;
+
+/// The actor.
+pub struct Account {
+    service: Service,
+    clock: Arc<dyn Clock>,
+    budget: RateBudget,
+    waiting: BTreeMap<(Priority, Budget), VecDeque<oneshot::Sender<Answer>>>,
+    wake_at: Option<Timestamp>,
+    me: ActorRef<Account>,
+}
+
+/// What an account needs to start.
+pub struct AccountArgs {
+    /// Which service.
+    pub service: Service,
+    /// Its bounds.
+    pub limits: BudgetLimits,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Actor for Account {
+    type Args = AccountArgs;
+    type Error = Infallible;
+
+    async fn on_start(args: AccountArgs, me: ActorRef<Account>) -> Result<Account, Infallible> {
+        Ok(Account {
+            service: args.service,
+            clock: args.clock,
+            budget: RateBudget::new(args.limits),
+            waiting: BTreeMap::new(),
+            wake_at: None,
+            me,
+        })
+    }
+}
+
+impl Account {
+    /// Lets go whoever may, strongest priority first; sets one timer for the rest.
+    fn grant(&mut self) {
+        loop {
+            let now = self.clock.now();
+            let mut granted = false;
+            let mut next: Option<Timestamp> = None;
+            let keys: Vec<_> = self.waiting.keys().copied().collect();
+            for key in keys {
+                let (priority, budget) = key;
+                let admission = self.budget.admit(now, priority, budget);
+                let Some(queue) = self.waiting.get_mut(&key) else { continue };
+                match admission {
+                    Admission::Now => {
+                        if let Some(caller) = queue.pop_front() {
+                            self.budget.start(now, budget);
+                            // A caller that is gone drops the permit, and that releases it.
+                            drop(
+                                caller.send(Ok(AccountPermit { account: self.me.clone(), reported: false })),
+                            );
+                            granted = true;
+                        }
+                    }
+                    Admission::At(at) => next = Some(next.map_or(at, |soonest: Timestamp| soonest.min(at))),
+                    Admission::WhenFree => {}
+                    Admission::Stopped { .. } => {
+                        for caller in queue.drain(..) {
+                            // Nobody listens any more: nothing to tell.
+                            drop(caller.send(Err(stopped(self.service))));
+                        }
+                    }
+                }
+                if self.waiting.get(&key).is_some_and(VecDeque::is_empty) {
+                    self.waiting.remove(&key);
+                }
+                if granted {
+                    break;
+                }
+            }
+            if granted {
+                continue;
+            }
+            if let Some(at) = next {
+                self.wake(now, at);
+            }
+            return;
+        }
+    }
+
+    fn wake(&mut self, now: Timestamp, at: Timestamp) {
+        if self.wake_at.is_some_and(|set| set <= at && set > now) {
+            return;
+        }
+        self.wake_at = Some(at);
+        let clock = Arc::clone(&self.clock);
+        let me = self.me.downgrade();
+        let wait = at.since(now).max(Duration::from_millis(1));
+        tokio::spawn(async move {
+            clock.sleep(wait).await;
+            if let Some(me) = me.upgrade() {
+                // A stopped account grants nothing any more.
+                drop(me.tell(Tick).await);
+            }
+        });
+    }
+}
+
+fn stopped(service: Service) -> CallFailure {
+    CallFailure {
+        service,
+        class: FailureClass::Unauthorized,
+        refusal: RefusalCode::Other,
+        status: None,
+        what: "call".to_owned(),
+        message: "the credentials were refused; they are tried again once a minute".to_owned(),
+        trace: None,
+    }
+}
+
+struct Admit {
+    priority: Priority,
+    budget: Budget,
+    answer: oneshot::Sender<Answer>,
+}
+struct Finished(Option<Observed>);
+struct Tick;
+/// Asks for a look at the budget.
+pub struct Overview;
+
+impl Message<Admit> for Account {
+    type Reply = ();
+    async fn handle(&mut self, message: Admit, _: &mut Context<Self, ()>) {
+        self.waiting.entry((message.priority, message.budget)).or_default().push_back(message.answer);
+        self.grant();
+    }
+}
+impl Message<Finished> for Account {
+    type Reply = ();
+    async fn handle(&mut self, message: Finished, _: &mut Context<Self, ()>) {
+        match message.0 {
+            Some(seen) => self.budget.finish(self.clock.now(), &seen),
+            None => self.budget.release(),
+        }
+        self.grant();
+    }
+}
+impl Message<Tick> for Account {
+    type Reply = ();
+    async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
+        self.wake_at = None;
+        self.grant();
+    }
+}
+impl Message<Overview> for Account {
+    type Reply = Result<BudgetOverview, Infallible>;
+    async fn handle(&mut self, _: Overview, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Ok(self.budget.overview(self.clock.now()))
+    }
+}
+
+/// The account's gate, as connectors see it.
+#[derive(Clone)]
+pub struct AccountGate {
+    service: Service,
+    account: ActorRef<Account>,
+}
+
+impl AccountGate {
+    /// Starts the account's actor and gives out its gate.
+    pub fn start(args: AccountArgs) -> AccountGate {
+        let service = args.service;
+        AccountGate { service, account: Account::spawn_with_mailbox(args, mailbox::bounded(MAILBOX)) }
+    }
+
+    /// A look at the budget; none when the account has stopped.
+    pub async fn overview(&self) -> Option<BudgetOverview> {
+        self.account.ask(Overview).await.ok()
+    }
+
+    fn closed(&self) -> CallFailure {
+        CallFailure {
+            class: FailureClass::Transient,
+            message: "hsmc is shutting down".to_owned(),
+            ..stopped(self.service)
+        }
+    }
+}
+
+struct AccountPermit {
+    account: ActorRef<Account>,
+    reported: bool,
+}
+
+impl AccountPermit {
+    fn tell(&self, seen: Option<Observed>) {
+        let account = self.account.clone();
+        // Dropping a permit cannot wait for a mailbox, so the message travels on its own.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { drop(account.tell(Finished(seen)).await) });
+        }
+    }
+}
+
+impl Permit for AccountPermit {
+    fn report(mut self: Box<Self>, observed: Observed) {
+        self.reported = true;
+        self.tell(Some(observed));
+    }
+}
+
+impl Drop for AccountPermit {
+    fn drop(&mut self) {
+        if !self.reported {
+            self.tell(None);
+        }
+    }
+}
+
+#[async_trait]
+impl Gate for AccountGate {
+    async fn admit(&self, priority: Priority, budget: Budget) -> Result<Box<dyn Permit>, CallFailure> {
+        let (answer, granted) = oneshot::channel();
+        self.account.tell(Admit { priority, budget, answer }).await.map_err(|_| self.closed())?;
+        let permit = granted.await.map_err(|_| self.closed())??;
+        Ok(Box::new(permit))
+    }
+
+    fn service(&self) -> Service {
+        self.service
+    }
+}

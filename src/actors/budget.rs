@@ -1,0 +1,405 @@
+//! The rate budget of one account: which waiting call may leave, and when. Pure: time is a parameter.
+//!
+//! HubSpot's window rolls, so a token bucket with a full burst plus a full refill would pass it: the
+//! calls of the last window are counted instead (HubSpot contract §4). Mailchimp has no number of calls,
+//! only simultaneous connections (Mailchimp contract §3).
+
+use crate::domain::port::{Budget, Observed, Priority};
+use crate::domain::time::Timestamp;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Bounds of an account, from the config and the contracts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BudgetLimits {
+    /// Simultaneous calls; one more is kept for opt-outs.
+    pub connections: usize,
+    /// Calls per window until the headers say otherwise; none where the service counts none.
+    pub per_window: Option<u32>,
+    /// An upper bound the operator set.
+    pub at_most: Option<u32>,
+    /// The window.
+    pub window: Duration,
+    /// Search calls per second, outside the window; none where the service has no such budget.
+    pub searches_per_second: Option<u32>,
+    /// Share of the window left to the account's other apps.
+    pub reserve: f64,
+}
+
+/// What the budget says to a waiting call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Go.
+    Now,
+    /// Not before this moment.
+    At(Timestamp),
+    /// When a call in flight ends.
+    WhenFree,
+    /// The credentials are refused; one call may try again at the moment given.
+    Stopped {
+        /// When.
+        retry_at: Timestamp,
+    },
+}
+
+/// The circuit breaker's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Breaker {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Timestamp,
+        times: u32,
+    },
+    /// One call is out to see whether the service is back.
+    Trying {
+        times: u32,
+    },
+}
+
+const FAILURES_TO_OPEN: u32 = 5;
+/// Our clock and theirs count the window from different moments of the same call.
+const MARGIN: Duration = Duration::from_millis(150);
+
+/// The budget of one account.
+#[derive(Clone, Debug)]
+pub struct RateBudget {
+    limits: BudgetLimits,
+    learned_max: Option<u32>,
+    learned_window: Option<Duration>,
+    sent: VecDeque<Timestamp>,
+    searches: VecDeque<Timestamp>,
+    in_flight: usize,
+    connections: usize,
+    not_before: Timestamp,
+    breaker: Breaker,
+    stopped_until: Option<Timestamp>,
+    trying_credentials: bool,
+    limited_times: u32,
+    calls: u64,
+    daily_remaining: Option<u64>,
+    last_limited: Timestamp,
+}
+
+impl RateBudget {
+    /// A fresh budget.
+    pub fn new(limits: BudgetLimits) -> RateBudget {
+        RateBudget {
+            limits,
+            learned_max: None,
+            learned_window: None,
+            sent: VecDeque::new(),
+            searches: VecDeque::new(),
+            in_flight: 0,
+            connections: limits.connections,
+            not_before: Timestamp(i64::MIN),
+            breaker: Breaker::Closed { failures: 0 },
+            stopped_until: None,
+            trying_credentials: false,
+            limited_times: 0,
+            calls: 0,
+            daily_remaining: None,
+            last_limited: Timestamp(i64::MIN),
+        }
+    }
+
+    /// Whether a call may leave now. `Now` must be followed by [`RateBudget::start`].
+    pub fn admit(&mut self, now: Timestamp, priority: Priority, budget: Budget) -> Admission {
+        if let Some(retry_at) = self.stopped_until
+            && (now < retry_at || self.trying_credentials)
+        {
+            return Admission::Stopped { retry_at };
+        }
+        match self.breaker {
+            Breaker::Open { until, .. } if now < until => return Admission::At(until),
+            Breaker::Trying { .. } if self.in_flight > 0 => return Admission::WhenFree,
+            Breaker::Open { .. } | Breaker::Trying { .. } | Breaker::Closed { .. } => {}
+        }
+        if now < self.not_before {
+            return Admission::At(self.not_before);
+        }
+        let room = if priority == Priority::OptOut { self.connections + 1 } else { self.connections };
+        if self.in_flight >= room {
+            return Admission::WhenFree;
+        }
+        match budget {
+            Budget::Search if self.limits.searches_per_second.is_some() => {
+                let max = self.limits.searches_per_second.unwrap_or(1).max(1) as usize;
+                next_slot(&mut self.searches, now, Duration::from_secs(1) + MARGIN, max)
+            }
+            Budget::Search | Budget::Ordinary => match self.window_max() {
+                Some(max) => {
+                    let window = self.learned_window.unwrap_or(self.limits.window) + MARGIN;
+                    next_slot(&mut self.sent, now, window, max as usize)
+                }
+                None => Admission::Now,
+            },
+        }
+    }
+
+    /// A call leaves.
+    pub fn start(&mut self, now: Timestamp, budget: Budget) {
+        self.in_flight += 1;
+        self.calls += 1;
+        if self.stopped_until.is_some() {
+            self.trying_credentials = true;
+        }
+        if let Breaker::Open { times, .. } = self.breaker {
+            self.breaker = Breaker::Trying { times };
+        }
+        match budget {
+            Budget::Search if self.limits.searches_per_second.is_some() => self.searches.push_back(now),
+            Budget::Search | Budget::Ordinary => self.sent.push_back(now),
+        }
+    }
+
+    /// A call has ended, and this was seen.
+    pub fn finish(&mut self, now: Timestamp, seen: &Observed) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.trying_credentials = false;
+        self.learn(now, seen);
+        if seen.unauthorized {
+            self.stopped_until = Some(now.plus(Duration::from_secs(60)));
+            return;
+        }
+        if seen.status.is_some() && !seen.limited {
+            self.stopped_until = None;
+        }
+        if seen.limited {
+            self.limited_times += 1;
+            let wait = seen.retry_after.unwrap_or_else(|| {
+                Duration::from_secs(1 << self.limited_times.min(6)).min(self.limits.window)
+            });
+            self.not_before = self.not_before.max(now.plus(wait));
+            if self.limits.per_window.is_none() && now.since(self.last_limited) > Duration::from_secs(1) {
+                self.connections = (self.connections / 2).max(1);
+            }
+            self.last_limited = now;
+            return;
+        }
+        self.limited_times = 0;
+        let failed = seen.status.is_none_or(|status| status >= 500);
+        self.breaker = match (self.breaker, failed) {
+            (Breaker::Closed { failures }, true) if failures + 1 >= FAILURES_TO_OPEN => open(now, 0),
+            (Breaker::Closed { failures }, true) => Breaker::Closed { failures: failures + 1 },
+            (Breaker::Open { times, .. } | Breaker::Trying { times }, true) => open(now, times + 1),
+            (_, false) => Breaker::Closed { failures: 0 },
+        };
+        if self.connections < self.limits.connections && now.since(self.last_limited) > self.limits.window {
+            self.connections += 1;
+            self.last_limited = now;
+        }
+    }
+
+    /// A permit was dropped without a report: nothing was sent, or nobody knows.
+    pub fn release(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.trying_credentials = false;
+        if let Breaker::Trying { times } = self.breaker {
+            self.breaker = Breaker::Open { until: Timestamp(i64::MIN), times };
+        }
+    }
+
+    fn learn(&mut self, now: Timestamp, seen: &Observed) {
+        if let Some(window) = seen.window_ms.filter(|window| (1_000..=600_000).contains(window)) {
+            self.learned_window = Some(Duration::from_millis(window));
+        }
+        if let Some(max) = seen.window_max.filter(|max| *max > 0) {
+            self.learned_max = Some(max);
+        }
+        if seen.daily_remaining.is_some() {
+            self.daily_remaining = seen.daily_remaining;
+        }
+        // Others use the same budget: what they say is left is the truth, and those in flight are not
+        // counted in it yet.
+        if let (Some(left), Some(max)) = (seen.window_remaining, self.window_max()) {
+            let ours = self.sent.len();
+            let theirs = (max as usize).saturating_sub(left as usize);
+            for _ in ours..theirs.min(max as usize) {
+                self.sent.push_back(now);
+            }
+        }
+    }
+
+    fn window_max(&self) -> Option<u32> {
+        let max = self.learned_max.or(self.limits.per_window)?;
+        let max = self.limits.at_most.map_or(max, |bound| max.min(bound));
+        Some(((f64::from(max) * (1.0 - self.limits.reserve.clamp(0.0, 0.95))).floor() as u32).max(1))
+    }
+
+    /// What `status` shows: used, at most, in flight, connections, calls so far, left today, breaker.
+    pub fn overview(&mut self, now: Timestamp) -> BudgetOverview {
+        let window = self.learned_window.unwrap_or(self.limits.window);
+        while self.sent.front().is_some_and(|at| now.since(*at) >= window) {
+            self.sent.pop_front();
+        }
+        BudgetOverview {
+            used: self.sent.len() as u64,
+            max: self.window_max().map(u64::from),
+            window,
+            in_flight: self.in_flight as u64,
+            connections: self.connections as u64,
+            calls: self.calls,
+            daily_remaining: self.daily_remaining,
+            state: match (self.stopped_until, self.breaker) {
+                (Some(_), _) => "credentials refused",
+                (None, Breaker::Closed { .. }) if now < self.not_before => "waiting as told",
+                (None, Breaker::Closed { .. }) => "open for calls",
+                (None, Breaker::Open { .. } | Breaker::Trying { .. }) => "service down",
+            },
+        }
+    }
+}
+
+/// A look at a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetOverview {
+    /// Calls in the present window.
+    pub used: u64,
+    /// Calls a window may have.
+    pub max: Option<u64>,
+    /// The window.
+    pub window: Duration,
+    /// Calls out now.
+    pub in_flight: u64,
+    /// Connections in use at most.
+    pub connections: u64,
+    /// Calls since start.
+    pub calls: u64,
+    /// Calls left today, as the service said last.
+    pub daily_remaining: Option<u64>,
+    /// In words.
+    pub state: &'static str,
+}
+
+fn open(now: Timestamp, times: u32) -> Breaker {
+    Breaker::Open { until: now.plus(Duration::from_secs(1 << times.min(5))), times }
+}
+
+/// `Now` when fewer than `max` calls fall into the window that ends now, else when the oldest leaves it.
+fn next_slot(sent: &mut VecDeque<Timestamp>, now: Timestamp, window: Duration, max: usize) -> Admission {
+    while sent.front().is_some_and(|at| *at > now || now.since(*at) >= window) {
+        sent.pop_front();
+    }
+    if sent.len() < max {
+        return Admission::Now;
+    }
+    match sent.get(sent.len() - max) {
+        Some(oldest) => Admission::At(oldest.plus(window)),
+        None => Admission::Now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hubspot() -> BudgetLimits {
+        BudgetLimits {
+            connections: 20,
+            per_window: Some(100),
+            at_most: None,
+            window: Duration::from_secs(10),
+            searches_per_second: Some(5),
+            reserve: 0.0,
+        }
+    }
+
+    fn ok() -> Observed {
+        Observed { status: Some(200), ..Observed::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn no_rolling_window_ever_holds_more_calls_than_allowed(gaps in prop::collection::vec(0u64..400, 1..600)) {
+            let mut budget = RateBudget::new(hubspot());
+            let mut now = Timestamp(1_000_000);
+            let mut sent = Vec::new();
+            for gap in gaps {
+                now = now.plus(Duration::from_millis(gap));
+                loop {
+                    match budget.admit(now, Priority::Scan, Budget::Ordinary) {
+                        Admission::Now => break,
+                        Admission::At(at) => { prop_assert!(at > now); now = at; }
+                        other => panic!("{other:?}"),
+                    }
+                }
+                budget.start(now, Budget::Ordinary);
+                sent.push(now);
+                budget.finish(now, &ok());
+            }
+            for (index, first) in sent.iter().enumerate() {
+                let within = sent.iter().skip(index).take_while(|at| at.since(*first) < Duration::from_secs(10)).count();
+                prop_assert!(within <= 100);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bound_is_learned_from_the_headers_but_never_passes_the_operators() {
+        let mut budget = RateBudget::new(BudgetLimits { at_most: Some(150), ..hubspot() });
+        budget.start(Timestamp(0), Budget::Ordinary);
+        budget.finish(Timestamp(0), &Observed { window_max: Some(190), ..ok() });
+        assert_eq!(budget.overview(Timestamp(0)).max, Some(150));
+    }
+
+    #[test]
+    fn opt_outs_have_a_connection_of_their_own() {
+        let mut budget = RateBudget::new(BudgetLimits { connections: 1, ..hubspot() });
+        budget.start(Timestamp(0), Budget::Ordinary);
+        assert_eq!(budget.admit(Timestamp(0), Priority::Scan, Budget::Ordinary), Admission::WhenFree);
+        assert_eq!(budget.admit(Timestamp(0), Priority::OptOut, Budget::Ordinary), Admission::Now);
+    }
+
+    #[test]
+    fn retry_after_holds_everything_back_for_as_long_as_told() {
+        let mut budget = RateBudget::new(hubspot());
+        budget.start(Timestamp(0), Budget::Ordinary);
+        let limited = Observed {
+            status: Some(429),
+            limited: true,
+            retry_after: Some(Duration::from_secs(7)),
+            ..Observed::default()
+        };
+        budget.finish(Timestamp(0), &limited);
+        assert_eq!(
+            budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary),
+            Admission::At(Timestamp(7_000))
+        );
+    }
+
+    #[test]
+    fn the_breaker_opens_after_five_failures_and_lets_one_call_try() {
+        let mut budget = RateBudget::new(hubspot());
+        for _ in 0..5 {
+            budget.start(Timestamp(0), Budget::Ordinary);
+            budget.finish(Timestamp(0), &Observed { status: Some(503), ..Observed::default() });
+        }
+        assert_eq!(
+            budget.admit(Timestamp(10), Priority::Scan, Budget::Ordinary),
+            Admission::At(Timestamp(1_000))
+        );
+        assert_eq!(budget.admit(Timestamp(1_000), Priority::Scan, Budget::Ordinary), Admission::Now);
+        budget.start(Timestamp(1_000), Budget::Ordinary);
+        assert_eq!(budget.admit(Timestamp(1_000), Priority::Scan, Budget::Ordinary), Admission::WhenFree);
+        budget.finish(Timestamp(1_100), &ok());
+        assert_eq!(budget.admit(Timestamp(1_100), Priority::Scan, Budget::Ordinary), Admission::Now);
+    }
+
+    #[test]
+    fn refused_credentials_stop_the_account_until_a_try_succeeds() {
+        let mut budget = RateBudget::new(hubspot());
+        budget.start(Timestamp(0), Budget::Ordinary);
+        budget
+            .finish(Timestamp(0), &Observed { status: Some(401), unauthorized: true, ..Observed::default() });
+        let stopped = Admission::Stopped { retry_at: Timestamp(60_000) };
+        assert_eq!(budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary), stopped);
+        assert_eq!(budget.admit(Timestamp(60_000), Priority::OptOut, Budget::Ordinary), Admission::Now);
+        budget.start(Timestamp(60_000), Budget::Ordinary);
+        assert_eq!(budget.admit(Timestamp(60_001), Priority::Scan, Budget::Ordinary), stopped);
+        budget.finish(Timestamp(60_100), &ok());
+        assert_eq!(budget.admit(Timestamp(60_100), Priority::Scan, Budget::Ordinary), Admission::Now);
+    }
+}

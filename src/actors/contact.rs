@@ -1,0 +1,457 @@
+//! One actor per person with work in flight: a mailbox round the engine. It makes intents durable, hands
+//! steps to their lanes, makes outcomes durable, and goes on, one move after another.
+//!
+//! Nothing lives only here: whenever it starts, it reads its move from the journal, by the same fold as
+//! after a crash. It never waits for a lane; outcomes come back as messages, so that an opt-out can
+//! overtake.
+
+use super::context::Shared;
+use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
+use super::router::{MoveReport, Reported, Router};
+use crate::domain::consent::Evidence;
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
+use crate::domain::failure::{Refusal, RefusalCode, Service};
+use crate::domain::id::{MoveId, PersonId, StepIndex};
+use crate::domain::memory::remember;
+use crate::domain::moves::MoveKind;
+use crate::domain::port::Priority;
+use crate::domain::step::{Step, Target};
+use crate::domain::time::Timestamp;
+use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold, transition};
+use crate::journal::ledger::JournalError;
+use crate::journal::store::Batch;
+use kameo::Actor;
+use kameo::actor::ActorRef;
+use kameo::error::Infallible;
+use kameo::message::{Context, Message};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer waits give the place back to the router; the journal remembers.
+const NAP: Duration = Duration::from_secs(3);
+/// How often a paused move looks whether it may go on.
+const PAUSE_LOOK: Duration = Duration::from_secs(5);
+
+/// The actor.
+pub struct Contact {
+    shared: Arc<Shared>,
+    lanes: Lanes,
+    router: ActorRef<Router>,
+    me: ActorRef<Contact>,
+    person: PersonId,
+    queue: VecDeque<MoveId>,
+    current: Option<Current>,
+}
+
+struct Current {
+    id: MoveId,
+    status: MoveStatus,
+    /// The lane that has a step of it, while one has.
+    out: Option<Target>,
+    overtaken: bool,
+}
+
+/// What a contact actor needs.
+pub struct ContactArgs {
+    /// Shared by all.
+    pub shared: Arc<Shared>,
+    /// The lanes.
+    pub lanes: Lanes,
+    /// Whom to report to.
+    pub router: ActorRef<Router>,
+    /// Whose moves.
+    pub person: PersonId,
+}
+
+impl Actor for Contact {
+    type Args = ContactArgs;
+    type Error = Infallible;
+
+    async fn on_start(args: ContactArgs, me: ActorRef<Contact>) -> Result<Contact, Infallible> {
+        Ok(Contact {
+            shared: args.shared,
+            lanes: args.lanes,
+            router: args.router,
+            me,
+            person: args.person,
+            queue: VecDeque::new(),
+            current: None,
+        })
+    }
+}
+
+/// Perform this move; it is in the journal.
+pub struct Perform {
+    /// Which.
+    pub id: MoveId,
+    /// An opt-out goes before everything else, and ends what it overtakes.
+    pub overtakes: bool,
+}
+/// An operator's request for a move.
+pub struct Operate {
+    /// Which move.
+    pub id: MoveId,
+    /// What.
+    pub request: OperatorRequest,
+}
+struct Wake(MoveId);
+
+impl Message<Perform> for Contact {
+    type Reply = ();
+    async fn handle(&mut self, message: Perform, _: &mut Context<Self, ()>) {
+        if message.overtakes {
+            self.queue.push_front(message.id);
+            self.overtake().await;
+        } else {
+            self.queue.push_back(message.id);
+        }
+        self.go_on().await;
+    }
+}
+
+impl Message<Settled> for Contact {
+    type Reply = ();
+    async fn handle(&mut self, message: Settled, _: &mut Context<Self, ()>) {
+        let Some(current) = self.current.as_mut().filter(|current| current.id == message.id) else { return };
+        current.out = None;
+        let at = self.shared.clock.now();
+        let events = message
+            .outcomes
+            .into_iter()
+            .map(|(step, outcome)| MoveEvent::Outcome { step, direction: message.direction, outcome, at })
+            .collect();
+        self.advance(events).await;
+    }
+}
+
+impl Message<Operate> for Contact {
+    type Reply = Result<(), String>;
+    async fn handle(&mut self, message: Operate, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let id = message.id;
+        if self.current.as_ref().is_some_and(|current| current.id == id && current.out.is_some()) {
+            return Err(format!("move {id} has a call out; try again in a moment"));
+        }
+        if self.current.is_none() {
+            self.load(id).map_err(|error| error.to_string())?;
+        }
+        let at = self.shared.clock.now();
+        let Some(current) = self.current.as_ref().filter(|current| current.id == id) else {
+            return Err(format!("move {id} waits behind another move of the same person"));
+        };
+        let asked = MoveEvent::Operator { request: message.request, at };
+        transition(Some(current.status.clone()), &asked)
+            .map_err(|error| format!("move {id} cannot do that now: {error}"))?;
+        let mut events = vec![asked];
+        let because = Refusal { code: RefusalCode::Other, message: "an operator asked for it".to_owned() };
+        match message.request {
+            OperatorRequest::Retry | OperatorRequest::Skip => {}
+            OperatorRequest::RollBack | OperatorRequest::Cancel if !current.status.has_begun() => {
+                events.push(MoveEvent::Ended { end: MoveEnd::Dropped { why: because.message }, at });
+            }
+            OperatorRequest::RollBack | OperatorRequest::Cancel => {
+                if !matches!(current.status.phase, Phase::Unwinding { .. }) {
+                    events.push(MoveEvent::Unwinding { because, at });
+                }
+            }
+        }
+        self.advance(events).await;
+        Ok(())
+    }
+}
+
+impl Message<Wake> for Contact {
+    type Reply = ();
+    async fn handle(&mut self, Wake(id): Wake, _: &mut Context<Self, ()>) {
+        if self.current.as_ref().is_some_and(|current| current.id == id && current.out.is_none()) {
+            self.advance(Vec::new()).await;
+        }
+    }
+}
+
+impl Contact {
+    /// An opt-out is here: steps not sent yet leave the lanes, a call that is out is awaited, and what was
+    /// going on ends as superseded.
+    async fn overtake(&mut self) {
+        let Some(current) = self.current.as_mut().filter(|current| !current.status.draft.kind.is_opt_out())
+        else {
+            return;
+        };
+        current.overtaken = true;
+        match current.out.clone() {
+            Some(lane) => self.lanes.withdraw(&lane, current.id).await,
+            None => self.advance(Vec::new()).await,
+        }
+    }
+
+    /// Takes the next move, when none is going on.
+    async fn go_on(&mut self) {
+        while self.current.is_none() {
+            let Some(id) = self.queue.pop_front() else { return };
+            match self.load(id) {
+                Ok(()) => self.advance(Vec::new()).await,
+                Err(error) => self.report(id, Reported::Broken(error.to_string())).await,
+            }
+        }
+    }
+
+    fn load(&mut self, id: MoveId) -> Result<(), LoadError> {
+        let events = self.shared.journal.events(id)?;
+        let status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
+        self.current = Some(Current { id, status, out: None, overtaken: false });
+        Ok(())
+    }
+
+    /// Records events and does what comes next, until something has to be waited for.
+    async fn advance(&mut self, events: Vec<MoveEvent>) {
+        let mut events = events;
+        loop {
+            let Some(current) = self.current.as_mut() else { return };
+            let now = self.shared.clock.now();
+            for event in &events {
+                match transition(Some(current.status.clone()), event) {
+                    Ok(status) => current.status = status,
+                    Err(error) => {
+                        let id = current.id;
+                        self.current = None;
+                        self.report(id, Reported::Broken(error.to_string())).await;
+                        return;
+                    }
+                }
+            }
+            if current.overtaken && !current.status.is_over() && !past_return(&current.status) {
+                let end = MoveEvent::Ended { end: MoveEnd::Superseded, at: now };
+                if let Ok(status) = transition(Some(current.status.clone()), &end) {
+                    current.status = status;
+                    events.push(end);
+                }
+            }
+            let next = if current.status.is_over() { Next::Rest } else { decide(&current.status, now) };
+            let held = if self.shared.is_stopping() {
+                Some("hsmc is stopping".to_owned())
+            } else {
+                self.shared.pauses().holds(&current.status.draft)
+            };
+            let next = match (next, held) {
+                (Next::Send { .. }, Some(why)) => Next::Wait { until: now.plus(PAUSE_LOOK), why },
+                (next, _) => next,
+            };
+            let to_send = match &next {
+                Next::Send { steps, direction } => self.lane_item(steps, *direction, Work::Perform),
+                Next::Probe { step, direction } => self.lane_item(&[*step], *direction, Work::Probe),
+                Next::Poll { step, direction, ticket } => {
+                    self.lane_item(&[*step], *direction, Work::Poll { ticket: ticket.clone() })
+                }
+                Next::Wait { .. } | Next::Record(_) | Next::Rest => None,
+            };
+            if let Next::Send { steps, direction } = &next {
+                for step in steps {
+                    let intent =
+                        MoveEvent::Intent { step: *step, direction: *direction, before: None, at: now };
+                    self.fold_in(&intent);
+                    events.push(intent);
+                }
+            }
+            // Outcomes and the next intents become durable together, before the next call leaves.
+            if let Err(error) = self.commit(&events).await {
+                return self.fail(error).await;
+            }
+            match (next, to_send) {
+                (Next::Record(more), _) => events = more,
+                (Next::Wait { until, why }, _) => return self.sleep(until, why).await,
+                (Next::Rest, _) => return self.finish().await,
+                (Next::Send { .. } | Next::Probe { .. } | Next::Poll { .. }, Some((target, item))) => {
+                    if let Some(current) = self.current.as_mut() {
+                        current.out = Some(target.clone());
+                    }
+                    return self.lanes.enqueue(&target, item).await;
+                }
+                (Next::Send { .. } | Next::Probe { .. } | Next::Poll { .. }, None) => {
+                    let Some(current) = self.current.take() else { return };
+                    let what = Reported::Broken("a step has nothing to send".to_owned());
+                    return self.report(current.id, what).await;
+                }
+            }
+        }
+    }
+
+    fn fold_in(&mut self, event: &MoveEvent) {
+        if let Some(current) = self.current.as_mut()
+            && let Ok(status) = transition(Some(current.status.clone()), event)
+        {
+            current.status = status;
+        }
+    }
+
+    fn lane_item(&self, steps: &[StepIndex], direction: Direction, work: Work) -> Option<(Target, LaneItem)> {
+        let current = self.current.as_ref()?;
+        let status = &current.status;
+        let lane_steps: Vec<LaneStep> = steps
+            .iter()
+            .filter_map(|index| {
+                let planned = status.draft.step(*index)?;
+                let state = status.steps.get(usize::from(index.0))?;
+                Some(LaneStep {
+                    index: *index,
+                    step: status.effective_step(*index, direction)?,
+                    before: state.before.clone(),
+                    undoes: (direction == Direction::Undo).then(|| planned.step.clone()),
+                })
+            })
+            .collect();
+        let first = lane_steps.first()?;
+        let state = status.steps.get(usize::from(first.index.0))?;
+        let target = first.step.target();
+        let item = LaneItem {
+            id: current.id,
+            person: self.person,
+            direction,
+            work,
+            priority: priority(status),
+            attempts: state.attempts,
+            sent_at: state.sent_at,
+            reply: self.me.clone(),
+            steps: lane_steps,
+        };
+        Some((target, item))
+    }
+
+    async fn commit(&self, events: &[MoveEvent]) -> Result<(), JournalError> {
+        let Some(current) = self.current.as_ref().filter(|_| !events.is_empty()) else { return Ok(()) };
+        let journal = &self.shared.journal;
+        let mut batch = Batch::new();
+        for event in events {
+            journal.append_event(&mut batch, current.id, self.person, event)?;
+            match event {
+                MoveEvent::Ended { end, at } => {
+                    if let Some(person) = journal.person(self.person)? {
+                        let refused_by = refused_by(&current.status);
+                        let after = remember(&person, &current.status.draft, end, refused_by, *at);
+                        if after != person {
+                            journal.put_person(&mut batch, &after, Some(&person))?;
+                        }
+                    }
+                }
+                MoveEvent::Outcome {
+                    step,
+                    outcome: StepOutcome::Done | StepOutcome::AlreadyHeld,
+                    direction: Direction::Forward,
+                    at,
+                } => {
+                    if let Some(evidence) = self.evidence(&current.status, *step, *at) {
+                        journal.append_evidence(&mut batch, self.person, &evidence)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        journal.commit(batch).await.map(|_| ())
+    }
+
+    /// Every consent change is kept as evidence (R23): before the call, and what the call said.
+    fn evidence(&self, status: &MoveStatus, step: StepIndex, at: Timestamp) -> Option<Evidence> {
+        let (called, answer) = match &status.draft.step(step)?.step {
+            Step::RecordEvidence => (None, None),
+            step @ (Step::OptOut { .. } | Step::UnsubscribeMember) => {
+                (Some(step.to_string()), Some("done".to_owned()))
+            }
+            _ => return None,
+        };
+        let (seen, read) = match status.draft.kind {
+            MoveKind::OptOutHubSpot => (Service::Mailchimp, "unsubscribed"),
+            _ => (Service::HubSpot, "hs_email_optout"),
+        };
+        let basis = &self.shared.settings.basis;
+        Some(Evidence {
+            at,
+            seen,
+            status: read.to_owned(),
+            source: "scan".to_owned(),
+            legal_basis: called.is_some().then(|| basis.legal_basis.clone()),
+            explanation: called.is_some().then(|| basis.explanation.clone()),
+            called,
+            answer,
+            by: self.current.as_ref().map(|current| current.id),
+        })
+    }
+
+    async fn sleep(&mut self, until: Timestamp, why: String) {
+        let Some(id) = self.current.as_ref().map(|current| current.id) else { return };
+        let wait = until.since(self.shared.clock.now());
+        if wait > NAP {
+            self.current = None;
+            self.report(id, Reported::Asleep { until, why }).await;
+            return;
+        }
+        let (clock, me) = (Arc::clone(&self.shared.clock), self.me.downgrade());
+        tokio::spawn(async move {
+            clock.sleep(wait.max(Duration::from_millis(1))).await;
+            if let Some(me) = me.upgrade() {
+                // Whoever takes the place later reads the same timer from the journal.
+                drop(me.tell(Wake(id)).await);
+            }
+        });
+    }
+
+    async fn finish(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        let report = match current.status.phase {
+            Phase::Ended(end) => Reported::Ended { end, kind: current.status.draft.kind },
+            Phase::Stuck { because, .. } => Reported::Stuck { because, kind: current.status.draft.kind },
+            Phase::Ready | Phase::Forward | Phase::Unwinding { .. } => {
+                Reported::Broken("the engine rests before the end".to_owned())
+            }
+        };
+        self.report(current.id, report).await;
+    }
+
+    async fn fail(&mut self, error: JournalError) {
+        let Some(current) = self.current.take() else { return };
+        self.report(current.id, Reported::Broken(error.to_string())).await;
+    }
+
+    async fn report(&mut self, id: MoveId, what: Reported) {
+        // The router outlives its contacts; when it is gone, everything is being shut down.
+        drop(self.router.tell(MoveReport { id, person: self.person, what }).await);
+        if self.current.is_none() && !self.queue.is_empty() {
+            let me = self.me.clone();
+            tokio::spawn(async move { drop(me.tell(Continue).await) });
+        }
+    }
+}
+
+struct Continue;
+impl Message<Continue> for Contact {
+    type Reply = ();
+    async fn handle(&mut self, _: Continue, _: &mut Context<Self, ()>) {
+        self.go_on().await;
+    }
+}
+
+/// Why a move cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the records of move {0} contradict each other: {1}")]
+    Contradiction(MoveId, String),
+}
+
+fn priority(status: &MoveStatus) -> Priority {
+    match status.draft.kind {
+        kind if kind.is_opt_out() => Priority::OptOut,
+        MoveKind::Enroll | MoveKind::Pending | MoveKind::Refresh if !status.has_begun() => Priority::Enroll,
+        _ => Priority::HandOver,
+    }
+}
+
+/// A pivot that holds, or may hold, cannot be superseded: the move is as good as done.
+fn past_return(status: &MoveStatus) -> bool {
+    !status.draft.kind.is_forward_only() && status.is_past_pivot()
+}
+
+/// The service whose refusal stands in the move, if one does.
+fn refused_by(status: &MoveStatus) -> Option<Service> {
+    let index = status.steps.iter().position(|step| matches!(step.forward, Progress::Refused(_)))?;
+    status.draft.steps.get(index)?.step.target().service()
+}

@@ -1,0 +1,131 @@
+//! What every actor of a workspace shares: the journal, the two accounts, time, chance, settings.
+
+use crate::domain::id::SegmentId;
+use crate::domain::member::TagInfo;
+use crate::domain::pause::Pauses;
+use crate::domain::port::{AudienceAccount, CallResult, Clock, CrmAccount, Entropy, OptOutBasis, Priority};
+use crate::domain::tag::TagName;
+use crate::engine::retry::RetryPolicy;
+use crate::journal::ledger::Journal;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Settings of the actors.
+#[derive(Clone, Debug)]
+pub struct ActorSettings {
+    /// When steps are tried again.
+    pub retry: RetryPolicy,
+    /// People with work in flight at most; the others wait in the journal.
+    pub live_contacts: usize,
+    /// How long a lane waits for company after the last arrival.
+    pub lane_quiet: Duration,
+    /// How long a lane waits at most.
+    pub lane_longest: Duration,
+    /// Above how many single calls an asynchronous batch is used.
+    pub batch_above: usize,
+    /// Single calls a lane has out at once.
+    pub singles_at_once: usize,
+    /// Legal basis of opt-outs.
+    pub basis: OptOutBasis,
+}
+
+/// What every actor shares.
+pub struct Shared {
+    /// The journal.
+    pub journal: Journal,
+    /// HubSpot.
+    pub crm: Arc<dyn CrmAccount>,
+    /// Mailchimp.
+    pub audience: Arc<dyn AudienceAccount>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Settings.
+    pub settings: ActorSettings,
+    /// What is paused now.
+    pub pauses: RwLock<Pauses>,
+    /// Segments by tag.
+    pub tags: TagDirectory,
+    /// What each lane is doing, for `status`.
+    pub lanes: Mutex<BTreeMap<String, LaneOverview>>,
+    /// Set once hsmc quiesces: calls in flight end, none is begun.
+    pub stopping: AtomicBool,
+}
+
+/// What a lane is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneOverview {
+    /// Steps waiting for company or leave.
+    pub queued: usize,
+    /// Steps in calls that are out.
+    pub in_flight: usize,
+}
+
+impl Shared {
+    /// Whether hsmc quiesces.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Steps in calls that are out now.
+    pub fn calls_out(&self) -> usize {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().map(|lane| lane.in_flight).sum()
+    }
+
+    /// The pauses in force.
+    pub fn pauses(&self) -> Pauses {
+        self.pauses.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the pauses in force.
+    pub fn set_pauses(&self, pauses: Pauses) {
+        *self.pauses.write().unwrap_or_else(PoisonError::into_inner) = pauses;
+    }
+}
+
+/// Segments by tag name: learned from the scan, and asked for when a tag is new.
+#[derive(Default)]
+pub struct TagDirectory {
+    known: RwLock<BTreeMap<TagName, SegmentId>>,
+    making: tokio::sync::Mutex<()>,
+}
+
+impl TagDirectory {
+    /// Takes over what a scan has read.
+    pub fn learn(&self, tags: &[TagInfo]) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.clear();
+        known.extend(tags.iter().map(|tag| (tag.name.clone(), tag.segment)));
+    }
+
+    /// The segment of a tag, if it is known.
+    pub fn find(&self, tag: &TagName) -> Option<SegmentId> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(tag).copied()
+    }
+
+    /// The segment of a tag; asked for, and created when there is none.
+    ///
+    /// # Errors
+    /// When the service cannot be asked.
+    pub async fn resolve(
+        &self,
+        audience: &dyn AudienceAccount,
+        priority: Priority,
+        tag: &TagName,
+    ) -> CallResult<SegmentId> {
+        if let Some(segment) = self.find(tag) {
+            return Ok(segment);
+        }
+        let _one_at_a_time = self.making.lock().await;
+        if let Some(segment) = self.find(tag) {
+            return Ok(segment);
+        }
+        let segment = audience.create_tag(priority, tag).await?;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(tag.clone(), segment);
+        Ok(segment)
+    }
+}

@@ -1,0 +1,210 @@
+//! The audience's lane: members created, refreshed, restored, renamed, archived.
+
+use super::item::LaneItem;
+use super::list::urgency;
+use super::outcome::{in_doubt, of_failure, of_item};
+use super::perform::Ready;
+use crate::actors::context::Shared;
+use crate::domain::email::Email;
+use crate::domain::event::StepOutcome;
+use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
+use crate::domain::member::MemberStatus;
+use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority};
+use crate::domain::step::{Delivery, Step};
+use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the answer of an asynchronous batch is awaited between looks, at most.
+const LONGEST_LOOK: Duration = Duration::from_secs(15);
+
+/// Creates members with their tags; one outcome for each, in order. An existing member is left alone by
+/// this call; whether that is our own earlier call is looked at, singly.
+pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
+    let members: Vec<NewMember> = part.iter().filter_map(new_member).collect();
+    let answer = shared.audience.subscribe(urgency(part), &members).await?;
+    let mut outcomes = Vec::with_capacity(part.len());
+    for ready in part {
+        let hash = ready.person.email.as_ref().map(Email::hash);
+        let item = hash.and_then(|hash| answer.get(&hash).cloned()).unwrap_or(ItemOutcome::Unknown);
+        outcomes.push(match (item, ready.item.attempts) {
+            // A call sent before may have created them: only a look can tell.
+            (ItemOutcome::Refused(Refusal { code: RefusalCode::AlreadyExists, .. }), attempts)
+                if attempts > 0 =>
+            {
+                ItemOutcome::Unknown
+            }
+            (item, _) => item,
+        });
+    }
+    Ok(outcomes)
+}
+
+fn new_member(ready: &Ready) -> Option<NewMember> {
+    let email = ready.person.email.clone()?;
+    let pending = matches!(ready.step.step, Step::UpsertMember { pending: true, .. });
+    let tags = ready
+        .item
+        .steps
+        .iter()
+        .filter_map(|step| match &step.step {
+            Step::SetTag { tag, .. } => Some(tag.clone()),
+            _ => None,
+        })
+        .collect();
+    let status = if pending { MemberStatus::Pending } else { MemberStatus::Subscribed };
+    Some(NewMember { email, status, fields: wire_fields(&ready.person.fields), tags })
+}
+
+/// Merge-field values as the wire takes them: an address is an object, everything else a string.
+pub fn wire_fields(fields: &BTreeMap<String, String>) -> BTreeMap<String, serde_json::Value> {
+    fields
+        .iter()
+        .map(|(tag, value)| {
+            let object = value.starts_with('{').then(|| serde_json::from_str(value).ok()).flatten();
+            let value = match object {
+                Some(object @ serde_json::Value::Object(_)) => object,
+                _ => serde_json::Value::String(value.clone()),
+            };
+            (tag.clone(), value)
+        })
+        .collect()
+}
+
+/// One member, one call.
+pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
+    let Some(email) = &ready.person.email else { return Ok(ItemOutcome::Unknown) };
+    let priority = ready.item.priority;
+    let audience = shared.audience.as_ref();
+    match &ready.step.step {
+        Step::ArchiveMember => return audience.archive(priority, email.hash()).await.map(gone_is_archived),
+        Step::RestoreMember { .. } => {
+            audience.restore(priority, email, &wire_fields(&ready.person.fields)).await?
+        }
+        Step::RenameMember => {
+            let Some(old) = &ready.person.previous_email else { return Ok(ItemOutcome::Done) };
+            audience.rename(priority, old.hash(), email).await?;
+        }
+        // Of an existing member only merge fields are written, never a status (R5).
+        _ => audience.refresh(priority, email, &wire_fields(&ready.person.fields)).await?,
+    }
+    Ok(ItemOutcome::Done)
+}
+
+/// Nobody there is as good as archived.
+fn gone_is_archived(outcome: ItemOutcome) -> ItemOutcome {
+    match outcome {
+        ItemOutcome::Refused(Refusal { code: RefusalCode::NotFound, .. }) => ItemOutcome::AlreadyHeld,
+        other => other,
+    }
+}
+
+/// The call an asynchronous batch can carry for this step; none for steps that go singly whatever their
+/// number.
+pub fn bulk_call(ready: &Ready) -> Option<BatchCall> {
+    ready.person.email.as_ref()?;
+    match &ready.step.step {
+        Step::ArchiveMember => Some(BatchCall::Archive),
+        Step::RefreshMember { .. } | Step::UpsertMember { .. } => {
+            Some(BatchCall::Refresh(wire_fields(&ready.person.fields)))
+        }
+        Step::SetTag { tag, delivery: Delivery::Silent } => {
+            Some(BatchCall::Tags { changes: vec![(tag.clone(), true)], delivery: Delivery::Silent })
+        }
+        _ => None,
+    }
+}
+
+/// The name of a step in an asynchronous batch.
+fn operation_id(item: &LaneItem) -> String {
+    let index = item.first().map_or(0, |step| step.index.0);
+    format!("{}.{index}.{:?}", item.id, item.direction)
+}
+
+/// Hands many calls to an asynchronous batch. Gives back those that have to go singly after all.
+pub async fn submit(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
+    let calls: Vec<_> = ready
+        .iter()
+        .filter_map(|one| {
+            let email = one.person.email.clone()?;
+            Some((operation_id(&one.item), email.hash(), Some(email), bulk_call(one)?))
+        })
+        .collect();
+    let priority = urgency(&ready);
+    let sent = shared.clock.now();
+    let outcome = match shared.audience.submit(priority, &calls).await {
+        Ok(ticket) => StepOutcome::Ticket(ticket),
+        // Not every plan or stand-in has asynchronous batches.
+        Err(failure) if matches!(failure.class, FailureClass::Permanent | FailureClass::Misconfigured) => {
+            return ready;
+        }
+        Err(failure) if failure.class == FailureClass::InDoubt => {
+            match find_lost(shared, priority, sent, calls.len()).await {
+                Some(ticket) => StepOutcome::Ticket(ticket),
+                None => in_doubt(shared, 0, failure.to_string()),
+            }
+        }
+        Err(failure) => of_failure(shared, &failure, 0),
+    };
+    for one in ready {
+        one.item.settle_all(outcome.clone()).await;
+    }
+    Vec::new()
+}
+
+/// A batch whose answer was lost is found by its moment and size, if it was taken (Mailchimp contract §18).
+async fn find_lost(
+    shared: &Shared,
+    priority: Priority,
+    sent: Timestamp,
+    operations: usize,
+) -> Option<String> {
+    let batches = shared.audience.batches(priority).await.ok()?;
+    let since = sent.minus(Duration::from_secs(2));
+    let mut ours = batches.into_iter().filter(|batch| {
+        usize::try_from(batch.operations) == Ok(operations) && batch.submitted.is_some_and(|at| at >= since)
+    });
+    let first = ours.next()?;
+    ours.next().is_none().then_some(first.ticket)
+}
+
+/// Waits for an asynchronous batch and answers each of its steps.
+pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
+    let priority = items.iter().map(|item| item.priority).min().unwrap_or(Priority::HandOver);
+    let mut wait = Duration::from_millis(500);
+    let state = loop {
+        match shared.audience.batch(priority, &ticket).await {
+            Ok(BatchState::Running) => {
+                shared.clock.sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_LOOK);
+            }
+            Ok(state) => break Ok(state),
+            Err(failure) if failure.class == FailureClass::Permanent => break Ok(BatchState::Unknown),
+            Err(failure) => break Err(failure),
+        }
+    };
+    for item in items {
+        let outcome = match &state {
+            Ok(BatchState::Finished(results)) => {
+                of_result(shared, results.get(&operation_id(&item)), item.attempts)
+            }
+            Ok(BatchState::Running | BatchState::Unknown) => {
+                in_doubt(shared, 0, format!("the service knows nothing of batch {ticket} any more"))
+            }
+            Err(failure) => in_doubt(shared, 0, failure.to_string()),
+        };
+        item.settle_all(outcome).await;
+    }
+}
+
+fn of_result(
+    shared: &Shared,
+    result: Option<&Result<ItemOutcome, CallFailure>>,
+    attempts: u32,
+) -> StepOutcome {
+    match result {
+        Some(Ok(item)) => of_item(shared, Some(&gone_is_archived(item.clone())), attempts),
+        Some(Err(failure)) => of_failure(shared, failure, attempts),
+        None => in_doubt(shared, attempts, "the batch's result does not name this step".to_owned()),
+    }
+}

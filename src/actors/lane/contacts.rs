@@ -1,0 +1,89 @@
+//! The lane of contact records: properties, and the creation of people HubSpot does not know.
+
+use super::list::urgency;
+use super::perform::{Ready, StepAnswer};
+use crate::actors::context::Shared;
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
+use crate::domain::id::RecordId;
+use crate::domain::port::{CallResult, ItemOutcome};
+use crate::domain::step::Step;
+use crate::journal::store::Batch;
+use std::collections::BTreeMap;
+
+/// Writes one property of each; one outcome for each, in order.
+pub async fn set_properties(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
+    let mut updates: BTreeMap<RecordId, BTreeMap<String, String>> = BTreeMap::new();
+    for ready in part {
+        if let (Some(record), Step::SetProperty { property, value }) = (ready.person.record, &ready.step.step)
+        {
+            updates.entry(record).or_default().insert(property.clone(), value.clone());
+        }
+    }
+    let answer = shared.crm.update_contacts(urgency(part), &updates).await?;
+    Ok(part
+        .iter()
+        .map(|ready| {
+            ready
+                .person
+                .record
+                .and_then(|record| answer.get(&record).cloned())
+                .unwrap_or(ItemOutcome::Unknown)
+        })
+        .collect())
+}
+
+/// Restores a property's before-image, unless somebody else has written since: then theirs stays.
+pub async fn restore_property(
+    shared: &Shared,
+    ready: &Ready,
+    property: &str,
+    value: &str,
+) -> CallResult<StepAnswer> {
+    let Some(record) = ready.person.record else { return Ok(StepAnswer::Item(ItemOutcome::Done)) };
+    let priority = ready.item.priority;
+    let Some(contact) = shared.crm.contact(priority, record).await? else {
+        return Ok(StepAnswer::Item(ItemOutcome::Done));
+    };
+    let present = contact.properties.get(property).map_or("", String::as_str);
+    if present == value {
+        return Ok(StepAnswer::Item(ItemOutcome::Done));
+    }
+    if let Some(Step::SetProperty { value: ours, .. }) = &ready.step.undoes
+        && present != ours
+    {
+        return Ok(StepAnswer::LeftTheirs);
+    }
+    let updates =
+        BTreeMap::from([(contact.record, BTreeMap::from([(property.to_owned(), value.to_owned())]))]);
+    let answer = shared.crm.update_contacts(priority, &updates).await?;
+    Ok(StepAnswer::Item(answer.get(&contact.record).cloned().unwrap_or(ItemOutcome::Unknown)))
+}
+
+/// Creates the contact and remembers its record, so that the steps after it can name it.
+pub async fn create(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
+    let Some(email) = &ready.person.email else { return Ok(ItemOutcome::Unknown) };
+    let record = shared.crm.create_contact(ready.item.priority, email).await?;
+    remember_record(shared, ready, record).await?;
+    Ok(ItemOutcome::Done)
+}
+
+/// Makes a person's record durable in their memory.
+pub async fn remember_record(shared: &Shared, ready: &Ready, record: RecordId) -> CallResult<()> {
+    let mut person = ready.person.clone();
+    person.record = Some(record);
+    let mut batch = Batch::new();
+    let written = shared.journal.put_person(&mut batch, &person, Some(&ready.person));
+    let committed = match written {
+        Ok(()) => shared.journal.commit(batch).await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    committed.map_err(|error| CallFailure {
+        service: Service::HubSpot,
+        class: FailureClass::InDoubt,
+        refusal: RefusalCode::Other,
+        status: None,
+        what: "remember the new contact's record".to_owned(),
+        message: error.to_string(),
+        trace: None,
+    })
+}

@@ -1,0 +1,87 @@
+//! What waits in a lane.
+
+use super::ReplyTo;
+use crate::domain::event::{Direction, StepOutcome};
+use crate::domain::id::{MoveId, PersonId, StepIndex};
+use crate::domain::port::Priority;
+use crate::domain::step::{Before, Step};
+use crate::domain::time::Timestamp;
+
+/// What is to be done with a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Make it true.
+    Perform,
+    /// Look whether it is true.
+    Probe,
+    /// Ask what became of the asynchronous batch that carries it.
+    Poll {
+        /// The batch's id.
+        ticket: String,
+    },
+}
+
+/// A step in a lane: as planned, or its inverse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneStep {
+    /// Its place in the move.
+    pub index: StepIndex,
+    /// The change to make, or to look for.
+    pub step: Step,
+    /// What held before (of the planned step).
+    pub before: Before,
+    /// While undoing a property: the value we wrote, so that somebody else's later one is left alone.
+    pub undoes: Option<Step>,
+}
+
+/// Work of one move in one lane.
+pub struct LaneItem {
+    /// Whose move.
+    pub id: MoveId,
+    /// Whose.
+    pub person: PersonId,
+    /// Several only where one call carries them all.
+    pub steps: Vec<LaneStep>,
+    /// As planned, or undoing.
+    pub direction: Direction,
+    /// What to do.
+    pub work: Work,
+    /// How urgent.
+    pub priority: Priority,
+    /// Calls sent before this one.
+    pub attempts: u32,
+    /// When the last call left, for probes that list what has changed since.
+    pub sent_at: Option<Timestamp>,
+    /// Who wants to know.
+    pub reply: ReplyTo,
+}
+
+/// The outcomes of an item, on their way back.
+pub struct Settled {
+    /// Whose move.
+    pub id: MoveId,
+    /// As planned, or undoing.
+    pub direction: Direction,
+    /// One for each step.
+    pub outcomes: Vec<(StepIndex, StepOutcome)>,
+}
+
+impl LaneItem {
+    /// The first step: the only one but for a new member and their tags.
+    pub fn first(&self) -> Option<&LaneStep> {
+        self.steps.first()
+    }
+
+    /// Sends the outcomes back.
+    pub async fn settle(self, outcomes: Vec<(StepIndex, StepOutcome)>) {
+        let settled = Settled { id: self.id, direction: self.direction, outcomes };
+        // A contact that is gone reads the journal when it comes back: the step is in doubt there.
+        drop(self.reply.tell(settled).await);
+    }
+
+    /// Sends the same outcome back for all steps.
+    pub async fn settle_all(self, outcome: StepOutcome) {
+        let outcomes = self.steps.iter().map(|step| (step.index, outcome.clone())).collect();
+        self.settle(outcomes).await;
+    }
+}

@@ -1,0 +1,271 @@
+//! One batch of a lane: sorted by what is to be done, each part by its cheapest call, every step answered.
+
+use super::item::{LaneItem, LaneStep, Work};
+use super::outcome::{of_failure, of_item, refused};
+use super::{audience, contacts, list, opt_out, probe, tag};
+use crate::actors::context::Shared;
+use crate::domain::event::StepOutcome;
+use crate::domain::failure::{FailureClass, RefusalCode};
+use crate::domain::id::StepIndex;
+use crate::domain::person::Person;
+use crate::domain::port::{CallResult, ItemOutcome};
+use crate::domain::step::{Before, Delivery, Step, Target};
+use futures::StreamExt;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+
+/// How many steps one call of a lane carries.
+pub fn batch_limit(shared: &Shared, target: &Target) -> usize {
+    match target {
+        Target::List(_) => shared.crm.list_write_limit().max(1),
+        Target::Tag(_) | Target::Audience | Target::AudienceOptOut => 500,
+        Target::Contacts => 100,
+        Target::ContactOptOut => 64,
+        Target::Local => 1,
+    }
+}
+
+/// A lane's name for people.
+pub fn lane_name(target: &Target) -> String {
+    match target {
+        Target::Audience => "audience".to_owned(),
+        Target::AudienceOptOut => "audience opt-outs".to_owned(),
+        Target::Tag(tag) => format!("tag \"{tag}\""),
+        Target::List(list) => format!("list {list}"),
+        Target::Contacts => "contacts".to_owned(),
+        Target::ContactOptOut => "contact opt-outs".to_owned(),
+        Target::Local => "local".to_owned(),
+    }
+}
+
+/// An item whose person is known.
+pub struct Ready {
+    /// The item.
+    pub item: LaneItem,
+    /// Its first step: the only one but for a new member and their tags.
+    pub step: LaneStep,
+    /// The person, addresses included.
+    pub person: Person,
+}
+
+/// The call that carries a part of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// Add to the lane's list.
+    Join,
+    /// Remove from the lane's list.
+    Leave,
+    /// Add the lane's tag.
+    SetTag,
+    /// Remove the lane's tag.
+    ClearTag,
+    /// Create members, with their tags.
+    Subscribe,
+    /// Unsubscribe members.
+    Unsubscribe,
+    /// Write properties.
+    SetProperties,
+    /// One call for each: everything else.
+    Singly,
+}
+
+impl Verb {
+    fn of(step: &LaneStep) -> Verb {
+        match &step.step {
+            Step::JoinList { .. } => Verb::Join,
+            Step::LeaveList { .. } => Verb::Leave,
+            Step::SetTag { delivery: Delivery::Loud, .. } => Verb::SetTag,
+            Step::ClearTag { .. } => Verb::ClearTag,
+            Step::UpsertMember { .. } if step.before == Before::NotHeld => Verb::Subscribe,
+            Step::UnsubscribeMember => Verb::Unsubscribe,
+            Step::SetProperty { .. } if step.undoes.is_none() => Verb::SetProperties,
+            Step::SetTag { delivery: Delivery::Silent, .. }
+            | Step::UpsertMember { .. }
+            | Step::RestoreMember { .. }
+            | Step::RefreshMember { .. }
+            | Step::RenameMember
+            | Step::ArchiveMember
+            | Step::CreateContact
+            | Step::SetProperty { .. }
+            | Step::OptOut { .. }
+            | Step::RecordEvidence => Verb::Singly,
+        }
+    }
+}
+
+/// Performs, probes or polls one batch. Every item is answered.
+pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
+    let mut by_verb: BTreeMap<Verb, Vec<Ready>> = BTreeMap::new();
+    let mut probes = Vec::new();
+    let mut polls: BTreeMap<String, Vec<LaneItem>> = BTreeMap::new();
+    for item in batch {
+        if let Work::Poll { ticket } = &item.work {
+            polls.entry(ticket.clone()).or_default().push(item);
+            continue;
+        }
+        let Some(step) = item.first().cloned() else { continue };
+        let person = match shared.journal.person(item.person) {
+            Ok(Some(person)) => person,
+            Ok(None) => {
+                item.settle_all(refused(
+                    RefusalCode::NotFound,
+                    "the person's record is gone from the journal",
+                ))
+                .await;
+                continue;
+            }
+            Err(error) => {
+                let at = shared.clock.now().plus(shared.settings.retry.longest);
+                let outcome =
+                    StepOutcome::RetryAt { at, class: FailureClass::Transient, why: error.to_string() };
+                item.settle_all(outcome).await;
+                continue;
+            }
+        };
+        let ready = Ready { item, step, person };
+        match ready.item.work {
+            Work::Probe => probes.push(ready),
+            Work::Perform | Work::Poll { .. } => {
+                by_verb.entry(Verb::of(&ready.step)).or_default().push(ready)
+            }
+        }
+    }
+    let verbs = join_all(by_verb.into_iter().map(|(verb, ready)| async move {
+        match verb {
+            Verb::Singly => singly(shared, ready).await,
+            _ => batched(shared, target, &verb, ready).await,
+        }
+    }));
+    let polled = join_all(polls.into_iter().map(|(ticket, items)| audience::poll(shared, ticket, items)));
+    futures::join!(verbs, probe::probe(shared, target, probes), polled);
+}
+
+/// One call for many. A batch refused because of one bad input is halved until the bad one stands alone.
+async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready>) {
+    let mut parts = vec![addressable(verb, ready).await];
+    while let Some(mut part) = parts.pop() {
+        if part.is_empty() {
+            continue;
+        }
+        let answer = match (verb, target) {
+            (Verb::Join, Target::List(list)) => list::join(shared, *list, &part).await,
+            (Verb::Leave, Target::List(list)) => list::leave(shared, *list, &part).await,
+            (Verb::SetTag, Target::Tag(tag)) => tag::set(shared, tag, &part, true).await,
+            (Verb::ClearTag, Target::Tag(tag)) => tag::set(shared, tag, &part, false).await,
+            (Verb::Subscribe, _) => audience::subscribe(shared, &part).await,
+            (Verb::Unsubscribe, _) => opt_out::unsubscribe(shared, &part).await,
+            (Verb::SetProperties, _) => contacts::set_properties(shared, &part).await,
+            _ => Ok(Vec::new()),
+        };
+        match answer {
+            Ok(outcomes) => {
+                let mut outcomes = outcomes.into_iter();
+                for ready in part {
+                    let outcome = of_item(shared, outcomes.next().as_ref(), ready.item.attempts);
+                    answer_bundle(shared, ready, outcome).await;
+                }
+            }
+            Err(failure)
+                if failure.class == FailureClass::Permanent
+                    && part.len() > 1
+                    && !is_of_target(failure.refusal) =>
+            {
+                let half = part.split_off(part.len() / 2);
+                parts.push(half);
+                parts.push(part);
+            }
+            Err(failure) => {
+                for ready in part {
+                    let outcome = of_failure(shared, &failure, ready.item.attempts);
+                    ready.item.settle_all(outcome).await;
+                }
+            }
+        }
+    }
+}
+
+/// A refusal of the target itself says nothing of the people: halving would find nobody.
+fn is_of_target(code: RefusalCode) -> bool {
+    matches!(code, RefusalCode::NotWritable | RefusalCode::NotFound)
+}
+
+/// The first step's outcome holds for its bundle, but for a refusal: what follows was never tried.
+async fn answer_bundle(shared: &Shared, ready: Ready, outcome: StepOutcome) {
+    let follows = match &outcome {
+        StepOutcome::Refused(_) => super::outcome::not_sent(shared.clock.now()),
+        other => other.clone(),
+    };
+    let first = ready.step.index;
+    let outcomes: Vec<(StepIndex, StepOutcome)> = ready
+        .item
+        .steps
+        .iter()
+        .map(|step| (step.index, if step.index == first { outcome.clone() } else { follows.clone() }))
+        .collect();
+    ready.item.settle(outcomes).await;
+}
+
+/// Leaves out, with an answer, whoever lacks what the call needs.
+async fn addressable(verb: &Verb, ready: Vec<Ready>) -> Vec<Ready> {
+    let mut able = Vec::with_capacity(ready.len());
+    for one in ready {
+        let lacks = match verb {
+            Verb::Join | Verb::Leave | Verb::SetProperties => one
+                .person
+                .record
+                .is_none()
+                .then_some((RefusalCode::NotFound, "the person has no HubSpot record")),
+            Verb::SetTag | Verb::ClearTag | Verb::Subscribe | Verb::Unsubscribe | Verb::Singly => one
+                .person
+                .email
+                .is_none()
+                .then_some((RefusalCode::InvalidAddress, "the person has no address")),
+        };
+        match lacks {
+            Some((code, message)) => one.item.settle_all(refused(code, message)).await,
+            None => able.push(one),
+        }
+    }
+    able
+}
+
+/// One call for each, several at once; above a handful, an asynchronous batch where the service has one.
+async fn singly(shared: &Shared, ready: Vec<Ready>) {
+    let (bulk, single): (Vec<_>, Vec<_>) =
+        ready.into_iter().partition(|one| audience::bulk_call(one).is_some());
+    let rest =
+        if bulk.len() > shared.settings.batch_above { audience::submit(shared, bulk).await } else { bulk };
+    let all: Vec<Ready> = single.into_iter().chain(rest).collect();
+    futures::stream::iter(all)
+        .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
+            let outcome = match single_call(shared, &one).await {
+                Ok(StepAnswer::Item(item)) => of_item(shared, Some(&item), one.item.attempts),
+                Ok(StepAnswer::LeftTheirs) => StepOutcome::LeftTheirs,
+                Err(failure) => of_failure(shared, &failure, one.item.attempts),
+            };
+            one.item.settle_all(outcome).await;
+        })
+        .await;
+}
+
+/// What a single call may say beyond an item's outcome.
+pub enum StepAnswer {
+    /// Of the input.
+    Item(ItemOutcome),
+    /// Somebody else changed it since: left as theirs.
+    LeftTheirs,
+}
+
+async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
+    let item = match &ready.step.step {
+        Step::CreateContact => contacts::create(shared, ready).await?,
+        Step::SetProperty { property, value } => {
+            return contacts::restore_property(shared, ready, property, value).await;
+        }
+        Step::OptOut { scope } => opt_out::opt_out(shared, ready, *scope).await?,
+        Step::SetTag { tag, .. } => tag::set_silently(shared, ready, tag).await?,
+        Step::RecordEvidence => ItemOutcome::Done,
+        _ => audience::single(shared, ready).await?,
+    };
+    Ok(StepAnswer::Item(item))
+}

@@ -1,0 +1,223 @@
+//! Probes: the reads that settle an unknown outcome, batched where a batch exists. A probe never guesses:
+//! whom an answer does not name stays in doubt.
+
+use super::list::urgency;
+use super::outcome::{holds, in_doubt, of_failure, refused};
+use super::perform::Ready;
+use crate::actors::context::Shared;
+use crate::domain::email::{Email, SubscriberHash};
+use crate::domain::event::StepOutcome;
+use crate::domain::failure::RefusalCode;
+use crate::domain::id::{ListId, RecordId};
+use crate::domain::member::{Member, MemberStatus};
+use crate::domain::port::{CallResult, MemberQuery, Priority};
+use crate::domain::step::{Before, Step, Target};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Up to so many members are read one by one; above it, what has changed since is listed first.
+const SINGLY: usize = 20;
+/// Listings may lag behind single reads (Mailchimp contract §17.8).
+const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Probes one batch of a lane. Every item is answered.
+pub async fn probe(shared: &Shared, target: &Target, ready: Vec<Ready>) {
+    if ready.is_empty() {
+        return;
+    }
+    match target {
+        Target::List(list) => lists(shared, *list, ready).await,
+        Target::Contacts => contacts(shared, ready).await,
+        Target::ContactOptOut => opt_outs(shared, ready).await,
+        Target::Audience | Target::AudienceOptOut | Target::Tag(_) => members(shared, ready).await,
+        Target::Local => {
+            for one in ready {
+                one.item.settle_all(StepOutcome::Done).await;
+            }
+        }
+    }
+}
+
+async fn lists(shared: &Shared, list: ListId, ready: Vec<Ready>) {
+    let mut rest = ready;
+    while !rest.is_empty() {
+        let part: Vec<Ready> = rest.drain(..rest.len().min(100)).collect();
+        let records: Vec<RecordId> = part.iter().filter_map(|one| one.person.record).collect();
+        let answer = shared.crm.memberships_of(urgency(&part), &records).await;
+        for one in part {
+            let outcome = match (&answer, one.person.record) {
+                (Err(failure), _) => again(shared, failure),
+                (Ok(found), Some(record)) => match found.get(&record) {
+                    Some(lists) => {
+                        let wanted = matches!(one.step.step, Step::JoinList { .. });
+                        holds(lists.contains(&list) == wanted)
+                    }
+                    None => unnamed(shared, &one, record).await,
+                },
+                (Ok(_), None) => refused(RefusalCode::NotFound, "the person has no HubSpot record"),
+            };
+            one.item.settle_all(outcome).await;
+        }
+    }
+}
+
+/// A record the probe's answer has no entry for: gone, or just not answered.
+async fn unnamed(shared: &Shared, one: &Ready, record: RecordId) -> StepOutcome {
+    match shared.crm.contact(one.item.priority, record).await {
+        Ok(None) if matches!(one.step.step, Step::LeaveList { .. }) => StepOutcome::Done,
+        Ok(None) => refused(RefusalCode::NotFound, "HubSpot has no such record"),
+        Ok(Some(_)) => {
+            in_doubt(shared, one.item.attempts, "the probe's answer does not name this person".to_owned())
+        }
+        Err(failure) => again(shared, &failure),
+    }
+}
+
+fn again(shared: &Shared, failure: &crate::domain::failure::CallFailure) -> StepOutcome {
+    // Whatever kept the probe from an answer, the step is as much in doubt as before.
+    match of_failure(shared, failure, 2) {
+        StepOutcome::RetryAt { at, why, .. } => StepOutcome::InDoubt { probe_at: at, why },
+        StepOutcome::Refused(refusal) => in_doubt(shared, 4, refusal.to_string()),
+        other => other,
+    }
+}
+
+async fn contacts(shared: &Shared, ready: Vec<Ready>) {
+    futures::stream::iter(ready)
+        .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
+            let outcome = contact(shared, &one).await.unwrap_or_else(|failure| again(shared, &failure));
+            one.item.settle_all(outcome).await;
+        })
+        .await;
+}
+
+async fn contact(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
+    let priority = one.item.priority;
+    match &one.step.step {
+        Step::SetProperty { property, value } => {
+            let Some(record) = one.person.record else {
+                return Ok(refused(RefusalCode::NotFound, "the person has no HubSpot record"));
+            };
+            Ok(match shared.crm.contact(priority, record).await? {
+                Some(contact) => holds(contact.properties.get(property).map_or("", String::as_str) == value),
+                None => refused(RefusalCode::NotFound, "HubSpot has no such record"),
+            })
+        }
+        _ => {
+            let Some(email) = one.person.email.clone() else {
+                return Ok(refused(RefusalCode::InvalidAddress, "the person has no address"));
+            };
+            let found = shared.crm.contacts_by_email(priority, &[email]).await?;
+            if let Some(contact) = found.first() {
+                super::contacts::remember_record(shared, one, contact.record).await?;
+            }
+            Ok(holds(!found.is_empty()))
+        }
+    }
+}
+
+async fn opt_outs(shared: &Shared, ready: Vec<Ready>) {
+    futures::stream::iter(ready)
+        .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
+            let outcome = match (&one.person.email, &one.step.step) {
+                (Some(email), Step::OptOut { scope }) => {
+                    match shared.crm.is_opted_out(Priority::OptOut, email, *scope).await {
+                        Ok(is_so) => holds(is_so),
+                        Err(failure) => again(shared, &failure),
+                    }
+                }
+                _ => refused(RefusalCode::InvalidAddress, "the person has no address"),
+            };
+            one.item.settle_all(outcome).await;
+        })
+        .await;
+}
+
+/// Steps on members: one read tells status, tags and merge fields.
+async fn members(shared: &Shared, ready: Vec<Ready>) {
+    let listed = if ready.len() > SINGLY {
+        changed(shared, &ready).await.unwrap_or_default()
+    } else {
+        BTreeMap::new()
+    };
+    let listed = &listed;
+    futures::stream::iter(ready)
+        .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
+            let Some(email) = one.person.email.clone() else {
+                one.item.settle_all(refused(RefusalCode::InvalidAddress, "the person has no address")).await;
+                return;
+            };
+            // A listing may lag: what it shows as done is done; what it does not show is asked for singly.
+            if let Some(member) = listed.get(&email.hash())
+                && is_so(&one, Some(member))
+            {
+                one.item.settle_all(StepOutcome::Done).await;
+                return;
+            }
+            let outcome = match shared.audience.member(one.item.priority, email.hash()).await {
+                Ok(member) => holds(is_so(&one, member.as_ref())),
+                Err(failure) => again(shared, &failure),
+            };
+            one.item.settle_all(outcome).await;
+        })
+        .await;
+}
+
+/// Members changed since the oldest of these calls was sent, archived ones too.
+async fn changed(shared: &Shared, ready: &[Ready]) -> CallResult<BTreeMap<SubscriberHash, Member>> {
+    let sent = ready.iter().filter_map(|one| one.item.sent_at).min().unwrap_or(shared.clock.now());
+    let wanted: std::collections::BTreeSet<SubscriberHash> =
+        ready.iter().filter_map(|one| one.person.email.as_ref().map(Email::hash)).collect();
+    let mut found = BTreeMap::new();
+    for status in [None, Some(MemberStatus::Archived)] {
+        let query =
+            MemberQuery { status, changed_since: Some(sent.minus(OVERLAP)), unsubscribed_since: None };
+        let mut after = None;
+        loop {
+            let page = shared.audience.members(urgency(ready), &query, after.as_deref()).await?;
+            found.extend(
+                page.rows
+                    .into_iter()
+                    .map(|member| (member.hash(), member))
+                    .filter(|(hash, _)| wanted.contains(hash)),
+            );
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a step holds of a member as read.
+fn is_so(one: &Ready, member: Option<&Member>) -> bool {
+    let active = member.filter(|member| member.status != MemberStatus::Archived);
+    let has_fields = |member: &Member| {
+        one.person
+            .fields
+            .iter()
+            .all(|(tag, value)| member.fields.get(tag).map_or("", String::as_str) == value)
+    };
+    match &one.step.step {
+        Step::UpsertMember { .. } if one.step.before == Before::NotHeld => active.is_some(),
+        Step::UpsertMember { .. } | Step::RefreshMember { .. } => member.is_some_and(has_fields),
+        Step::RestoreMember { .. } | Step::RenameMember => active.is_some(),
+        Step::SetTag { tag, .. } => active.is_some_and(|member| member.bears(tag)),
+        Step::ClearTag { tag } => !member.is_some_and(|member| member.bears(tag)),
+        Step::ArchiveMember => active.is_none(),
+        Step::UnsubscribeMember => !active.is_some_and(|member| {
+            matches!(
+                member.status,
+                MemberStatus::Subscribed | MemberStatus::Pending | MemberStatus::Transactional
+            )
+        }),
+        Step::CreateContact
+        | Step::JoinList { .. }
+        | Step::LeaveList { .. }
+        | Step::SetProperty { .. }
+        | Step::OptOut { .. }
+        | Step::RecordEvidence => false,
+    }
+}

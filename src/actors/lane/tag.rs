@@ -1,0 +1,98 @@
+//! A tag's lane: bearers on and off.
+
+use super::list::urgency;
+use super::perform::Ready;
+use crate::actors::context::Shared;
+use crate::domain::email::Email;
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
+use crate::domain::port::{CallResult, ItemOutcome, Priority};
+use crate::domain::step::Delivery;
+use crate::domain::tag::TagName;
+use futures::{FutureExt, StreamExt};
+
+/// Sets or clears the tag for all; one outcome for each, in order. Whom the batch's answer does not
+/// name is asked for singly, by a call that is safe to repeat (Mailchimp contract §8).
+pub async fn set(shared: &Shared, tag: &TagName, part: &[Ready], on: bool) -> CallResult<Vec<ItemOutcome>> {
+    let priority = urgency(part);
+    if let [only] = part {
+        return Ok(vec![one(shared, only, tag, on, priority, Delivery::Loud).await?]);
+    }
+    if !on && shared.tags.find(tag).is_none() {
+        // Asking for the segment would create the tag that is to be cleared.
+        return each(shared, part, tag, on, priority).await;
+    }
+    let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
+    let emails: Vec<Email> = part.iter().filter_map(|ready| ready.person.email.clone()).collect();
+    let (add, remove): (&[Email], &[Email]) = if on { (&emails, &[]) } else { (&[], &emails) };
+    let answer = shared.audience.tag_many(priority, segment, add, remove).await?;
+    let mut outcomes: Vec<ItemOutcome> = part
+        .iter()
+        .map(|ready| {
+            let hash = ready.person.email.as_ref().map(Email::hash);
+            hash.and_then(|hash| answer.get(&hash).cloned()).unwrap_or(ItemOutcome::Unknown)
+        })
+        .collect();
+    let mut asked = Vec::new();
+    for (index, ready) in part.iter().enumerate() {
+        if outcomes.get(index) == Some(&ItemOutcome::Unknown) {
+            asked.push(
+                async move {
+                    let outcome = one(shared, ready, tag, on, priority, Delivery::Loud).await;
+                    (index, outcome.unwrap_or(ItemOutcome::Unknown))
+                }
+                .boxed(),
+            );
+        }
+    }
+    let settled: Vec<(usize, ItemOutcome)> =
+        futures::stream::iter(asked).buffer_unordered(shared.settings.singles_at_once.max(1)).collect().await;
+    for (index, outcome) in settled {
+        if let Some(slot) = outcomes.get_mut(index) {
+            *slot = outcome;
+        }
+    }
+    Ok(outcomes)
+}
+
+async fn each(
+    shared: &Shared,
+    part: &[Ready],
+    tag: &TagName,
+    on: bool,
+    priority: Priority,
+) -> CallResult<Vec<ItemOutcome>> {
+    let mut outcomes = Vec::with_capacity(part.len());
+    for ready in part {
+        outcomes.push(one(shared, ready, tag, on, priority, Delivery::Loud).await?);
+    }
+    Ok(outcomes)
+}
+
+/// Sets the tag without starting journeys: every undo is silent (design §3.15).
+pub async fn set_silently(shared: &Shared, ready: &Ready, tag: &TagName) -> CallResult<ItemOutcome> {
+    one(shared, ready, tag, true, ready.item.priority, Delivery::Silent).await
+}
+
+async fn one(
+    shared: &Shared,
+    ready: &Ready,
+    tag: &TagName,
+    on: bool,
+    priority: Priority,
+    delivery: Delivery,
+) -> CallResult<ItemOutcome> {
+    let Some(email) = &ready.person.email else { return Ok(ItemOutcome::Unknown) };
+    match shared.audience.tag_one(priority, email.hash(), &[(tag.clone(), on)], delivery).await {
+        Ok(()) => Ok(ItemOutcome::Done),
+        // Nobody there bears nothing.
+        Err(failure) if !on && is_gone(&failure) => Ok(ItemOutcome::Done),
+        Err(failure) if failure.class == FailureClass::Permanent => {
+            Ok(ItemOutcome::Refused(failure.as_refusal()))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_gone(failure: &CallFailure) -> bool {
+    failure.class == FailureClass::Permanent && failure.refusal == RefusalCode::NotFound
+}

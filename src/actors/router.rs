@@ -1,0 +1,499 @@
+//! The router: which people have an actor now. At most some 2,000 do; everybody else's moves wait, as
+//! numbers here and as records in the journal. Opt-outs go first, then moves already begun and handovers,
+//! then the rest.
+//!
+//! A contact that panics takes nobody with it: its moves are tried again, and after the third time they
+//! are reported as broken, by name, and left alone until an operator acts or hsmc is started again.
+
+use super::contact::{Contact, ContactArgs, Operate, Perform};
+use super::context::Shared;
+use super::lane::Lanes;
+use crate::domain::event::{MoveEnd, OperatorRequest};
+use crate::domain::failure::Refusal;
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::moves::MoveKind;
+use crate::domain::port::Priority;
+use crate::domain::time::Timestamp;
+use kameo::Actor;
+use kameo::actor::{ActorId, ActorRef, Spawn, WeakActorRef};
+use kameo::error::{ActorStopReason, Infallible};
+use kameo::mailbox;
+use kameo::message::{Context, Message};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const MAILBOX: usize = 1024;
+/// A contact gets at most its moves, one outcome and one timer at a time.
+const CONTACT_MAILBOX: usize = 64;
+const PANICS: u32 = 3;
+
+/// What became of a move, for now.
+#[derive(Debug)]
+pub enum Reported {
+    /// It is over.
+    Ended {
+        /// How.
+        end: MoveEnd,
+        /// Of what kind it was.
+        kind: MoveKind,
+    },
+    /// It is stuck.
+    Stuck {
+        /// Why.
+        because: Refusal,
+        /// Of what kind it is.
+        kind: MoveKind,
+    },
+    /// It waits longer than is worth a place.
+    Asleep {
+        /// Until when.
+        until: Timestamp,
+        /// For what.
+        why: String,
+    },
+    /// Its records cannot be read or written, or its actor panicked again and again.
+    Broken(String),
+}
+
+/// A contact's report.
+pub struct MoveReport {
+    /// Which move.
+    pub id: MoveId,
+    /// Whose.
+    pub person: PersonId,
+    /// What.
+    pub what: Reported,
+}
+
+/// How a run's moves are doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Moves not over and not stuck.
+    pub open: u64,
+    /// Of these: waiting for a moment to come.
+    pub asleep: u64,
+    /// Ends, by word.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// Ended as refused or unwound, by the refusal's word.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Stuck.
+    pub stuck: u64,
+    /// Broken, with the last reason.
+    pub broken: u64,
+    /// The last reason something waits or broke.
+    pub last_why: Option<String>,
+    /// When the last move ended or went a step further.
+    pub progress_at: Option<Timestamp>,
+}
+
+/// A look at the router.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouterOverview {
+    /// People with an actor now.
+    pub live: usize,
+    /// Moves waiting for a place.
+    pub waiting: usize,
+    /// Moves waiting for a moment.
+    pub asleep: usize,
+}
+
+struct Live {
+    actor: ActorRef<Contact>,
+    outstanding: Vec<(MoveId, Priority)>,
+}
+
+/// The actor.
+pub struct Router {
+    shared: Arc<Shared>,
+    lanes: Lanes,
+    me: ActorRef<Router>,
+    live: HashMap<PersonId, Live>,
+    people: HashMap<ActorId, PersonId>,
+    waiting: BTreeMap<Priority, VecDeque<(PersonId, MoveId)>>,
+    asleep: BTreeMap<(Timestamp, MoveId), PersonId>,
+    panics: HashMap<PersonId, u32>,
+    tallies: BTreeMap<RunId, Tally>,
+    changed: watch::Sender<u64>,
+    ticking: Option<Timestamp>,
+}
+
+impl Actor for Router {
+    type Args = (Arc<Shared>, watch::Sender<u64>);
+    type Error = Infallible;
+
+    async fn on_start((shared, changed): Self::Args, me: ActorRef<Router>) -> Result<Router, Infallible> {
+        Ok(Router {
+            lanes: Lanes::new(Arc::clone(&shared)),
+            shared,
+            me,
+            live: HashMap::new(),
+            people: HashMap::new(),
+            waiting: BTreeMap::new(),
+            asleep: BTreeMap::new(),
+            panics: HashMap::new(),
+            tallies: BTreeMap::new(),
+            changed,
+            ticking: None,
+        })
+    }
+
+    /// A dead contact never takes the router with it, which is what kameo would do by itself.
+    async fn on_link_died(
+        &mut self,
+        _: WeakActorRef<Self>,
+        id: ActorId,
+        reason: ActorStopReason,
+    ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        if let Some(person) = self.people.remove(&id)
+            && !matches!(reason, ActorStopReason::Normal | ActorStopReason::Killed)
+        {
+            self.contact_panicked(person);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+struct Submit(Vec<(PersonId, MoveId, Priority)>);
+struct Tick;
+struct TallyOf(RunId);
+struct Look;
+struct WakeAll;
+struct Forget(RunId);
+struct Abandon(RunId);
+struct Route {
+    id: MoveId,
+    person: PersonId,
+    request: OperatorRequest,
+}
+
+impl Message<Submit> for Router {
+    type Reply = Result<usize, Infallible>;
+    async fn handle(&mut self, Submit(moves): Submit, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        for (person, id, priority) in moves {
+            self.tallies.entry(id.run).or_default().open += 1;
+            self.waiting.entry(priority).or_default().push_back((person, id));
+        }
+        self.fill().await;
+        Ok(self.waiting.values().map(VecDeque::len).sum())
+    }
+}
+
+impl Message<MoveReport> for Router {
+    type Reply = ();
+    async fn handle(&mut self, report: MoveReport, _: &mut Context<Self, ()>) {
+        let MoveReport { id, person, what } = report;
+        let now = self.shared.clock.now();
+        let tally = self.tallies.entry(id.run).or_default();
+        tally.progress_at = Some(now);
+        match what {
+            Reported::Asleep { until, why } => {
+                tally.asleep += 1;
+                tally.last_why = Some(why);
+                self.asleep.insert((until, id), person);
+            }
+            Reported::Ended { end, kind } => {
+                tally.open = tally.open.saturating_sub(1);
+                *tally.ended.entry(end_word(&end)).or_default() += 1;
+                if let MoveEnd::Refused(refusal) | MoveEnd::Unwound { because: refusal, .. } = &end {
+                    *tally.refused.entry(refusal.code.word()).or_default() += 1;
+                }
+                tracing::debug!(move.id = %id, move.kind = %kind, end = %end, "move ended");
+            }
+            Reported::Stuck { because, kind } => {
+                tally.open = tally.open.saturating_sub(1);
+                tally.stuck += 1;
+                tracing::error!(move.id = %id, move.kind = %kind, because = %because, "move is stuck: see `hsmc status {id}`");
+            }
+            Reported::Broken(why) => {
+                tally.open = tally.open.saturating_sub(1);
+                tally.broken += 1;
+                tracing::error!(move.id = %id, why, "move cannot go on");
+                tally.last_why = Some(why);
+            }
+        }
+        self.release(person, id);
+        self.fill().await;
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+impl Message<Tick> for Router {
+    type Reply = ();
+    async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
+        self.ticking = None;
+        self.fill().await;
+    }
+}
+
+impl Message<TallyOf> for Router {
+    type Reply = Result<Tally, Infallible>;
+    async fn handle(&mut self, TallyOf(run): TallyOf, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Ok(self.tallies.get(&run).cloned().unwrap_or_default())
+    }
+}
+
+impl Message<Forget> for Router {
+    type Reply = ();
+    async fn handle(&mut self, Forget(run): Forget, _: &mut Context<Self, ()>) {
+        self.tallies.remove(&run);
+    }
+}
+
+impl Message<Abandon> for Router {
+    type Reply = Result<Vec<(PersonId, MoveId)>, Infallible>;
+    async fn handle(&mut self, Abandon(run): Abandon, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let mut left: Vec<(PersonId, MoveId)> = Vec::new();
+        for queue in self.waiting.values_mut() {
+            left.extend(queue.iter().filter(|(_, id)| id.run == run));
+            queue.retain(|(_, id)| id.run != run);
+        }
+        left.extend(
+            self.asleep.iter().filter(|((_, id), _)| id.run == run).map(|((_, id), person)| (*person, *id)),
+        );
+        self.asleep.retain(|(_, id), _| id.run != run);
+        if let Some(tally) = self.tallies.get_mut(&run) {
+            tally.open = tally.open.saturating_sub(left.len() as u64);
+            tally.asleep = 0;
+        }
+        Ok(left)
+    }
+}
+
+impl Message<Look> for Router {
+    type Reply = Result<RouterOverview, Infallible>;
+    async fn handle(&mut self, _: Look, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Ok(RouterOverview {
+            live: self.live.len(),
+            waiting: self.waiting.values().map(VecDeque::len).sum(),
+            asleep: self.asleep.len(),
+        })
+    }
+}
+
+impl Message<WakeAll> for Router {
+    type Reply = ();
+    async fn handle(&mut self, _: WakeAll, _: &mut Context<Self, ()>) {
+        let now = self.shared.clock.now();
+        let asleep = std::mem::take(&mut self.asleep);
+        self.asleep = asleep.into_iter().map(|((_, id), person)| ((now, id), person)).collect();
+        self.fill().await;
+    }
+}
+
+impl Message<Route> for Router {
+    type Reply = Result<(), String>;
+    async fn handle(&mut self, route: Route, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        self.asleep.retain(|(_, id), _| *id != route.id);
+        for queue in self.waiting.values_mut() {
+            queue.retain(|(_, id)| *id != route.id);
+        }
+        let actor = self.actor(route.person, route.id, Priority::HandOver).await;
+        let tally = self.tallies.entry(route.id.run).or_default();
+        tally.open += 1;
+        let (id, request) = (route.id, route.request);
+        match actor.ask(Operate { id, request }).await {
+            Ok(()) => Ok(()),
+            Err(kameo::error::SendError::HandlerError(why)) => {
+                if let Some(tally) = self.tallies.get_mut(&id.run) {
+                    tally.open = tally.open.saturating_sub(1);
+                }
+                self.release(route.person, id);
+                Err(why)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Router {
+    /// Wakes whose moment has come, gives out places, and sets the timer for the next moment.
+    async fn fill(&mut self) {
+        let now = self.shared.clock.now();
+        while let Some(((until, id), person)) =
+            self.asleep.first_key_value().map(|(key, person)| (*key, *person))
+        {
+            if until > now {
+                break;
+            }
+            self.asleep.remove(&(until, id));
+            if let Some(tally) = self.tallies.get_mut(&id.run) {
+                tally.asleep = tally.asleep.saturating_sub(1);
+            }
+            self.waiting.entry(Priority::HandOver).or_default().push_back((person, id));
+        }
+        while !self.shared.is_stopping()
+            && let Some(priority) =
+                self.waiting.iter().find(|(_, queue)| !queue.is_empty()).map(|(priority, _)| *priority)
+        {
+            let room = self.live.len() < self.shared.settings.live_contacts || priority == Priority::OptOut;
+            let Some(queue) = self.waiting.get_mut(&priority).filter(|_| room) else { break };
+            let Some((person, id)) = queue.pop_front() else { break };
+            let actor = self.actor(person, id, priority).await;
+            let overtakes = priority == Priority::OptOut;
+            if actor.tell(Perform { id, overtakes }).try_send().is_err() {
+                self.release(person, id);
+                self.asleep.insert((now.plus(Duration::from_secs(1)), id), person);
+            }
+        }
+        self.set_timer(now);
+    }
+
+    async fn actor(&mut self, person: PersonId, id: MoveId, priority: Priority) -> ActorRef<Contact> {
+        if let Some(live) = self.live.get_mut(&person).filter(|live| live.actor.is_alive()) {
+            live.outstanding.push((id, priority));
+            return live.actor.clone();
+        }
+        let args = ContactArgs {
+            shared: Arc::clone(&self.shared),
+            lanes: self.lanes.clone(),
+            router: self.me.clone(),
+            person,
+        };
+        let actor = Contact::spawn_link_with_mailbox(&self.me, args, mailbox::bounded(CONTACT_MAILBOX)).await;
+        self.people.insert(actor.id(), person);
+        self.live.insert(person, Live { actor: actor.clone(), outstanding: vec![(id, priority)] });
+        actor
+    }
+
+    /// A move no longer needs its person's actor; the last one to go ends it.
+    fn release(&mut self, person: PersonId, id: MoveId) {
+        let Some(live) = self.live.get_mut(&person) else { return };
+        live.outstanding.retain(|(outstanding, _)| *outstanding != id);
+        if live.outstanding.is_empty()
+            && let Some(live) = self.live.remove(&person)
+        {
+            self.people.remove(&live.actor.id());
+            // It has reported everything it had; nothing is lost with it.
+            live.actor.kill();
+        }
+    }
+
+    fn contact_panicked(&mut self, person: PersonId) {
+        let Some(live) = self.live.remove(&person) else { return };
+        let times = self.panics.entry(person).or_default();
+        *times += 1;
+        let broken = *times >= PANICS;
+        tracing::error!(person.id = %person, times = *times, "a contact's actor panicked");
+        for (id, priority) in live.outstanding {
+            if broken {
+                let tally = self.tallies.entry(id.run).or_default();
+                tally.open = tally.open.saturating_sub(1);
+                tally.broken += 1;
+                tally.last_why = Some(format!("move {id} made its actor panic {PANICS} times"));
+            } else {
+                self.waiting.entry(priority).or_default().push_back((person, id));
+            }
+        }
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.tick_at(self.shared.clock.now());
+    }
+
+    fn set_timer(&mut self, now: Timestamp) {
+        if let Some(((until, _), _)) = self.asleep.first_key_value()
+            && self.ticking.is_none_or(|set| set > *until || set < now)
+        {
+            self.tick_at(*until);
+        }
+    }
+
+    fn tick_at(&mut self, at: Timestamp) {
+        self.ticking = Some(at);
+        let (clock, me) = (Arc::clone(&self.shared.clock), self.me.downgrade());
+        let wait = at.since(clock.now()).max(Duration::from_millis(1));
+        tokio::spawn(async move {
+            clock.sleep(wait).await;
+            if let Some(me) = me.upgrade() {
+                // A stopped router has nothing to wake.
+                drop(me.tell(Tick).await);
+            }
+        });
+    }
+}
+
+fn end_word(end: &MoveEnd) -> &'static str {
+    match end {
+        MoveEnd::Done => "done",
+        MoveEnd::Unwound { .. } => "unwound",
+        MoveEnd::Superseded => "superseded",
+        MoveEnd::Dropped { .. } => "dropped",
+        MoveEnd::Refused(_) => "refused",
+        MoveEnd::Skipped => "skipped",
+    }
+}
+
+/// The router, as the rest of hsmc sees it.
+#[derive(Clone)]
+pub struct Moves {
+    router: ActorRef<Router>,
+    changed: watch::Receiver<u64>,
+}
+
+impl Moves {
+    /// Starts the router.
+    pub fn start(shared: Arc<Shared>) -> Moves {
+        let (sender, changed) = watch::channel(0);
+        Moves { router: Router::spawn_with_mailbox((shared, sender), mailbox::bounded(MAILBOX)), changed }
+    }
+
+    /// Hands over moves that are in the journal; answers how many wait for a place now. The caller slows
+    /// down when that grows.
+    pub async fn submit(&self, moves: Vec<(PersonId, MoveId, Priority)>) -> usize {
+        self.router.ask(Submit(moves)).await.unwrap_or(0)
+    }
+
+    /// How a run's moves are doing.
+    pub async fn tally(&self, run: RunId) -> Tally {
+        self.router.ask(TallyOf(run)).await.unwrap_or_default()
+    }
+
+    /// Forgets a run's counts: it is over.
+    pub async fn forget(&self, run: RunId) {
+        drop(self.router.tell(Forget(run)).await);
+    }
+
+    /// Takes back a run's moves that wait or sleep; what is under way stays.
+    pub async fn abandon(&self, run: RunId) -> Vec<(PersonId, MoveId)> {
+        self.router.ask(Abandon(run)).await.unwrap_or_default()
+    }
+
+    /// Changes whenever a move ends, sleeps or breaks.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// A look at the router.
+    pub async fn overview(&self) -> RouterOverview {
+        self.router.ask(Look).await.unwrap_or_default()
+    }
+
+    /// Everybody who sleeps looks again: a pause has ended.
+    pub async fn wake_all(&self) {
+        drop(self.router.tell(WakeAll).await);
+    }
+
+    /// Hands an operator's request to a move.
+    ///
+    /// # Errors
+    /// Why the move cannot do that now.
+    pub async fn operate(
+        &self,
+        id: MoveId,
+        person: PersonId,
+        request: OperatorRequest,
+    ) -> Result<(), String> {
+        match self.router.ask(Route { id, person, request }).await {
+            Ok(()) => Ok(()),
+            Err(kameo::error::SendError::HandlerError(why)) => Err(why),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Stops the router and, with it, everything in flight. What was journaled goes on at the next start.
+    pub async fn stop(&self) {
+        self.router.kill();
+        self.router.wait_for_shutdown().await;
+    }
+}

@@ -1,0 +1,81 @@
+//! What a move's end changes in memory: pure, applied in the same commit as the end itself.
+
+use super::event::MoveEnd;
+use super::failure::{Refusal, RefusalCode, Service};
+use super::moves::{MemoryChange, Move};
+use super::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use super::time::Timestamp;
+
+/// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did.
+pub fn remember(
+    person: &Person,
+    ended: &Move,
+    end: &MoveEnd,
+    refused_by: Option<Service>,
+    at: Timestamp,
+) -> Person {
+    let mut after = person.clone();
+    match end {
+        MoveEnd::Done => {
+            for change in &ended.then {
+                apply(&mut after, change, at);
+            }
+        }
+        MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => {
+            if let Some(service) = refused_by.filter(|_| ended.kind.refusal_parks() && parks(because)) {
+                after.parked = Some(Parked { service, refusal: because.clone(), input: ended.input, at });
+                if after.state > PersonState::Excluded {
+                    set_state(&mut after, PersonState::Parked, because.code.word(), at);
+                }
+            }
+        }
+        MoveEnd::Superseded | MoveEnd::Dropped { .. } | MoveEnd::Skipped => {}
+    }
+    after
+}
+
+/// Whether a refusal says something of the person, rather than that the world moved on meanwhile.
+fn parks(refusal: &Refusal) -> bool {
+    refusal.code != RefusalCode::AlreadyExists
+}
+
+fn apply(person: &mut Person, change: &MemoryChange, at: Timestamp) {
+    match change {
+        MemoryChange::Enrolled { tag, list } => {
+            person.enrolled = Some(Enrolled { tag: tag.clone(), list: *list, at });
+            person.parked = None;
+        }
+        MemoryChange::HandedOver { exit_tag, still_in } => {
+            person.handed_over =
+                Some(HandedOver { exit_tag: exit_tag.clone(), at, still_in: still_in.clone() });
+            person.enrolled = None;
+            person.parked = None;
+        }
+        MemoryChange::ArchivedByUs { status_before } => {
+            person.archived = Some(ArchivedByUs { status_before: status_before.clone(), at });
+        }
+        MemoryChange::NotArchived => {
+            person.archived = None;
+            person.adopted = false;
+        }
+        MemoryChange::NotEnrolled => person.enrolled = None,
+        MemoryChange::OptOutDelivered => {
+            let known = person.opt_out.take();
+            person.opt_out = Some(OptOutMemory {
+                seen: known.as_ref().map_or(Service::Mailchimp, |memory| memory.seen),
+                at: known.map_or(at, |memory| memory.at),
+                delivered: Some(at),
+            });
+        }
+        MemoryChange::BounceNoted => person.bounce_noted = true,
+        MemoryChange::Renamed => person.previous_email = None,
+    }
+}
+
+fn set_state(person: &mut Person, state: PersonState, why: &str, at: Timestamp) {
+    if person.state != state {
+        person.state = state;
+        person.since = at;
+    }
+    why.clone_into(&mut person.why);
+}
