@@ -1,8 +1,25 @@
-//! From two accounts to one picture: the scan reads both sides into a snapshot.
+//! From two accounts to one picture, from the picture to a plan, from the plan to moves that are over.
+//!
+//! ```text
+//!   run ── preflight ── recovering ── scan ──► snapshot ── identify ── planning ── guard ── applying
+//! ```
 //!
 //! A *scan* asks the two accounts, page by page, and puts every page on disk before it asks for the
-//! next. A *snapshot* is what comes out: sorted files that never change, joined per person. Both work
-//! with streams, so memory stays small however many people there are.
+//! next. A *snapshot* is what comes out: sorted files that never change, joined per person. Planning makes
+//! passes over them. Everything works with streams, so memory stays small however many people there are.
+//!
+//! Never: HTTP, kameo or sled; the accounts are ports, the actors are behind their handles.
 
+pub mod applying;
+pub mod error;
+pub mod guard;
+pub mod identify;
+pub mod planning;
+pub mod preflight;
+pub mod recovering;
+pub mod run;
 pub mod scan;
 pub mod snapshot;
+pub mod workspace;
+
+pub use error::RunError;

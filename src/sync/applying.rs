@@ -1,0 +1,184 @@
+//! Hands a run's moves to the actors, in order of application, no faster than they can take them, and
+//! waits until they are over or nothing moves any more.
+
+use super::error::RunError;
+use super::guard::Guard;
+use super::planning::Due;
+use super::workspace::Workspace;
+use crate::actors::router::Tally;
+use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::moves::MoveKind;
+use crate::domain::port::Priority;
+use crate::domain::time::Timestamp;
+use crate::engine::fold;
+use crate::journal::store::Batch;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Moves guarded and handed over together.
+const CHUNK: usize = 500;
+/// Above so many moves waiting for a place, the next chunk waits too.
+const ENOUGH_WAITING: usize = 1_000;
+/// How often a wait looks up by itself, should no report come.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The priority of a kind.
+pub fn priority(kind: MoveKind) -> Priority {
+    match kind {
+        MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp => Priority::OptOut,
+        MoveKind::Enroll | MoveKind::Pending | MoveKind::Refresh => Priority::Enroll,
+        _ => Priority::HandOver,
+    }
+}
+
+/// How applying ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Every move is over, or stuck by name.
+    All,
+    /// Some wait for a service that does not answer; they stay open.
+    Waiting,
+    /// hsmc was asked to stop.
+    Stopped,
+}
+
+/// Dispatches moves and waits for them.
+///
+/// # Errors
+/// When a guard's call or the journal fails. What was handed over goes on all the same.
+pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Result<Applied, RunError> {
+    let runs: BTreeSet<RunId> = due.iter().map(|due| due.id.run).collect();
+    let mut guard = Guard::new(workspace, seen);
+    let mut rest = due;
+    rest.reverse();
+    while !rest.is_empty() {
+        if workspace.is_stopping() {
+            return Ok(Applied::Stopped);
+        }
+        let at = rest.len().saturating_sub(CHUNK);
+        let mut chunk = rest.split_off(at);
+        chunk.reverse();
+        let chunk = guard.pass(chunk).await?;
+        let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
+        if workspace.moves.submit(handed).await > ENOUGH_WAITING {
+            let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };
+            if !wait_until(workspace, enough).await {
+                break;
+            }
+        }
+    }
+    let never_sent: Vec<(PersonId, MoveId)> = rest.iter().map(|due| (due.person, due.id)).collect();
+    let applied = wait_for(workspace, &runs, WaitUntil::Over).await;
+    match applied {
+        Applied::All if never_sent.is_empty() => Ok(Applied::All),
+        Applied::Stopped => Ok(Applied::Stopped),
+        Applied::All | Applied::Waiting => {
+            drop_unbegun(workspace, &runs, &never_sent).await?;
+            Ok(Applied::Waiting)
+        }
+    }
+}
+
+/// How long a wait goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitUntil {
+    /// Until all moves are over; gives up when only sleepers are left and none of them has got any further
+    /// for as long as patience lasts.
+    Over,
+    /// Until all moves are over or asleep: waiting for a retry, or for a lost call to be surely at its end.
+    Asleep,
+}
+
+/// Waits for the moves of these runs.
+pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: WaitUntil) -> Applied {
+    let mut changes = workspace.moves.changes();
+    let clock = &workspace.shared.clock;
+    let mut progress_at = clock.now();
+    let mut last = Vec::new();
+    loop {
+        changes.mark_unchanged();
+        let mut tallies = Vec::with_capacity(runs.len());
+        for run in runs {
+            tallies.push(workspace.moves.tally(*run).await);
+        }
+        if tallies.iter().all(|tally| tally.open == 0) {
+            return Applied::All;
+        }
+        if workspace.is_stopping() {
+            return Applied::Stopped;
+        }
+        let over: Vec<u64> = tallies.iter().map(ended).collect();
+        let asleep = tallies.iter().all(|tally| tally.open == tally.asleep);
+        if asleep && until == WaitUntil::Asleep {
+            return Applied::Waiting;
+        }
+        if over != last || !asleep {
+            last = over;
+            progress_at = clock.now();
+        }
+        if clock.now().since(progress_at) > workspace.settings.patience {
+            return Applied::Waiting;
+        }
+        let mut stop = workspace.stop.clone();
+        tokio::select! {
+            biased;
+            changed = changes.changed() => if changed.is_err() { return Applied::Stopped },
+            _ = stop.changed() => {}
+            () = clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+fn ended(tally: &Tally) -> u64 {
+    tally.ended.values().sum::<u64>() + tally.stuck + tally.broken
+}
+
+async fn wait_until<F: Future<Output = bool>>(workspace: &Workspace, is_so: impl Fn() -> F) -> bool {
+    let mut changes = workspace.moves.changes();
+    let clock = &workspace.shared.clock;
+    let since = clock.now();
+    loop {
+        changes.mark_unchanged();
+        if is_so().await {
+            return true;
+        }
+        if workspace.is_stopping() || clock.now().since(since) > workspace.settings.patience {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            changed = changes.changed() => if changed.is_err() { return false },
+            () = clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+/// What has not begun while a service is away is dropped, and planned anew by the next run; what has
+/// begun stays open and goes on then.
+async fn drop_unbegun(
+    workspace: &Workspace,
+    runs: &BTreeSet<RunId>,
+    never_sent: &[(PersonId, MoveId)],
+) -> Result<(), RunError> {
+    let mut waiting: Vec<(PersonId, MoveId)> = never_sent.to_vec();
+    for run in runs {
+        waiting.extend(workspace.moves.abandon(*run).await);
+    }
+    let journal = &workspace.shared.journal;
+    let at = workspace.shared.clock.now();
+    let mut batch = Batch::new();
+    for (person, id) in waiting {
+        let Ok(status) = fold(&journal.events(id)?) else { continue };
+        if status.is_over() || status.has_begun() {
+            continue;
+        }
+        let end =
+            MoveEnd::Dropped { why: "a service did not answer; planned anew by the next run".to_owned() };
+        journal.append_event(&mut batch, id, person, &MoveEvent::Ended { end, at })?;
+    }
+    if !batch.is_empty() {
+        journal.commit(batch).await?;
+    }
+    Ok(())
+}

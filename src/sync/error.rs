@@ -1,0 +1,39 @@
+//! Why a run could not go on.
+
+use super::scan::ScanError;
+use super::snapshot::SnapshotError;
+use crate::domain::failure::CallFailure;
+use crate::journal::ledger::JournalError;
+
+/// A run that could not go on. What was journaled stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The config and the account do not fit; nothing was changed (R27).
+    #[error("{place}: {what}; {way_out}")]
+    Unfit {
+        /// File, line and key.
+        place: String,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        way_out: String,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallFailure),
+    /// The scan could not go on.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The journal could not be read or written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A snapshot could not be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// hsmc was asked to stop.
+    #[error("stopped; what was begun goes on at the next start")]
+    Stopped,
+    /// Work on files ended unexpectedly.
+    #[error("planning broke off: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,485 @@
+//! Makes a plan from a snapshot: every person through the rules, questions asked in batches, limits and
+//! gates over all. Passes over sorted files; memory does not grow with the number of people, but for a
+//! few bytes for each move that is due.
+
+use super::error::RunError;
+use super::identify::{self, Renames};
+use super::preflight::Accounts;
+use super::scan::{ScanContext, Stop, look_up, prove};
+use super::snapshot::{Lookup, PersonKey, PersonRow, Snapshot};
+use crate::domain::email::Email;
+use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
+use crate::domain::moves::{Move, MoveKind};
+use crate::domain::person::Person;
+use crate::domain::plan::{
+    Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
+};
+use crate::domain::rules::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World, decide};
+use crate::domain::step::Fingerprint;
+use crate::domain::time::Timestamp;
+use crate::journal::ledger::Journal;
+use crate::journal::store::Batch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Rounds of questions at most: a look-up may lead to a proof, and no further.
+const ROUNDS: usize = 4;
+/// People whose records are made durable at once.
+const CHUNK: usize = 500;
+/// Addresses asked for at once, so that answers do not pile up in memory.
+const LOOKUPS: usize = 5_000;
+
+/// Narrows a run; never changes its meaning (R26).
+#[derive(Clone, Debug, Default)]
+pub struct Narrowing {
+    /// Only people of these lists.
+    pub lists: BTreeSet<ListId>,
+    /// Only these people.
+    pub emails: BTreeSet<Email>,
+    /// At most so many moves.
+    pub limit: Option<u64>,
+    /// Only moves that come out as one of these: a saved plan.
+    pub saved: Option<BTreeSet<Fingerprint>>,
+}
+
+impl Narrowing {
+    fn keeps(&self, row: &PersonRow, person: &Person) -> bool {
+        if self.lists.is_empty() && self.emails.is_empty() {
+            return true;
+        }
+        let in_list =
+            row.contacts.iter().any(|(_, lists)| lists.keys().any(|list| self.lists.contains(list)));
+        in_list || person.email.as_ref().is_some_and(|email| self.emails.contains(email))
+    }
+}
+
+/// Which moves a pass is for: opt-outs are a run of their own (R24).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Opt-outs only.
+    OptOuts,
+    /// Everything else.
+    Rest,
+}
+
+impl Part {
+    fn takes(self, kind: MoveKind) -> bool {
+        (self == Part::OptOuts) == kind.is_opt_out()
+    }
+}
+
+/// A move that was journaled by an earlier run and has not begun.
+#[derive(Clone, Debug)]
+pub struct Unbegun {
+    /// Which.
+    pub id: MoveId,
+    /// What it would do.
+    pub fingerprint: Fingerprint,
+}
+
+/// What a dispatched move is, in few bytes: the order of application, whose, which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// Kinds in the order of `MoveKind`.
+    pub kind: MoveKind,
+    /// Oldest first.
+    pub since: Timestamp,
+    /// Which.
+    pub id: MoveId,
+    /// Whose.
+    pub person: PersonId,
+}
+
+/// A plan in the making.
+pub struct Planning {
+    /// The journal.
+    pub journal: Journal,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// What holds for everybody.
+    pub world: World,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Memberships proven by a probe.
+    pub proofs: BTreeMap<RecordId, BTreeSet<ListId>>,
+    /// Renamed people.
+    pub renames: Renames,
+    /// People with a move under way: the next plan sees them.
+    pub held: BTreeSet<PersonId>,
+    /// Moves of earlier runs that have not begun.
+    pub unbegun: BTreeMap<PersonId, Unbegun>,
+    /// How the run is narrowed.
+    pub narrowing: Narrowing,
+}
+
+/// What a pass over all people says of each.
+struct Seen {
+    row: PersonRow,
+    person: Person,
+    verdict: Verdict,
+}
+
+impl Planning {
+    /// Gathers what a plan is made from.
+    ///
+    /// # Errors
+    /// When the snapshot or the journal cannot be read or written.
+    pub async fn new(
+        journal: Journal,
+        rules: Arc<RuleSet>,
+        snapshot: Snapshot,
+        accounts: &Accounts,
+        now: Timestamp,
+    ) -> Result<Planning, RunError> {
+        let renames = identify::identify(&journal, &snapshot, now).await?;
+        let header = snapshot.header();
+        let world = World {
+            lists: header.lists.clone(),
+            read_only: accounts.read_only.clone(),
+            merge_fields: accounts.merge_fields.clone(),
+            subscribed: header.counts.subscribed,
+            seen: header.seen,
+        };
+        Ok(Planning {
+            journal,
+            rules,
+            world,
+            snapshot,
+            proofs: BTreeMap::new(),
+            renames,
+            held: BTreeSet::new(),
+            unbegun: BTreeMap::new(),
+            narrowing: Narrowing::default(),
+        })
+    }
+
+    /// Asks every question the rules have, in batches, until none is left; then knows the limits.
+    ///
+    /// # Errors
+    /// When a call, the snapshot or the journal fails.
+    pub async fn settle(
+        mut self,
+        context: &ScanContext,
+        stop: &Stop,
+    ) -> Result<(Planning, Limits), RunError> {
+        for round in 0.. {
+            let (planning, questions, limits) = blocking(self, Planning::collect).await?;
+            self = planning;
+            if questions.is_empty() || round >= ROUNDS {
+                return Ok((self, limits));
+            }
+            for emails in questions.emails.chunks(LOOKUPS) {
+                let now = self.world.seen;
+                let found = look_up(context, emails, stop).await?;
+                for (contact, lists) in found.values().flatten() {
+                    self.proofs.insert(contact.record, lists.keys().copied().collect());
+                }
+                let answers =
+                    found.into_iter().map(|(hash, found)| Lookup { hash, at: now, found }).collect();
+                self.snapshot.record_lookups(answers)?;
+            }
+            self.proofs.extend(prove(context, &questions.records, stop).await?);
+        }
+        Err(RunError::Internal("the rules never stop asking".to_owned()))
+    }
+
+    fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
+        let mut questions = Questions::default();
+        let mut collector = LimitCollector::new(&self.rules, self.world.subscribed);
+        self.pass(|seen| {
+            match &seen.verdict {
+                Verdict::Ask(Question::LookUp) => questions.emails.extend(seen.person.email.clone()),
+                Verdict::Ask(Question::Prove) => {
+                    questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
+                }
+                Verdict::Settled(decision) => {
+                    if let Some(due) = decision.due.as_ref().filter(|due| Part::Rest.takes(due.kind)) {
+                        collector.collect(due);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok((questions, collector.finish()))
+    }
+
+    /// Every person through the rules, in the snapshot's order.
+    fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<(), RunError> {
+        let nowhere = BTreeMap::new();
+        for row in self.snapshot.people()? {
+            let row = row?;
+            if let PersonKey::Hash(hash) = row.key
+                && row.contacts.is_empty()
+                && self.renames.old.contains_key(&hash)
+            {
+                // This member is the old address of somebody whose row stands elsewhere.
+                continue;
+            }
+            let Some(person) = identify::known(&self.journal, &row)? else { continue };
+            if self.held.contains(&person.id) || !self.narrowing.keeps(&row, &person) {
+                continue;
+            }
+            let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
+            let contacts: Vec<_> = row.contacts.iter().map(|(contact, _)| contact.clone()).collect();
+            let mut merged = BTreeMap::new();
+            let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
+            let lists = match (row.contacts.as_slice(), proof) {
+                ([], _) => &nowhere,
+                ([(_, lists)], None) => lists,
+                ([(_, lists)], Some(proof)) => {
+                    merged.extend(
+                        proof
+                            .iter()
+                            .filter(|list| self.world.lists.contains_key(list))
+                            .map(|list| (*list, lists.get(list).copied().flatten())),
+                    );
+                    &merged
+                }
+                (several, _) => {
+                    merged.extend(
+                        several.iter().flat_map(|(_, lists)| lists.iter().map(|(list, at)| (*list, *at))),
+                    );
+                    &merged
+                }
+            };
+            let contact = match contacts.as_slice() {
+                [] if row.looked_up.is_some() => ContactView::NotInHubSpot,
+                [] => ContactView::NotLookedUp,
+                [one] => ContactView::Known(one),
+                several => ContactView::Twins(several),
+            };
+            let view = PersonView { contact, lists, proven: proof.is_some(), member, memory: &person };
+            let verdict = decide(&self.rules, &self.world, &view);
+            each(Seen { row, person, verdict })?;
+        }
+        Ok(())
+    }
+
+    /// The plan in figures, and its first moves, without writing anything.
+    ///
+    /// # Errors
+    /// When the snapshot or the journal cannot be read.
+    pub async fn show(
+        self,
+        limits: Limits,
+        most: usize,
+    ) -> Result<(Planning, PlanSummary, Vec<Move>), RunError> {
+        let (planning, summary, moves) = blocking(self, move |planning| {
+            let mut summary = PlanSummary { gate: limits.gate.clone(), ..PlanSummary::default() };
+            let mut moves = Vec::new();
+            let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
+            planning.pass(|seen| {
+                let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
+                let due = planning.admitted(&decision, &limits, &mut left);
+                summary.count(decision.state, due, decision.notes.iter().cloned());
+                if let Some((due, Admission::Yes)) = due
+                    && moves.len() < most
+                {
+                    moves.push(due.clone());
+                }
+                Ok(())
+            })?;
+            Ok((summary, moves))
+        })
+        .await?;
+        Ok((planning, summary, moves))
+    }
+
+    /// The move a decision leads to in this run, and whether a limit leaves it out.
+    fn admitted<'a>(
+        &self,
+        decision: &'a Decision,
+        limits: &Limits,
+        left: &mut u64,
+    ) -> Option<(&'a Move, Admission)> {
+        let due = decision.due.as_ref()?;
+        if let Some(saved) = &self.narrowing.saved
+            && !saved.contains(&move_fingerprint(due))
+        {
+            return None;
+        }
+        let admission = if due.kind.is_opt_out() { Admission::Yes } else { limits.admits(due) };
+        if admission == Admission::Yes {
+            if *left == 0 {
+                return None;
+            }
+            *left -= 1;
+        }
+        Some((due, admission))
+    }
+
+    /// Journals one part of the plan as the moves of `run`, with everybody's memory. Answers what is to
+    /// be dispatched, in order of application. Moves of earlier runs that come out the same are taken
+    /// over under their own number; the others are dropped, by name.
+    ///
+    /// # Errors
+    /// When the snapshot or the journal cannot be read or written.
+    pub async fn journal(
+        self,
+        run: RunId,
+        part: Part,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(Planning, Journaled), RunError> {
+        let limits = limits.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let (planning, journaled, ()) = blocking(self, move |planning| {
+            let mut writer = Writer {
+                journal: planning.journal.clone(),
+                runtime,
+                run,
+                now,
+                batch: Batch::new(),
+                pending: 0,
+                number: 0,
+                journaled: Journaled::default(),
+            };
+            let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
+            planning.pass(|seen| {
+                let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
+                let due = planning.admitted(&decision, &limits, &mut left);
+                if part == Part::Rest {
+                    writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
+                }
+                let unbegun = planning.unbegun.get(&seen.person.id);
+                match due {
+                    Some((due, Admission::Yes)) if part.takes(due.kind) => {
+                        writer.person(&seen.person, decision.memory.clone())?;
+                        writer.due(due, unbegun)?;
+                    }
+                    Some((due, Admission::LeftOut(_))) if part == Part::Rest => {
+                        let mut memory = decision.memory.clone();
+                        memory.state = state_when_left_out(memory.state, due.kind);
+                        if memory.state != decision.memory.state && seen.person.state == memory.state {
+                            memory.since = seen.person.since;
+                        }
+                        writer.person(&seen.person, memory)?;
+                        writer.gone(unbegun, seen.person.id)?;
+                    }
+                    _ if part == Part::Rest => {
+                        writer.person(&seen.person, decision.memory.clone())?;
+                        writer.gone(unbegun, seen.person.id)?;
+                    }
+                    _ => {}
+                }
+                writer.flush_when_full()
+            })?;
+            writer.flush()?;
+            writer.journaled.due.sort_unstable();
+            Ok((writer.journaled, ()))
+        })
+        .await?;
+        Ok((planning, journaled))
+    }
+}
+
+/// What was journaled.
+#[derive(Default)]
+pub struct Journaled {
+    /// To be dispatched, in order of application.
+    pub due: Vec<Due>,
+    /// The plan in figures (of the main part).
+    pub summary: PlanSummary,
+    /// Moves of earlier runs taken over.
+    pub confirmed: u64,
+    /// Moves of earlier runs dropped.
+    pub dropped: u64,
+}
+
+#[derive(Default)]
+struct Questions {
+    emails: Vec<Email>,
+    records: Vec<RecordId>,
+}
+
+impl Questions {
+    fn is_empty(&self) -> bool {
+        self.emails.is_empty() && self.records.is_empty()
+    }
+}
+
+struct Writer {
+    journal: Journal,
+    runtime: tokio::runtime::Handle,
+    run: RunId,
+    now: Timestamp,
+    batch: Batch,
+    pending: usize,
+    number: u32,
+    journaled: Journaled,
+}
+
+impl Writer {
+    fn person(&mut self, before: &Person, after: Person) -> Result<(), RunError> {
+        if *before != after {
+            self.journal.put_person(&mut self.batch, &after, Some(before))?;
+            self.pending += 1;
+        }
+        Ok(())
+    }
+
+    fn due(&mut self, due: &Move, unbegun: Option<&Unbegun>) -> Result<(), RunError> {
+        let id = match unbegun {
+            Some(unbegun) if unbegun.fingerprint == move_fingerprint(due) => {
+                let event = MoveEvent::Confirmed { at: self.now };
+                self.journal.append_event(&mut self.batch, unbegun.id, due.person, &event)?;
+                self.journaled.confirmed += 1;
+                unbegun.id
+            }
+            unbegun => {
+                self.gone(unbegun, due.person)?;
+                self.number += 1;
+                let id = MoveId { run: self.run, number: self.number };
+                let event = MoveEvent::Planned { draft: Box::new(due.clone()), at: self.now };
+                self.journal.append_event(&mut self.batch, id, due.person, &event)?;
+                id
+            }
+        };
+        self.pending += 1;
+        self.journaled.due.push(Due { kind: due.kind, since: due.since, id, person: due.person });
+        Ok(())
+    }
+
+    fn gone(&mut self, unbegun: Option<&Unbegun>, person: PersonId) -> Result<(), RunError> {
+        let Some(unbegun) = unbegun else { return Ok(()) };
+        let end = MoveEnd::Dropped {
+            why: format!("planned anew by run {}, which comes out differently", self.run),
+        };
+        self.journal.append_event(
+            &mut self.batch,
+            unbegun.id,
+            person,
+            &MoveEvent::Ended { end, at: self.now },
+        )?;
+        self.journaled.dropped += 1;
+        self.pending += 1;
+        Ok(())
+    }
+
+    fn flush_when_full(&mut self) -> Result<(), RunError> {
+        if self.pending >= CHUNK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), RunError> {
+        self.pending = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.runtime.block_on(self.journal.commit(batch))?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a pass where it may take its time.
+async fn blocking<A: Send + 'static, B: Send + 'static>(
+    planning: Planning,
+    work: impl FnOnce(&mut Planning) -> Result<(A, B), RunError> + Send + 'static,
+) -> Result<(Planning, A, B), RunError> {
+    let done = tokio::task::spawn_blocking(move || {
+        let mut planning = planning;
+        let (a, b) = work(&mut planning)?;
+        Ok((planning, a, b))
+    });
+    done.await.map_err(|problem| RunError::Internal(problem.to_string()))?
+}

@@ -1,0 +1,89 @@
+//! What a run needs: the actors' shared world, the rules, the accounts, where the state lies.
+
+use crate::actors::account::AccountGate;
+use crate::actors::context::Shared;
+use crate::actors::router::Moves;
+use crate::domain::id::ListId;
+use crate::domain::rules::RuleSet;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How far a run goes by itself (R25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplyMode {
+    /// It plans and shows.
+    Never,
+    /// It plans and waits for a yes.
+    Ask,
+    /// It applies, unless a gate asks.
+    Always,
+}
+
+/// Settings of runs.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// The workspace's name.
+    pub name: String,
+    /// The audience's id.
+    pub audience: String,
+    /// The only portal hsmc may work on.
+    pub portal: Option<u64>,
+    /// How far a run goes by itself.
+    pub apply: ApplyMode,
+    /// From one run to the next.
+    pub every: Duration,
+    /// A full pass at least this often (R28b).
+    pub full_every: Duration,
+    /// How long snapshots are kept (R28).
+    pub snapshots: Duration,
+    /// What a plan depends on; a difference costs one full pass.
+    pub config: u64,
+    /// The state directory.
+    pub state: PathBuf,
+    /// Where each list stands in the config, for messages: `hsmc.toml:31 list`.
+    pub places: BTreeMap<ListId, String>,
+    /// How long a run waits for the services when nothing moves any more.
+    pub patience: Duration,
+}
+
+/// One workspace, ready to run.
+#[derive(Clone)]
+pub struct Workspace {
+    /// What the actors share.
+    pub shared: Arc<Shared>,
+    /// The way to the actors.
+    pub moves: Moves,
+    /// The rules.
+    pub rules: Arc<RuleSet>,
+    /// Settings.
+    pub settings: RunSettings,
+    /// HubSpot's budget.
+    pub hubspot: AccountGate,
+    /// Mailchimp's budget.
+    pub mailchimp: AccountGate,
+    /// True once hsmc is asked to stop.
+    pub stop: watch::Receiver<bool>,
+    /// One applying run at a time (R26).
+    pub running: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Workspace {
+    /// Whether hsmc has been asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Calls made so far, by service word.
+    pub async fn calls(&self) -> BTreeMap<String, u64> {
+        let mut calls = BTreeMap::new();
+        for (word, gate) in [("HubSpot", &self.hubspot), ("Mailchimp", &self.mailchimp)] {
+            if let Some(overview) = gate.overview().await {
+                calls.insert(word.to_owned(), overview.calls);
+            }
+        }
+        calls
+    }
+}
