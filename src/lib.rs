@@ -1,6 +1,7 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
 
 pub mod actors;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod connect;

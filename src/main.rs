@@ -1,9 +1,7 @@
 //! Parse, call, map the outcome to an exit code; nothing else.
 
-use hsmc::cli::{self, ExitCode, Failure, Terminal};
+use hsmc::cli::{self, ExitCode, Failure, System, Terminal};
 use hsmc::telemetry;
-
-mod partial;
 
 fn main() -> std::process::ExitCode {
     let cli = match cli::parse() {
@@ -17,7 +15,7 @@ fn main() -> std::process::ExitCode {
         .build()
         .map_err(|error| Failure::new(ExitCode::Failed, format!("no runtime can be started: {error}")))
         .and_then(|runtime| {
-            let backend = partial::Partial { config: cli.global.config.clone() };
+            let backend = System { config: cli.global.config.clone(), state: cli.global.state.clone() };
             runtime.block_on(cli::run(&cli, &backend, &terminal))
         });
     match outcome {

@@ -7,10 +7,12 @@
 pub mod args;
 mod backend;
 mod commands;
+mod demo;
 mod error;
 mod exit_code;
 mod progress;
 pub mod render;
+mod system;
 pub mod table;
 
 pub use args::{Cli, Command, Global};
@@ -19,6 +21,7 @@ pub use commands::run;
 pub use error::{Failure, Problem};
 pub use exit_code::ExitCode;
 pub use progress::{Progress, Silent, Watch};
+pub use system::System;
 
 use crate::telemetry::Logging;
 use clap::Parser;

@@ -1,8 +1,11 @@
 //! The face to the outside: what is asked and what is answered, in the same words on the control
+//! socket, in `--json` and in the tables of the command line.
 //!
 //! Promises: `requests` and `views` are plain values, the only form in which the inside is shown; each
+//! face listens on loopback or a private socket only. Never: deciding anything.
 
 mod cut;
 pub mod requests;
 pub mod sandbox_http;
+pub mod socket;
 pub mod views;

@@ -113,3 +113,61 @@ pub struct SandboxRequest {
     /// How many people, instead of the scenario's own number.
     pub people: Option<u32>,
 }
+
+/// Everything that can be asked of the process that owns a state directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Call {
+    /// What goes on.
+    Status(Subject),
+    /// The last runs.
+    Runs(usize),
+    /// One run's report.
+    Run(RunId),
+    /// Scan and plan.
+    Plan(PlanRequest),
+    /// Apply a saved plan.
+    Apply(ApplyRequest),
+    /// One run.
+    Sync(SyncRequest),
+    /// An operator's word on a move.
+    Operate(OperateRequest),
+    /// Hold work back.
+    Pause(Scope),
+    /// Let it go on.
+    Resume(Scope),
+    /// Settle who may be enrolled again.
+    Adopt(AdoptRequest),
+}
+
+/// What went wrong, on its way to the terminal: one message, the place, the way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The exit code it means.
+    pub exit: u8,
+    /// What is wrong.
+    pub message: String,
+    /// Where; may be empty.
+    pub place: String,
+    /// What to do; may be empty.
+    pub way_out: String,
+}
+
+impl Trouble {
+    /// It failed.
+    pub fn failed(message: impl Into<String>) -> Trouble {
+        Trouble { exit: 1, message: message.into(), place: String::new(), way_out: String::new() }
+    }
+
+    /// What was asked for makes no sense here.
+    pub fn usage(message: impl Into<String>) -> Trouble {
+        Trouble { exit: 2, ..Trouble::failed(message) }
+    }
+
+    /// The same, with the way out.
+    #[must_use]
+    pub fn with_way_out(mut self, way_out: impl Into<String>) -> Trouble {
+        self.way_out = way_out.into();
+        self
+    }
+}

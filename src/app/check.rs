@@ -1,0 +1,365 @@
+//! `check`: the config and the accounts, looked at without changing anything (R27). Every finding has its
+//! line and the way out.
+
+use super::App;
+use crate::config::Positions;
+use crate::domain::contact::{ListInfo, ListKind};
+use crate::domain::failure::{CallFailure, FailureClass, Service};
+use crate::domain::id::ListId;
+use crate::domain::port::Priority;
+use crate::domain::rules::TagSource;
+use crate::domain::step::OptOutScope;
+use crate::serve::views::{CheckView, Finding, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Where each list stands in a config file: `hsmc.toml:31 group[0].list[1].id`.
+pub fn list_places(config: &Path) -> BTreeMap<ListId, String> {
+    let Ok(text) = std::fs::read_to_string(config) else { return BTreeMap::new() };
+    let Ok(table) = text.parse::<toml::Table>() else { return BTreeMap::new() };
+    let positions = Positions::of(&text);
+    let name = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut found = BTreeMap::new();
+    walk(&toml::Value::Table(table), String::new(), &mut |path, value| {
+        if let Some(id) = value.as_str().and_then(|text| text.parse::<ListId>().ok())
+            && ["id", "to", "from", "list", "exclude", "critical", "also_leave"]
+                .iter()
+                .any(|key| last_key(path) == *key)
+        {
+            let line = positions.line(path).map(|line| format!(":{line}")).unwrap_or_default();
+            found.entry(id).or_insert_with(|| format!("{name}{line} {path}"));
+        }
+    });
+    found
+}
+
+fn last_key(path: &str) -> &str {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    last.split('[').next().unwrap_or(last)
+}
+
+fn walk(value: &toml::Value, path: String, each: &mut impl FnMut(&str, &toml::Value)) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, inner) in table {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(inner, path, each);
+            }
+        }
+        toml::Value::Array(array) => {
+            for (index, inner) in array.iter().enumerate() {
+                walk(inner, format!("{path}[{index}]"), each);
+            }
+        }
+        leaf => each(&path, leaf),
+    }
+}
+
+struct Findings<'a> {
+    view: CheckView,
+    file: &'a str,
+    positions: Positions,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, severity: Severity, key: &str, message: impl Into<String>, way_out: impl Into<String>) {
+        let line = self.positions.line(key).map(|line| format!(":{line}")).unwrap_or_default();
+        let place = format!("{}{line} {key}", self.file);
+        self.view.findings.push(Finding {
+            severity,
+            place,
+            message: message.into(),
+            way_out: way_out.into(),
+        });
+    }
+
+    fn failed(&mut self, key: &str, failure: &CallFailure) {
+        let way_out = match (failure.class, failure.service) {
+            (FailureClass::Unauthorized, Service::HubSpot) => {
+                "use a service key or private-app token of this portal"
+            }
+            (FailureClass::Unauthorized, Service::Mailchimp) => {
+                "make a new API key in Mailchimp, under Account › Extras › API keys"
+            }
+            (FailureClass::Misconfigured, Service::HubSpot) => {
+                "give the token the scopes it lacks: crm.lists.read and .write, crm.objects.contacts.read and .write, crm.schemas.contacts.read and .write, communication_preferences.read_write"
+            }
+            _ => "try again; see the service's status page if it stays so",
+        };
+        self.add(Severity::Error, key, failure.to_string(), way_out);
+    }
+}
+
+/// Looks at both accounts. The config itself has been read: what is wrong with it was told before.
+pub async fn check(app: &App, config: &Path) -> CheckView {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let file = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let view = CheckView { checked: vec!["config".to_owned()], findings: Vec::new() };
+    let mut findings = Findings { view, file: &file, positions: Positions::of(&text) };
+    hubspot(app, &mut findings).await;
+    mailchimp(app, &mut findings).await;
+    findings.view.findings.sort_by_key(|finding| finding.severity);
+    findings.view
+}
+
+async fn hubspot(app: &App, findings: &mut Findings<'_>) {
+    let crm = &app.workspace.shared.crm;
+    findings.view.checked.push("HubSpot: token, portal".to_owned());
+    match crm.portal(Priority::Scan).await {
+        Err(failure) => return findings.failed("hubspot.token", &failure),
+        Ok(portal) => match app.config.hubspot.portal_id {
+            Some(wanted) if wanted != portal.portal_id => {
+                let message =
+                    format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id);
+                return findings.add(
+                    Severity::Error,
+                    "hubspot.portal_id",
+                    message,
+                    "use a token of the portal named, or correct the number",
+                );
+            }
+            Some(_) => {}
+            None => findings.add(
+                Severity::Note,
+                "hubspot",
+                format!("the token belongs to portal {}", portal.portal_id),
+                format!("write portal_id = {} to refuse any other", portal.portal_id),
+            ),
+        },
+    }
+    findings.view.checked.push("HubSpot: lists and their types".to_owned());
+    let ids: Vec<ListId> = app.workspace.rules.all_lists().into_iter().collect();
+    match crm.lists(Priority::Scan, &ids).await {
+        Err(failure) => findings.failed("hubspot.token", &failure),
+        Ok(lists) => check_lists(app, findings, &lists.into_iter().map(|list| (list.list, list)).collect()),
+    }
+    findings.view.checked.push("HubSpot: properties".to_owned());
+    match crm.properties(Priority::Scan).await {
+        Err(failure) => findings.failed("hubspot.token", &failure),
+        Ok(definitions) => {
+            let read_only: BTreeMap<&str, bool> = definitions
+                .iter()
+                .map(|definition| (definition.name.as_str(), definition.read_only))
+                .collect();
+            check_properties(app, findings, &read_only);
+        }
+    }
+    let wanted: BTreeSet<u64> = app
+        .workspace
+        .rules
+        .opt_out_scopes
+        .iter()
+        .filter_map(|scope| match scope {
+            OptOutScope::Subscription(id) => Some(*id),
+            OptOutScope::All => None,
+        })
+        .collect();
+    if !wanted.is_empty() {
+        findings.view.checked.push("HubSpot: subscription types".to_owned());
+        match crm.subscription_types(Priority::Scan).await {
+            Err(failure) => findings.failed("consent.subscriptions", &failure),
+            Ok(types) => {
+                for id in wanted {
+                    match types.iter().find(|kind| kind.id == id) {
+                        Some(kind) if kind.usable => {}
+                        Some(kind) => findings.add(
+                            Severity::Error,
+                            "consent.subscriptions",
+                            format!("subscription type {id} (\"{}\") is inactive or internal", kind.name),
+                            "name an active one, or \"all\"",
+                        ),
+                        None => findings.add(
+                            Severity::Error,
+                            "consent.subscriptions",
+                            format!("the portal has no subscription type {id}"),
+                            "name one of the portal's, or \"all\"",
+                        ),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, ListInfo>) {
+    for list in app.workspace.rules.all_lists() {
+        let place =
+            app.workspace.settings.places.get(&list).cloned().unwrap_or_else(|| format!("list {list}"));
+        let mut add = |severity, message: String, way_out: &str| {
+            findings.view.findings.push(Finding {
+                severity,
+                place: place.clone(),
+                message,
+                way_out: way_out.to_owned(),
+            });
+        };
+        match lists.get(&list) {
+            None => add(
+                Severity::Error,
+                format!("HubSpot has no list {list}"),
+                "correct the id, or restore the list in HubSpot",
+            ),
+            Some(info) if !info.of_contacts => {
+                add(
+                    Severity::Error,
+                    format!("list {list} (\"{}\") does not hold contacts", info.name),
+                    "name a list of contacts",
+                );
+            }
+            Some(info) if !info.complete => {
+                add(
+                    Severity::Warning,
+                    format!("HubSpot is still building list {list} (\"{}\")", info.name),
+                    "nobody is taken for gone until it is ready",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    for (index, handover) in app.workspace.rules.handovers.iter().enumerate() {
+        let key = |name: &str| format!("handover[{index}].{name}");
+        if let Some(info) =
+            handover.to.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
+        {
+            findings.add(
+                Severity::Error,
+                &key("to"),
+                format!("list {} (\"{}\") is dynamic: nobody can be added", info.list, info.name),
+                "name a static list as the destination",
+            );
+        }
+        if let Some(info) =
+            handover.from.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
+        {
+            findings.add(
+                Severity::Note,
+                &key("from"),
+                format!(
+                    "list {} (\"{}\") is dynamic: HubSpot decides when people leave it",
+                    info.list, info.name
+                ),
+                "",
+            );
+        }
+    }
+}
+
+fn check_properties(app: &App, findings: &mut Findings<'_>, read_only: &BTreeMap<&str, bool>) {
+    let rules = &app.workspace.rules;
+    for (tag, property) in &rules.merge_fields {
+        if !read_only.contains_key(property.as_str()) {
+            findings.add(
+                Severity::Error,
+                &format!("merge_fields.{tag}"),
+                format!("HubSpot has no contact property {property}"),
+                "correct the name, or create the property",
+            );
+        }
+    }
+    for (key, name) in [
+        ("source_tracking.import_list", &rules.import_list),
+        ("source_tracking.ori_lists", &rules.ori_lists),
+        ("consent.bounce_property", &rules.bounce_property),
+    ] {
+        let Some(name) = name else { continue };
+        match read_only.get(name.as_str()) {
+            Some(true) => findings.add(
+                Severity::Warning,
+                key,
+                format!("property {name} is read-only in HubSpot: it is never written"),
+                "name another property, or leave the key out",
+            ),
+            Some(false) => {}
+            None if key == "consent.bounce_property" => findings.add(
+                Severity::Warning,
+                key,
+                format!("HubSpot has no contact property {name}: bounces are not noted there"),
+                "create it, or leave the key out",
+            ),
+            None => findings.add(
+                Severity::Note,
+                key,
+                format!("property {name} does not exist yet: the first run creates it"),
+                "",
+            ),
+        }
+    }
+}
+
+async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
+    let audience = &app.workspace.shared.audience;
+    findings.view.checked.push("Mailchimp: key, audience".to_owned());
+    if let Err(failure) = audience.account(Priority::Scan).await {
+        return findings.failed("mailchimp.api_key", &failure);
+    }
+    match audience.audience(Priority::Scan).await {
+        Err(failure) => {
+            return findings.add(
+                Severity::Error,
+                "mailchimp.audience",
+                failure.to_string(),
+                "use the audience id of Audience › Settings › Audience name and defaults",
+            );
+        }
+        Ok(info) => {
+            if let Some(cap) = app.workspace.rules.audience_cap.filter(|cap| info.member_count >= *cap) {
+                findings.add(
+                    Severity::Warning,
+                    "mailchimp.audience_cap",
+                    format!(
+                        "the audience has {} subscribed members, the cap is {cap}: nobody new is added",
+                        info.member_count
+                    ),
+                    "raise the cap, or archive members",
+                );
+            }
+        }
+    }
+    findings.view.checked.push("Mailchimp: merge fields".to_owned());
+    match audience.merge_fields(Priority::Scan).await {
+        Err(failure) => findings.failed("mailchimp.audience", &failure),
+        Ok(fields) => {
+            for tag in app.workspace.rules.merge_fields.keys() {
+                if !fields.iter().any(|field| field.tag.eq_ignore_ascii_case(tag)) {
+                    findings.add(
+                        Severity::Note,
+                        &format!("merge_fields.{tag}"),
+                        format!("merge field {tag} does not exist yet: the first run creates it"),
+                        "",
+                    );
+                }
+            }
+        }
+    }
+    findings.view.checked.push("Mailchimp: tags".to_owned());
+    match audience.tags(Priority::Scan).await {
+        Err(failure) => findings.failed("mailchimp.audience", &failure),
+        Ok(tags) => {
+            for (index, handover) in app.workspace.rules.handovers.iter().enumerate() {
+                if !tags.iter().any(|tag| tag.name == handover.exit_tag) {
+                    findings.add(
+                        Severity::Warning,
+                        &format!("handover[{index}].exit_tag"),
+                        format!("nobody has ever borne exit tag \"{}\"", handover.exit_tag),
+                        "check its spelling against the customer journey that sets it",
+                    );
+                }
+            }
+            let named = app.workspace.rules.groups.iter().enumerate().flat_map(|(group, all)| {
+                all.lists.iter().enumerate().map(move |(list, source)| (group, list, source))
+            });
+            for (group, list, source) in named {
+                if let TagSource::Name(name) = &source.tag
+                    && !tags.iter().any(|tag| tag.name == *name)
+                {
+                    findings.add(
+                        Severity::Note,
+                        &format!("group[{group}].list[{list}].tag"),
+                        format!("tag \"{name}\" does not exist yet: the first enrolment creates it"),
+                        "",
+                    );
+                }
+            }
+        }
+    }
+}

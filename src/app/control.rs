@@ -1,0 +1,406 @@
+//! What commands ask for, done by the process that owns the state directory: the same whether the command
+//! runs here or comes through the control socket.
+
+use super::show::{self, Names};
+use super::{App, PAUSES, plan_file};
+use crate::domain::email::Email;
+use crate::domain::event::OperatorRequest;
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::pause::Pauses;
+use crate::domain::person::Person;
+use crate::domain::port::Priority;
+use crate::domain::run::RunCause;
+use crate::engine::fold;
+use crate::journal::ledger::JournalError;
+use crate::journal::store::Batch;
+use crate::serve::requests::{
+    AdoptRequest, ApplyRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject, SyncRequest, Trouble,
+};
+use crate::serve::socket::Control;
+use crate::serve::views::{Acknowledgement, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer};
+use crate::sync::error::RunError;
+use crate::sync::planning::Narrowing;
+use crate::sync::run::{self, RunOptions};
+use crate::sync::scan::{NoProgress, Progress};
+use async_trait::async_trait;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Moves shown of a plan; all of them are in a saved one.
+const SHOWN: usize = 200;
+
+/// Result of an operation.
+pub type Done<T> = Result<T, Trouble>;
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Trouble {
+        Trouble::failed(error.to_string())
+    }
+}
+
+impl From<RunError> for Trouble {
+    fn from(error: RunError) -> Trouble {
+        match error {
+            RunError::Unfit { place, what, way_out } => Trouble { exit: 2, message: what, place, way_out },
+            RunError::Stopped => Trouble { exit: 130, ..Trouble::failed(error.to_string()) },
+            other => Trouble::failed(other.to_string()),
+        }
+    }
+}
+
+impl From<plan_file::PlanFileError> for Trouble {
+    fn from(error: plan_file::PlanFileError) -> Trouble {
+        Trouble::usage(error.to_string())
+    }
+}
+
+impl App {
+    fn narrowing(&self, only: &[Only], limit: Option<u64>) -> Done<Narrowing> {
+        let mut narrowing = Narrowing { limit, ..Narrowing::default() };
+        let known = self.workspace.rules.all_lists();
+        for one in only {
+            match one {
+                Only::List(list) if known.contains(list) => {
+                    narrowing.lists.insert(*list);
+                }
+                Only::List(list) => return Err(Trouble::usage(format!("the config names no list {list}"))),
+                Only::Contact(address) => {
+                    let email = Email::parse(address)
+                        .map_err(|why| Trouble::usage(format!("--only contact: {why}")))?;
+                    narrowing.emails.insert(email);
+                }
+            }
+        }
+        Ok(narrowing)
+    }
+
+    /// Scans and plans; saves the plan when asked.
+    ///
+    /// # Errors
+    /// See the message.
+    pub async fn plan(&self, request: PlanRequest, progress: &dyn Progress) -> Done<PlanView> {
+        let options = RunOptions {
+            cause: RunCause::Command,
+            full: request.full,
+            since: None,
+            yes: false,
+            narrowing: self.narrowing(&request.only, request.limit)?,
+        };
+        let shown = run::plan(&self.workspace, &options, progress).await?;
+        if let Some(out) = &request.out {
+            plan_file::save(self, out, shown.seen, &shown.summary, &shown.moves)?;
+        }
+        let journal = &self.workspace.shared.journal;
+        let mut view = show::plan(
+            journal,
+            (shown.seen, shown.full),
+            shown.summary,
+            &shown.moves,
+            SHOWN,
+            Names::Addresses,
+        );
+        view.saved = request.out.map(|out| out.display().to_string());
+        Ok(view)
+    }
+
+    /// Reads again, applies what still comes out the same, and names what was dropped (design §3.10).
+    ///
+    /// # Errors
+    /// See the message.
+    pub async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Done<SyncAnswer> {
+        let saved = plan_file::read(self, &request.file)?;
+        let wanted: BTreeSet<_> = saved.moves.keys().copied().collect();
+        let options = RunOptions {
+            cause: RunCause::PlanFile,
+            full: false,
+            since: None,
+            yes: true,
+            narrowing: Narrowing { saved: Some(wanted), ..Narrowing::default() },
+        };
+        let ended = run::sync(&self.workspace, &options, progress).await?;
+        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// See the message.
+    pub async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Done<SyncAnswer> {
+        if request.dry_run {
+            let plan =
+                PlanRequest { out: None, only: request.only, limit: request.limit, full: request.full };
+            return Ok(SyncAnswer::Planned(Box::new(self.plan(plan, progress).await?)));
+        }
+        let options = RunOptions {
+            cause: RunCause::Command,
+            full: request.full,
+            since: request.since,
+            yes: request.yes,
+            narrowing: self.narrowing(&request.only, request.limit)?,
+        };
+        let ended = run::sync(&self.workspace, &options, progress).await?;
+        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+    }
+
+    /// What goes on.
+    ///
+    /// # Errors
+    /// See the message.
+    pub async fn status(&self, subject: Subject) -> Done<StatusAnswer> {
+        let journal = &self.workspace.shared.journal;
+        match subject {
+            Subject::All => Ok(StatusAnswer::Overview(Box::new(show::status(self, Names::Addresses).await?))),
+            Subject::List(list) => {
+                let mut view = show::status(self, Names::Addresses).await?;
+                let touches = |id: MoveId| {
+                    journal.events(id).ok().and_then(|events| fold(&events).ok()).is_some_and(|status| {
+                        let target = crate::domain::step::Target::List(list);
+                        status.draft.steps.iter().any(|planned| planned.step.target() == target)
+                    })
+                };
+                view.moves.retain(|one| touches(one.id));
+                let name = format!("list {list}");
+                view.lanes.retain(|lane| lane.target == name);
+                Ok(StatusAnswer::Overview(Box::new(view)))
+            }
+            Subject::Run(id) => Ok(StatusAnswer::Run(Box::new(self.report_of(id)?))),
+            Subject::Move(id) => match show::detail(journal, id, Names::Addresses)? {
+                Some(view) => Ok(StatusAnswer::Moves(vec![view])),
+                None => Err(Trouble::usage(format!("there is no move {id}"))
+                    .with_way_out("`hsmc status` lists open moves")),
+            },
+            Subject::Person(address) => {
+                let person = self.person(&address)?;
+                let mut views = Vec::new();
+                for id in journal.moves_of_person(person.id)?.into_iter().rev().take(50) {
+                    views.extend(show::detail(journal, id, Names::Addresses)?);
+                }
+                Ok(StatusAnswer::Moves(views))
+            }
+        }
+    }
+
+    /// The last runs.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn runs(&self, last: usize) -> Done<Vec<RunView>> {
+        let runs = self.workspace.shared.journal.runs(last)?;
+        Ok(runs.iter().map(RunView::from).collect())
+    }
+
+    /// One run's report.
+    ///
+    /// # Errors
+    /// There is no such run, or the journal cannot be read.
+    pub fn report_of(&self, id: RunId) -> Done<ReportView> {
+        match show::run(&self.workspace.shared.journal, id)? {
+            Some(run) => Ok(show::report(self, &run, Names::Addresses)?),
+            None => {
+                Err(Trouble::usage(format!("there is no run {id}")).with_way_out("`hsmc runs` lists them"))
+            }
+        }
+    }
+
+    /// An operator's word on a move.
+    ///
+    /// # Errors
+    /// There is no such move, or it cannot do that now.
+    pub async fn operate(&self, request: OperateRequest) -> Done<Acknowledgement> {
+        let OperateRequest { id, request } = request;
+        let journal = &self.workspace.shared.journal;
+        let Ok(status) = fold(&journal.events(id)?) else {
+            return Err(Trouble::usage(format!("there is no move {id}"))
+                .with_way_out("`hsmc status` lists open moves"));
+        };
+        if status.is_over() {
+            return Err(Trouble::usage(format!("move {id} is over")));
+        }
+        self.workspace.moves.operate(id, status.draft.person, request).await.map_err(Trouble::usage)?;
+        let what = match request {
+            OperatorRequest::Retry => "is tried again, after a look",
+            OperatorRequest::Skip => "goes on behind the step it was stuck at",
+            OperatorRequest::RollBack => "is being unwound",
+            OperatorRequest::Cancel => "is being ended",
+        };
+        self.settle(id).await;
+        Ok(Acknowledgement { message: format!("move {id} {what}"), left_out: Vec::new() })
+    }
+
+    /// Gives a move a moment to come to rest, for a command that ends right after.
+    async fn settle(&self, id: MoveId) {
+        let run = id.run;
+        let mut changes = self.workspace.moves.changes();
+        for _ in 0..50 {
+            changes.mark_unchanged();
+            let tally = self.workspace.moves.tally(run).await;
+            if tally.open == tally.asleep {
+                return;
+            }
+            let clock = &self.workspace.shared.clock;
+            tokio::select! {
+                biased;
+                _ = changes.changed() => {}
+                () = clock.sleep(std::time::Duration::from_millis(200)) => {}
+            }
+        }
+    }
+
+    fn person(&self, address: &str) -> Done<Person> {
+        let email = Email::parse(address).map_err(|why| Trouble::usage(why.to_string()))?;
+        let journal = &self.workspace.shared.journal;
+        let id = journal.person_by_hash(email.hash())?;
+        match id.map(|id| journal.person(id)).transpose()?.flatten() {
+            Some(person) => Ok(person),
+            None => Err(Trouble::usage("nobody with this address has been seen")
+                .with_way_out("run `hsmc plan` once, or check the spelling")),
+        }
+    }
+
+    /// Holds work back, durably.
+    ///
+    /// # Errors
+    /// Nobody has that address, or the journal cannot be written.
+    pub async fn pause(&self, scope: Scope) -> Done<Acknowledgement> {
+        let mut pauses = self.workspace.shared.pauses();
+        let what = self.change(&mut pauses, scope, true)?;
+        self.keep(pauses).await?;
+        Ok(Acknowledgement { message: format!("{what} is paused; opt-outs go on"), left_out: Vec::new() })
+    }
+
+    /// Lets work go on.
+    ///
+    /// # Errors
+    /// Nobody has that address, or the journal cannot be written.
+    pub async fn resume(&self, scope: Scope) -> Done<Acknowledgement> {
+        let mut pauses = self.workspace.shared.pauses();
+        let what = self.change(&mut pauses, scope, false)?;
+        let left_out = pauses.lines().into_iter().map(|line| format!("{line} is still paused")).collect();
+        self.keep(pauses).await?;
+        self.workspace.moves.wake_all().await;
+        Ok(Acknowledgement { message: format!("{what} goes on"), left_out })
+    }
+
+    fn change(&self, pauses: &mut Pauses, scope: Scope, on: bool) -> Done<String> {
+        fn toggle<T: Ord>(set: &mut BTreeSet<T>, value: T, on: bool) {
+            if on {
+                set.insert(value);
+            } else {
+                set.remove(&value);
+            }
+        }
+        Ok(match scope {
+            Scope::All => {
+                pauses.all = on;
+                "everything".to_owned()
+            }
+            Scope::Person(address) => {
+                let id: PersonId = self.person(&address)?.id;
+                toggle(&mut pauses.people, id, on);
+                format!("person {id}")
+            }
+            Scope::List(list) => {
+                toggle(&mut pauses.lists, list, on);
+                format!("list {list}")
+            }
+            Scope::Service(service) => {
+                toggle(&mut pauses.services, service, on);
+                service.to_string()
+            }
+        })
+    }
+
+    async fn keep(&self, pauses: Pauses) -> Done<()> {
+        let journal = &self.workspace.shared.journal;
+        let mut batch = Batch::new();
+        journal.meta_put(&mut batch, PAUSES, &pauses)?;
+        journal.commit(batch).await?;
+        self.workspace.shared.set_pauses(pauses);
+        Ok(())
+    }
+
+    /// Settles that archived members may be restored (R6).
+    ///
+    /// # Errors
+    /// The journal cannot be written, or a list cannot be read.
+    pub async fn adopt(&self, request: AdoptRequest) -> Done<Acknowledgement> {
+        let journal = &self.workspace.shared.journal;
+        let (mut people, mut left_out) = (Vec::new(), Vec::new());
+        match request {
+            AdoptRequest::People(addresses) => {
+                for address in addresses {
+                    match self.person(&address) {
+                        Ok(person) => people.push(person),
+                        Err(trouble) => left_out.push(format!("{address}: {}", trouble.message)),
+                    }
+                }
+            }
+            AdoptRequest::List(list) => {
+                let crm = &self.workspace.shared.crm;
+                let mut after = None;
+                loop {
+                    let page = crm
+                        .memberships(Priority::Scan, list, after.as_deref())
+                        .await
+                        .map_err(RunError::from)?;
+                    for row in page.rows {
+                        match journal
+                            .person_by_record(row.record)?
+                            .map(|id| journal.person(id))
+                            .transpose()?
+                            .flatten()
+                        {
+                            Some(person) => people.push(person),
+                            None => left_out.push(format!("record {}: not seen yet", row.record)),
+                        }
+                    }
+                    match page.next {
+                        Some(next) => after = Some(next),
+                        None => break,
+                    }
+                }
+            }
+        }
+        let mut batch = Batch::new();
+        let mut adopted = 0;
+        for person in people {
+            if person.opt_out.is_some() {
+                left_out.push(format!("person {}: opted out, and stays so", person.id));
+                continue;
+            }
+            let after = Person { adopted: true, ..person.clone() };
+            journal.put_person(&mut batch, &after, Some(&person))?;
+            adopted += 1;
+        }
+        journal.commit(batch).await?;
+        Ok(Acknowledgement {
+            message: format!(
+                "{adopted} people are adopted: who is archived and in a source list is subscribed again by the next run"
+            ),
+            left_out,
+        })
+    }
+}
+
+fn json<T: Serialize>(done: Done<T>) -> Done<serde_json::Value> {
+    let value = done?;
+    serde_json::to_value(value).map_err(|problem| Trouble::failed(problem.to_string()))
+}
+
+#[async_trait]
+impl Control for App {
+    async fn call(&self, call: Call) -> Result<serde_json::Value, Trouble> {
+        match call {
+            Call::Status(subject) => json(self.status(subject).await),
+            Call::Runs(last) => json(self.runs(last)),
+            Call::Run(id) => json(self.report_of(id)),
+            Call::Plan(request) => json(self.plan(request, &NoProgress).await),
+            Call::Apply(request) => json(self.apply(request, &NoProgress).await),
+            Call::Sync(request) => json(self.sync(request, &NoProgress).await),
+            Call::Operate(request) => json(self.operate(request).await),
+            Call::Pause(scope) => json(self.pause(scope).await),
+            Call::Resume(scope) => json(self.resume(scope).await),
+            Call::Adopt(request) => json(self.adopt(request).await),
+        }
+    }
+}

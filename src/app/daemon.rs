@@ -1,0 +1,105 @@
+//! The daemon: runs on schedule until it is asked to stop. A run that needs approval holds nobody up; the
+//! next one takes its place.
+
+use super::App;
+use super::show::{self, Names};
+use super::summary;
+use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
+use crate::domain::time::Timestamp;
+use crate::sync::planning::Narrowing;
+use crate::sync::run::{self, RunOptions};
+use crate::sync::scan::NoProgress;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How often the summary file is written.
+const SUMMARY_EVERY: Duration = Duration::from_secs(5);
+/// A run that failed is tried again after this, then twice as long, up to the schedule's own distance.
+const FIRST_RETRY: Duration = Duration::from_secs(60);
+
+/// Writes the summary file now.
+pub async fn write_summary(app: &App) {
+    match show::status(app, Names::Numbers).await {
+        Ok(view) => {
+            if let Err(problem) = summary::write(&app.state, &view) {
+                tracing::warn!(%problem, "the summary file cannot be written");
+            }
+        }
+        Err(problem) => tracing::warn!(%problem, "there is no status to summarise"),
+    }
+}
+
+/// Keeps the summary file fresh until the app stops.
+pub async fn keep_summary(app: Arc<App>) {
+    let mut stop = app.workspace.stop.clone();
+    while !*stop.borrow() {
+        write_summary(&app).await;
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = app.workspace.shared.clock.sleep(SUMMARY_EVERY) => {}
+        }
+    }
+}
+
+/// Runs until asked to stop. `told` hears of each run that ended.
+///
+/// # Errors
+/// The journal cannot be written: nothing can be promised any more.
+pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), crate::sync::RunError> {
+    let clock = &app.workspace.shared.clock;
+    let every = app.workspace.settings.every;
+    let mut failures = 0u32;
+    let mut due = first_due(app);
+    let mut stop = app.workspace.stop.clone();
+    loop {
+        *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(due);
+        let wait = due.since(clock.now());
+        if !wait.is_zero() {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                () = clock.sleep(wait) => {}
+            }
+        }
+        if *stop.borrow() {
+            return Ok(());
+        }
+        *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let options = RunOptions {
+            cause: RunCause::Schedule,
+            full: false,
+            since: None,
+            yes: false,
+            narrowing: Narrowing::default(),
+        };
+        let started = clock.now();
+        let ended = run::sync(&app.workspace, &options, &NoProgress).await?;
+        told(&ended);
+        if *stop.borrow() {
+            return Ok(());
+        }
+        failures =
+            if matches!(ended.phase, RunPhase::Finished(RunEnd::Failed { .. })) { failures + 1 } else { 0 };
+        due = match failures {
+            0 => started.plus(every),
+            times => clock.now().plus(every.min(FIRST_RETRY * 2u32.saturating_pow(times.min(10) - 1))),
+        };
+    }
+}
+
+/// The first run is due at once when something was left open or the last one is long ago.
+fn first_due(app: &App) -> Timestamp {
+    let now = app.workspace.shared.clock.now();
+    let journal = &app.workspace.shared.journal;
+    let open = journal.open_moves(None, 1).is_ok_and(|open| !open.is_empty());
+    let last = journal.runs(1).ok().and_then(|runs| runs.into_iter().next());
+    match last {
+        Some(run)
+            if !open && run.phase == RunPhase::Finished(RunEnd::Done) && run.cause == RunCause::Schedule =>
+        {
+            run.started.plus(app.workspace.settings.every).max(now)
+        }
+        _ => now,
+    }
+}

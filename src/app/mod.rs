@@ -1,0 +1,235 @@
+//! The composition root: puts the parts together, hands commands to them, and takes them apart in order.
+//!
+//! One `App` owns one state directory. While it does, it serves the control socket there and keeps the
+//! summary that `status` reads when nobody runs.
+
+pub mod check;
+pub mod control;
+pub mod daemon;
+pub mod plan_file;
+pub mod ports;
+pub mod show;
+pub mod summary;
+
+use crate::actors::account::{AccountArgs, AccountGate};
+use crate::actors::budget::BudgetLimits;
+use crate::actors::context::{ActorSettings, Shared, TagDirectory};
+use crate::actors::router::Moves;
+use crate::config::{Apply, Config};
+use crate::connect::{
+    Http, HttpSettings, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings,
+};
+use crate::domain::failure::Service;
+use crate::domain::pause::Pauses;
+use crate::domain::port::{Clock, Gate};
+use crate::engine::retry::RetryPolicy;
+use crate::journal::ledger::{Journal, JournalError};
+use crate::journal::store::StoreError;
+use crate::journal::store::live::LiveStore;
+use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
+use ports::{SystemClock, SystemEntropy};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The name pauses are kept under in the journal.
+pub const PAUSES: &str = "pauses";
+/// How long calls in flight may take once hsmc is asked to stop; the whole stop stays under 25 s.
+const QUIESCE: Duration = Duration::from_secs(20);
+/// Calls HubSpot gets at once.
+const HUBSPOT_CONNECTIONS: usize = 16;
+/// A run gives up on a service after so long without any progress; longer than the 130 s rule.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// Why the parts could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The state directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is in it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A base URL of the config.
+    #[error("{key} = \"{value}\" is no address: {why}")]
+    Address {
+        /// The config key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// What is wrong.
+        why: url::ParseError,
+    },
+    /// HTTP cannot be set up.
+    #[error("HTTP cannot be set up: {0}")]
+    Http(String),
+}
+
+/// Everything, put together.
+pub struct App {
+    /// The config.
+    pub config: Config,
+    /// The state directory.
+    pub state: PathBuf,
+    /// What this process is: `daemon`, `sync`, …
+    pub what: &'static str,
+    /// What runs need.
+    pub workspace: Workspace,
+    /// When the next run is due (daemon).
+    pub next_run_at: Mutex<Option<crate::domain::time::Timestamp>>,
+    stop: watch::Sender<bool>,
+    store: Arc<LiveStore>,
+}
+
+impl App {
+    /// Opens the state directory and puts everything together. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The state directory is in use, newer or damaged; or an address of the config is none.
+    pub fn open(
+        config: Config,
+        config_path: &Path,
+        state: &Path,
+        what: &'static str,
+    ) -> Result<App, OpenError> {
+        let store = Arc::new(LiveStore::open(state)?);
+        let journal = Journal::new(Arc::clone(&store) as Arc<dyn crate::journal::store::Store>);
+        let pauses: Pauses = journal.meta_get(PAUSES)?.unwrap_or_default();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let hubspot = AccountGate::start(AccountArgs {
+            service: Service::HubSpot,
+            limits: BudgetLimits {
+                connections: HUBSPOT_CONNECTIONS,
+                per_window: Some(config.hubspot.requests_per_10s.unwrap_or(100)),
+                at_most: config.hubspot.requests_per_10s,
+                window: Duration::from_secs(10),
+                searches_per_second: Some(5),
+                reserve: config.hubspot.reserve,
+            },
+            clock: Arc::clone(&clock),
+        });
+        let mailchimp = AccountGate::start(AccountArgs {
+            service: Service::Mailchimp,
+            limits: BudgetLimits {
+                connections: config.mailchimp.connections,
+                per_window: None,
+                at_most: None,
+                window: Duration::from_secs(10),
+                searches_per_second: None,
+                reserve: 0.0,
+            },
+            clock: Arc::clone(&clock),
+        });
+        let http =
+            Http::new(&HttpSettings::default()).map_err(|problem| OpenError::Http(problem.to_string()))?;
+        let crm = HubSpotClient::new(
+            HubSpotSettings {
+                base_url: address("hubspot.base_url", &config.hubspot.base_url)?,
+                token: config.hubspot.token.clone(),
+                api_version: config.hubspot.api_version.clone(),
+                properties: config.rules.all_properties().into_iter().collect(),
+                opt_out_scopes: config.rules.opt_out_scopes.clone(),
+                list_write_limit: config.hubspot.list_write_limit,
+            },
+            Arc::new(hubspot.clone()) as Arc<dyn Gate>,
+            http.clone(),
+        );
+        let audience = MailchimpClient::new(
+            MailchimpSettings {
+                base_url: address("mailchimp.base_url", &config.mailchimp.base_url)?,
+                api_key: config.mailchimp.api_key.clone(),
+                audience: config.mailchimp.audience.clone(),
+            },
+            Arc::new(mailchimp.clone()) as Arc<dyn Gate>,
+            http,
+        );
+        let shared = Arc::new(Shared {
+            journal,
+            crm: Arc::new(crm),
+            audience: Arc::new(audience),
+            clock,
+            entropy: Arc::new(SystemEntropy),
+            settings: ActorSettings {
+                retry: RetryPolicy::default(),
+                live_contacts: 2_000,
+                lane_quiet: Duration::from_millis(40),
+                lane_longest: Duration::from_millis(1_500),
+                batch_above: config.mailchimp.batch_above,
+                singles_at_once: config.mailchimp.connections.max(1),
+                basis: config.consent.basis.clone(),
+            },
+            pauses: RwLock::new(pauses),
+            tags: TagDirectory::default(),
+            lanes: Mutex::new(BTreeMap::new()),
+            stopping: std::sync::atomic::AtomicBool::new(false),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let workspace = Workspace {
+            moves: Moves::start(Arc::clone(&shared)),
+            shared,
+            rules: Arc::new(config.rules.clone()),
+            settings: run_settings(&config, config_path, state),
+            hubspot,
+            mailchimp,
+            stop: stopped,
+            running: Arc::default(),
+        };
+        Ok(App {
+            config,
+            state: state.to_path_buf(),
+            what,
+            workspace,
+            next_run_at: Mutex::new(None),
+            stop,
+            store,
+        })
+    }
+
+    /// Asks everything to stop: calls in flight end, none is begun.
+    pub fn ask_to_stop(&self) {
+        self.workspace.shared.stopping.store(true, Ordering::Release);
+        self.stop.send_replace(true);
+    }
+
+    /// Waits for calls in flight, then closes the journal. What is still out then is in doubt, and the
+    /// next start looks.
+    pub async fn close(&self) {
+        self.ask_to_stop();
+        let clock = &self.workspace.shared.clock;
+        let since = clock.now();
+        while self.workspace.shared.calls_out() > 0 && clock.now().since(since) < QUIESCE {
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+        self.workspace.moves.stop().await;
+        if let Err(problem) = self.store.close() {
+            tracing::error!(%problem, "the journal could not be closed in order; the next start replays it");
+        }
+    }
+}
+
+fn address(key: &'static str, value: &str) -> Result<url::Url, OpenError> {
+    value.parse().map_err(|why| OpenError::Address { key, value: value.to_owned(), why })
+}
+
+fn run_settings(config: &Config, config_path: &Path, state: &Path) -> RunSettings {
+    RunSettings {
+        name: config.workspace.clone(),
+        audience: config.mailchimp.audience.clone(),
+        portal: config.hubspot.portal_id,
+        apply: match config.sync.apply {
+            Apply::Never => ApplyMode::Never,
+            Apply::Ask => ApplyMode::Ask,
+            Apply::Always => ApplyMode::Always,
+        },
+        every: config.sync.every,
+        full_every: config.sync.full_every,
+        snapshots: config.sync.snapshots,
+        config: config.fingerprint(),
+        state: state.to_path_buf(),
+        places: check::list_places(config_path),
+        patience: PATIENCE,
+    }
+}

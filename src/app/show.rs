@@ -1,0 +1,353 @@
+//! Makes views of what goes on: from the journal, the actors' overviews, and nothing else.
+
+use super::App;
+use crate::domain::event::{Direction, MoveEvent};
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::moves::{Move, Pivot};
+use crate::domain::plan::PlanSummary;
+use crate::domain::run::{Run, RunPhase};
+use crate::domain::step::{Before, Inverse, Step};
+use crate::domain::time::Timestamp;
+use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold};
+use crate::journal::ledger::{Journal, JournalError};
+use crate::serve::views::{
+    BudgetView, LaneView, MoveDetailView, MovePhase, MoveView, PlanMoveView, PlanView, ProcessView,
+    ReportView, RunView, StatusView, StepView,
+};
+use std::collections::BTreeMap;
+
+/// Moves shown in a status.
+const SHOWN: usize = 50;
+/// Open moves folded for a status: enough for its figures, bounded in time.
+const COUNTED: usize = 2_000;
+
+/// Whether people are named by address: only for an operator on their own terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// By address.
+    Addresses,
+    /// By number.
+    Numbers,
+}
+
+/// The name of a person.
+pub fn person(journal: &Journal, id: PersonId, names: Names) -> String {
+    let address = match names {
+        Names::Numbers => None,
+        Names::Addresses => journal.person(id).ok().flatten().and_then(|person| person.email),
+    };
+    address.map_or_else(|| format!("person {id}"), |email| email.as_str().to_owned())
+}
+
+/// Everything at a glance.
+///
+/// # Errors
+/// The journal cannot be read.
+pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError> {
+    let workspace = &app.workspace;
+    let journal = &workspace.shared.journal;
+    let now = workspace.shared.clock.now();
+    let runs = journal.runs(8)?;
+    let last_run = runs.iter().find(|run| matches!(run.phase, RunPhase::Finished(_)));
+    let current = runs.first().filter(|run| !matches!(run.phase, RunPhase::Finished(_)));
+    let (mut moves, mut open_moves, mut by_phase) = (Vec::new(), 0u64, BTreeMap::<String, u64>::new());
+    let mut after = None;
+    loop {
+        let page = journal.open_moves(after, 1_000)?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        for id in page {
+            open_moves += 1;
+            if usize::try_from(open_moves).unwrap_or(usize::MAX) > COUNTED {
+                *by_phase.entry("not looked at".to_owned()).or_default() += 1;
+                continue;
+            }
+            let Some(view) = move_view(app, id, now, names) else { continue };
+            *by_phase.entry(view.phase.word().to_owned()).or_default() += 1;
+            moves.push(view);
+        }
+    }
+    moves.sort_by_key(|view| (view.phase, std::cmp::Reverse(view.age_ms)));
+    moves.truncate(SHOWN);
+    let pauses = workspace.shared.pauses();
+    let next_run_at = *app.next_run_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Ok(StatusView {
+        at: now,
+        workspace: workspace.settings.name.clone(),
+        process: ProcessView::Running { pid: std::process::id(), what: app.what.to_owned() },
+        last_run: last_run.map(RunView::from),
+        current_run: current.map(RunView::from),
+        next_run_at,
+        moves,
+        open_moves,
+        by_phase,
+        lanes: lanes(app),
+        budgets: budgets(app).await,
+        pauses: pauses.lines(),
+        people: last_run.map(|run| run.counts.people.clone()).unwrap_or_default(),
+    })
+}
+
+fn lanes(app: &App) -> Vec<LaneView> {
+    let lanes = app.workspace.shared.lanes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let paused = app.workspace.shared.pauses().all;
+    lanes
+        .iter()
+        .map(|(name, lane)| LaneView {
+            target: name.clone(),
+            queued: lane.queued as u64,
+            in_flight: lane.in_flight as u64,
+            paused,
+        })
+        .collect()
+}
+
+async fn budgets(app: &App) -> Vec<BudgetView> {
+    let mut views = Vec::new();
+    for (service, gate) in [("HubSpot", &app.workspace.hubspot), ("Mailchimp", &app.workspace.mailchimp)] {
+        let Some(budget) = gate.overview().await else { continue };
+        views.push(BudgetView {
+            service: service.to_owned(),
+            used: if budget.max.is_some() { budget.used } else { budget.in_flight },
+            max: budget.max.unwrap_or(budget.connections),
+            window_s: if budget.max.is_some() { budget.window.as_secs() } else { 0 },
+            remaining_today: budget.daily_remaining,
+            breaker: budget.state.to_owned(),
+        });
+    }
+    views
+}
+
+/// One open move; none when its records cannot be read.
+pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<MoveView> {
+    let journal = &app.workspace.shared.journal;
+    let status = fold(&journal.events(id).ok()?).ok()?;
+    let held = app.workspace.shared.pauses().holds(&status.draft);
+    let direction = status.direction().unwrap_or(Direction::Forward);
+    let index = status.current_step();
+    let state = index.and_then(|index| status.steps.get(usize::from(index.0)));
+    let progress = state.map(|state| state.progress(direction).clone());
+    let (mut next_try, mut waiting_for, mut last_error) = (None, None, None);
+    match &progress {
+        Some(Progress::Waiting { why, .. }) => last_error = Some(why.clone()),
+        Some(Progress::InDoubt { why, .. }) => {
+            waiting_for = Some("a look whether the last call took effect".to_owned());
+            last_error = Some(why.clone());
+        }
+        Some(Progress::Ticketed { ticket }) => waiting_for = Some(format!("Mailchimp's batch {ticket}")),
+        Some(Progress::Refused(refusal)) => last_error = Some(refusal.to_string()),
+        _ => {}
+    }
+    if let Next::Wait { until, why } = decide(&status, now) {
+        next_try = Some(until);
+        waiting_for.get_or_insert(why);
+    }
+    let phase = match &status.phase {
+        Phase::Stuck { because, .. } => {
+            last_error = Some(because.to_string());
+            MovePhase::Stuck
+        }
+        Phase::Unwinding { because } => {
+            last_error.get_or_insert_with(|| because.to_string());
+            MovePhase::Unwinding
+        }
+        _ if held.is_some() => {
+            waiting_for = held;
+            MovePhase::Paused
+        }
+        Phase::Ready => MovePhase::Waiting,
+        Phase::Forward if last_error.is_some() => MovePhase::Retrying,
+        Phase::Forward => MovePhase::Running,
+        Phase::Ended(_) => return None,
+    };
+    Some(MoveView {
+        id,
+        person: person(journal, status.draft.person, names),
+        kind: status.draft.kind.word().to_owned(),
+        phase,
+        step: step_line(&status, index, direction),
+        attempts: state.map_or(0, |state| state.attempts),
+        next_try,
+        waiting_for,
+        age_ms: u64::try_from(now.since(status.planned_at).as_millis()).unwrap_or(u64::MAX),
+        last_error,
+    })
+}
+
+fn step_line(
+    status: &MoveStatus,
+    index: Option<crate::domain::id::StepIndex>,
+    direction: Direction,
+) -> String {
+    let of = status.steps.len();
+    let Some(index) = index else { return format!("{of}/{of}") };
+    let text = match direction {
+        Direction::Forward => status.draft.step(index).map(|planned| planned.step.to_string()),
+        Direction::Undo => status.effective_step(index, direction).map(|step| format!("undo: {step}")),
+    };
+    format!("{}/{of} {}", index.0 + 1, text.unwrap_or_default())
+}
+
+/// One move with its whole life.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn detail(journal: &Journal, id: MoveId, names: Names) -> Result<Option<MoveDetailView>, JournalError> {
+    let events = journal.events(id)?;
+    let Ok(status) = fold(&events) else { return Ok(None) };
+    Ok(Some(MoveDetailView {
+        id,
+        person: person(journal, status.draft.person, names),
+        kind: status.draft.kind.word().to_owned(),
+        reason: format!("{} {}", status.draft.reason.rule, status.draft.reason.text),
+        standing: standing(&status),
+        steps: steps(&status.draft),
+        events: events.iter().map(|event| event_line(&status, event)).collect(),
+    }))
+}
+
+fn standing(status: &MoveStatus) -> String {
+    match &status.phase {
+        Phase::Ready => "not begun".to_owned(),
+        Phase::Forward => "under way".to_owned(),
+        Phase::Unwinding { because } => format!("being unwound: {because}"),
+        Phase::Stuck { because, direction, .. } => {
+            let what = if *direction == Direction::Undo { "unwinding" } else { "going on" };
+            format!("stuck while {what}: {because}; try `hsmc retry`, `skip` or `rollback`")
+        }
+        Phase::Ended(end) => end.to_string(),
+    }
+}
+
+fn event_line(status: &MoveStatus, event: &MoveEvent) -> String {
+    let name = |step: &crate::domain::id::StepIndex, direction: &Direction| {
+        let text = status.draft.step(*step).map(|planned| planned.step.to_string()).unwrap_or_default();
+        let undo = if *direction == Direction::Undo { "undo of " } else { "" };
+        format!("step {} {undo}{text}", step.0 + 1)
+    };
+    match event {
+        MoveEvent::Planned { at, .. } => format!("{at}  planned"),
+        MoveEvent::Intent { step, direction, at, .. } => format!("{at}  {}: sent", name(step, direction)),
+        MoveEvent::Outcome { step, direction, outcome, at } => {
+            format!("{at}  {}: {}", name(step, direction), outcome_line(outcome))
+        }
+        MoveEvent::Unwinding { because, at } => format!("{at}  unwinding: {because}"),
+        MoveEvent::Stuck { because, at } => format!("{at}  stuck: {because}"),
+        MoveEvent::Operator { request, at } => format!("{at}  operator: {request:?}"),
+        MoveEvent::Confirmed { at } => format!("{at}  planned anew, and came out the same"),
+        MoveEvent::Ended { end, at } => format!("{at}  {end}"),
+    }
+}
+
+fn outcome_line(outcome: &crate::domain::event::StepOutcome) -> String {
+    use crate::domain::event::StepOutcome;
+    match outcome {
+        StepOutcome::Done => "holds".to_owned(),
+        StepOutcome::AlreadyHeld => "held already".to_owned(),
+        StepOutcome::LeftTheirs => "left as somebody else made it".to_owned(),
+        StepOutcome::Refused(refusal) => format!("refused for good: {refusal}"),
+        StepOutcome::InDoubt { probe_at, why } => format!("in doubt ({why}); looked at again {probe_at}"),
+        StepOutcome::RetryAt { at, why, .. } => format!("not done ({why}); tried again {at}"),
+        StepOutcome::ProbedNot => "looked: does not hold".to_owned(),
+        StepOutcome::Ticket(ticket) => format!("handed to batch {ticket}"),
+    }
+}
+
+/// The steps of a move in words.
+pub fn steps(planned: &Move) -> Vec<StepView> {
+    planned
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, one)| {
+            let is_pivot = matches!(planned.pivot(), Pivot::At(pivot) if usize::from(pivot.0) == index);
+            let starts_mail =
+                planned.kind.starts_mail() && is_pivot && matches!(one.step, Step::SetTag { .. });
+            let impossible = one.step != Step::RecordEvidence
+                && matches!(one.step.inverse(&one.before), Inverse::Impossible)
+                && !matches!(
+                    (&one.step, &one.before),
+                    (Step::ArchiveMember, Before::Status(_))
+                        | (Step::RefreshMember { .. } | Step::RenameMember, _)
+                );
+            StepView { text: one.step.to_string(), for_good: impossible || starts_mail }
+        })
+        .collect()
+}
+
+/// The report of a run.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn report(app: &App, run: &Run, names: Names) -> Result<ReportView, JournalError> {
+    let journal = &app.workspace.shared.journal;
+    let now = app.workspace.shared.clock.now();
+    let mut stuck = Vec::new();
+    let mut after = None;
+    loop {
+        let page = journal.open_moves(after, 1_000)?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        for id in page {
+            if stuck.len() < SHOWN {
+                stuck.extend(move_view(app, id, now, names).filter(|view| view.phase == MovePhase::Stuck));
+            }
+        }
+    }
+    let before = journal
+        .runs(16)?
+        .into_iter()
+        .find(|older| older.id < run.id && matches!(older.phase, RunPhase::Finished(_)));
+    let again = before
+        .map(|older| {
+            run.counts
+                .parked
+                .iter()
+                .filter(|(word, _)| older.counts.parked.contains_key(*word))
+                .map(|(word, count)| format!("{word}: {count}, as in run {}", older.id))
+                .collect()
+        })
+        .unwrap_or_default();
+    Ok(ReportView { run: RunView::from(run), stuck, again })
+}
+
+/// A plan as a view.
+pub fn plan(
+    journal: &Journal,
+    (seen, full): (Timestamp, bool),
+    summary: PlanSummary,
+    moves: &[Move],
+    most: usize,
+    names: Names,
+) -> PlanView {
+    let total = summary.moves.values().sum();
+    PlanView {
+        seen,
+        full,
+        planned: summary.moves,
+        people: summary.people,
+        left_out: summary.left_out,
+        notes: summary.notes,
+        gate: summary.gate,
+        moves: moves
+            .iter()
+            .take(most)
+            .map(|planned| PlanMoveView {
+                person: person(journal, planned.person, names),
+                kind: planned.kind.word().to_owned(),
+                reason: format!("{} {}", planned.reason.rule, planned.reason.text),
+                steps: steps(planned),
+            })
+            .collect(),
+        total,
+        saved: None,
+    }
+}
+
+/// The run with this number.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn run(journal: &Journal, id: RunId) -> Result<Option<Run>, JournalError> {
+    journal.run(id)
+}

@@ -1,0 +1,345 @@
+//! The system behind the commands. Where a process owns the state directory, a command asks it through the
+//! control socket; else the command owns the directory itself for as long as it takes.
+
+use super::demo;
+use super::error::Failure;
+use super::exit_code::ExitCode;
+use super::progress::Progress;
+use super::{Answer, Backend};
+use crate::app::{App, OpenError, check, daemon, summary};
+use crate::config::{self, Config, Environment};
+use crate::domain::id::RunId;
+use crate::journal::store::StoreError;
+use crate::serve::requests::{
+    AdoptRequest, ApplyRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
+    SyncRequest, Trouble,
+};
+use crate::serve::socket;
+use crate::serve::views::{
+    Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunState, RunView, Severity,
+    StatusAnswer, SyncAnswer,
+};
+use crate::sync::scan;
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How often, and how far apart, a state directory in use is tried again before that is an error.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// The real system, by the two global paths.
+pub struct System {
+    /// The config file.
+    pub config: PathBuf,
+    /// The state directory.
+    pub state: PathBuf,
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        match error {
+            OpenError::Store(store) => Failure::from(store),
+            OpenError::Address { .. } => Failure::usage(error.to_string()),
+            OpenError::Journal(_) | OpenError::Http(_) => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        let exit = match trouble.exit {
+            2 => ExitCode::Usage,
+            3 => ExitCode::NeedsApproval,
+            4 => ExitCode::Stuck,
+            130 => ExitCode::Interrupted,
+            _ => ExitCode::Failed,
+        };
+        let mut failure = Failure::new(exit, trouble.message);
+        if !trouble.place.is_empty() {
+            failure = failure.at(trouble.place);
+        }
+        if !trouble.way_out.is_empty() {
+            failure = failure.with_way_out(trouble.way_out);
+        }
+        failure
+    }
+}
+
+/// A process's hold on the state directory: the app, its socket, its summary, its signals.
+struct Held {
+    app: Arc<App>,
+    _socket: Option<socket::Served>,
+}
+
+impl System {
+    fn load(&self) -> Answer<Config> {
+        Ok(config::load(&self.config, &Environment::of_process())?)
+    }
+
+    /// Opens the state directory. A process that was just killed may hold it for another moment.
+    fn open(&self, config: Config, what: &'static str) -> Answer<App> {
+        for _ in 0..LOCK_TRIES {
+            match App::open(config.clone(), &self.config, &self.state, what) {
+                Err(OpenError::Store(StoreError::Locked { .. })) => std::thread::sleep(LOCK_WAIT),
+                opened => return Ok(opened?),
+            }
+        }
+        Ok(App::open(config, &self.config, &self.state, what)?)
+    }
+
+    /// Takes the state directory: serves its socket and listens for signals.
+    fn hold(&self, config: Config, what: &'static str) -> Answer<Held> {
+        let app = Arc::new(self.open(config, what)?);
+        let control: Arc<dyn socket::Control> = Arc::clone(&app) as Arc<dyn socket::Control>;
+        let served = socket::serve(&self.state, control)
+            .map_err(|problem| tracing::warn!(%problem, "no control socket: `hsmc status` shows the summary file only"))
+            .ok();
+        watch_signals(&app);
+        Ok(Held { app, _socket: served })
+    }
+
+    /// Asks the process that owns the directory, if there is one.
+    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Option<Answer<T>> {
+        let answer = socket::ask(&self.state, call).await?;
+        Some(match answer {
+            Ok(value) => serde_json::from_value(value).map_err(|problem| {
+                Failure::failed(format!("the running hsmc answers in another version's words: {problem}"))
+            }),
+            Err(trouble) => Err(trouble.into()),
+        })
+    }
+
+    /// Does something here, as the owner of the directory, and closes it in order.
+    async fn own<T, F: Future<Output = Result<T, Trouble>>>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(Arc<App>) -> F,
+    ) -> Answer<T> {
+        let held = self.hold(self.load()?, what)?;
+        let done = work(Arc::clone(&held.app)).await;
+        daemon::write_summary(&held.app).await;
+        held.app.close().await;
+        Ok(done?)
+    }
+}
+
+/// The first SIGINT or SIGTERM asks for an orderly stop, a second one ends the process at once.
+fn watch_signals(app: &Arc<App>) {
+    let app = Arc::downgrade(app);
+    let mut times = 0;
+    let set = ctrlc::set_handler(move || {
+        times += 1;
+        match app.upgrade() {
+            Some(app) if times == 1 => app.ask_to_stop(),
+            _ => std::process::exit(ExitCode::Interrupted as i32),
+        }
+    });
+    if let Err(problem) = set {
+        tracing::debug!(%problem, "signals are watched already");
+    }
+}
+
+/// Tells a scan's progress to the terminal.
+struct ScanLine<'a> {
+    to: &'a dyn Progress,
+    shown: Mutex<(u64, String)>,
+}
+
+impl<'a> ScanLine<'a> {
+    fn new(to: &'a dyn Progress) -> ScanLine<'a> {
+        ScanLine { to, shown: Mutex::new((0, String::new())) }
+    }
+}
+
+impl scan::Progress for ScanLine<'_> {
+    fn read(&self, source: scan::Source, _: u64, rows: u64, total: Option<u64>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("reading {source}");
+        if shown.1 != name {
+            self.to.phase(&name);
+            shown.1 = name;
+        }
+        shown.0 = rows;
+        self.to.advance(rows, total);
+    }
+
+    fn ended(&self, _: scan::Source) {}
+}
+
+#[async_trait]
+impl Backend for System {
+    async fn demo(&self, crash: bool, seed: u64, progress: &dyn Progress) -> Answer<DemoView> {
+        if crash { demo::crash(seed, progress).await } else { demo::calm(seed, progress).await }
+    }
+
+    async fn sandbox(&self, request: SandboxRequest, _: &dyn Progress) -> Answer<()> {
+        let people = request.people.map(|people| people as usize);
+        crate::serve::sandbox_http::sandbox_command(
+            &request.scenario,
+            request.seed,
+            request.port,
+            request.latency_ms,
+            people,
+        )
+        .await
+        .map_err(|problem| Failure::usage(problem.to_string()))
+    }
+
+    async fn check(&self, _: &dyn Progress) -> Answer<CheckView> {
+        if let Err(view) = self.load_or_findings() {
+            return Ok(view);
+        }
+        let file = self.config.clone();
+        self.own("check", |app| async move { Ok(check::check(&app, &file).await) }).await
+    }
+
+    async fn plan(&self, request: PlanRequest, progress: &dyn Progress) -> Answer<PlanView> {
+        let request = PlanRequest { out: request.out.map(absolute), ..request };
+        if let Some(answer) = self.ask(&Call::Plan(request.clone())).await {
+            return answer;
+        }
+        let line = ScanLine::new(progress);
+        self.own("plan", |app| async move { app.plan(request, &line).await }).await
+    }
+
+    async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
+        let request = ApplyRequest { file: absolute(request.file) };
+        if let Some(answer) = self.ask(&Call::Apply(request.clone())).await {
+            return answer;
+        }
+        let line = ScanLine::new(progress);
+        self.own("apply", |app| async move { app.apply(request, &line).await }).await
+    }
+
+    async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
+        if let Some(answer) = self.ask(&Call::Sync(request.clone())).await {
+            return answer;
+        }
+        let line = ScanLine::new(progress);
+        self.own("sync", |app| async move { app.sync(request, &line).await }).await
+    }
+
+    async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {
+        let held = self.hold(self.load()?, "daemon")?;
+        progress.say(&format!(
+            "hsmc daemon: workspace {}, state in {}; stop with ctrl-c or SIGTERM",
+            held.app.workspace.settings.name,
+            self.state.display()
+        ));
+        let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
+        let ended = daemon::run_forever(&held.app, |run| {
+            let view = RunView::from(run);
+            match view.state {
+                RunState::NeedsApproval => progress.say(&format!("run {}: {}; pass it with `hsmc sync --yes`, or `hsmc plan --out FILE` and `hsmc apply FILE`", view.id, view.phase)),
+                _ => progress.say(&format!("run {}: {}", view.id, view.phase)),
+            }
+        })
+        .await;
+        held.app.close().await;
+        keeper.abort();
+        daemon::write_summary(&held.app).await;
+        ended.map_err(|error| Failure::failed(error.to_string()))
+    }
+
+    async fn status(&self, subject: Subject) -> Answer<StatusAnswer> {
+        if let Some(answer) = socket::ask(&self.state, &Call::Status(subject.clone())).await {
+            return status_answer(&subject, answer?);
+        }
+        match subject {
+            Subject::All | Subject::List(_) => match summary::read(&self.state) {
+                Ok(Some(view)) => Ok(StatusAnswer::Overview(Box::new(view))),
+                Ok(None) => Err(Failure::usage(format!("nothing has run in {} yet", self.state.display()))
+                    .with_way_out("`hsmc plan` or `hsmc sync` begins; --state names another directory")),
+                Err(problem) => Err(Failure::failed(format!(
+                    "the summary in {} cannot be read: {problem}",
+                    self.state.display()
+                ))),
+            },
+            Subject::Move(_) | Subject::Run(_) | Subject::Person(_) => {
+                self.own("status", |app| async move { app.status(subject).await }).await
+            }
+        }
+    }
+
+    async fn runs(&self, last: usize) -> Answer<Vec<RunView>> {
+        if let Some(answer) = self.ask(&Call::Runs(last)).await {
+            return answer;
+        }
+        self.own("runs", |app| async move { app.runs(last) }).await
+    }
+
+    async fn run(&self, id: RunId) -> Answer<ReportView> {
+        if let Some(answer) = self.ask(&Call::Run(id)).await {
+            return answer;
+        }
+        self.own("runs", |app| async move { app.report_of(id) }).await
+    }
+
+    async fn operate(&self, request: OperateRequest) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Operate(request)).await {
+            return answer;
+        }
+        self.own("operate", |app| async move { app.operate(request).await }).await
+    }
+
+    async fn pause(&self, scope: Scope) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Pause(scope.clone())).await {
+            return answer;
+        }
+        self.own("pause", |app| async move { app.pause(scope).await }).await
+    }
+
+    async fn resume(&self, scope: Scope) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Resume(scope.clone())).await {
+            return answer;
+        }
+        self.own("resume", |app| async move { app.resume(scope).await }).await
+    }
+
+    async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Adopt(request.clone())).await {
+            return answer;
+        }
+        self.own("adopt", |app| async move { app.adopt(request).await }).await
+    }
+}
+
+impl System {
+    /// A config that does not load is what `check` is for: its problems are findings.
+    fn load_or_findings(&self) -> Result<Config, CheckView> {
+        config::load(&self.config, &Environment::of_process()).map_err(|errors| CheckView {
+            checked: vec!["config".to_owned()],
+            findings: errors
+                .0
+                .into_iter()
+                .map(|error| Finding {
+                    severity: Severity::Error,
+                    place: error.place(),
+                    message: error.what,
+                    way_out: error.way_out,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The answer to `status` is one of three; which, follows from what was asked.
+fn status_answer(subject: &Subject, value: serde_json::Value) -> Answer<StatusAnswer> {
+    let parsed = match subject {
+        Subject::All | Subject::List(_) => {
+            serde_json::from_value(value).map(|view| StatusAnswer::Overview(Box::new(view)))
+        }
+        Subject::Run(_) => serde_json::from_value(value).map(|view| StatusAnswer::Run(Box::new(view))),
+        Subject::Move(_) | Subject::Person(_) => serde_json::from_value(value).map(StatusAnswer::Moves),
+    };
+    parsed.map_err(|problem| {
+        Failure::failed(format!("the running hsmc answers in another version's words: {problem}"))
+    })
+}
+
+/// The process that owns the directory may stand in another folder.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}

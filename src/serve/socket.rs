@@ -1,0 +1,120 @@
+//! The control socket: a Unix socket in the state directory, mode 0600, through which commands act while a
+//! process owns the directory. One path for each operation, JSON in, JSON out.
+//!
+//! Never: deciding anything, or listening anywhere else.
+
+use super::requests::{Call, Trouble};
+use async_trait::async_trait;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+
+/// Requests are small: addresses and numbers.
+const LARGEST_REQUEST: usize = 1 << 20;
+/// A Unix socket's path has room for about 100 bytes.
+const LONGEST_PATH: usize = 100;
+
+/// Who answers the socket.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Does what is asked; the answer is one of `views`, as JSON.
+    async fn call(&self, call: Call) -> Result<serde_json::Value, Trouble>;
+}
+
+/// Where the socket of a state directory is: inside it, or, where that path is too long for a socket, in
+/// the system's directory for temporary files under a name made from it.
+pub fn path(state: &Path) -> PathBuf {
+    let absolute = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
+    let inside = absolute.join("control.sock");
+    if inside.as_os_str().len() <= LONGEST_PATH {
+        return inside;
+    }
+    let name = crc32fast::hash(absolute.as_os_str().as_encoded_bytes());
+    std::env::temp_dir().join(format!("hsmc-{name:08x}.sock"))
+}
+
+/// A served socket. Dropping it stops the serving and removes the file.
+pub struct Served {
+    path: PathBuf,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+        if let Err(problem) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%problem, "the control socket was gone already");
+        }
+    }
+}
+
+/// Serves a state directory's socket. The caller owns the directory, so a left-over file is nobody's.
+///
+/// # Errors
+/// The socket cannot be made.
+pub fn serve(state: &Path, control: Arc<dyn Control>) -> io::Result<Served> {
+    let path = path(state);
+    match std::fs::remove_file(&path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let router = Router::new()
+        .route("/v1/ping", get(|| async { "hsmc" }))
+        .route("/v1/call", post(answer))
+        .layer(axum::extract::DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(control);
+    let task = tokio::spawn(async move {
+        if let Err(problem) = axum::serve(listener, router).await {
+            tracing::error!(%problem, "the control socket stopped answering");
+        }
+    });
+    Ok(Served { path, task })
+}
+
+async fn answer(
+    State(control): State<Arc<dyn Control>>,
+    Json(call): Json<Call>,
+) -> (StatusCode, Json<serde_json::Value>) {
+    match control.call(call).await {
+        Ok(value) => (StatusCode::OK, Json(value)),
+        Err(trouble) => (StatusCode::CONFLICT, Json(serde_json::to_value(trouble).unwrap_or_default())),
+    }
+}
+
+/// Asks the process that owns a state directory; none when there is no such process.
+///
+/// # Errors
+/// What the process said, or that it does not answer.
+pub async fn ask(state: &Path, call: &Call) -> Option<Result<serde_json::Value, Trouble>> {
+    let path = path(state);
+    // A file without a listener is what a killed process leaves.
+    UnixStream::connect(&path).await.ok()?;
+    Some(exchange(&path, call).await)
+}
+
+async fn exchange(path: &Path, call: &Call) -> Result<serde_json::Value, Trouble> {
+    let silent =
+        |problem: reqwest::Error| Trouble::failed(format!("the running hsmc does not answer: {problem}"));
+    let client = reqwest::Client::builder()
+        .unix_socket(path)
+        .connect_timeout(Duration::from_secs(5))
+        .build()
+        .map_err(silent)?;
+    let response = client.post("http://hsmc/v1/call").json(call).send().await.map_err(silent)?;
+    let status = response.status();
+    let body: serde_json::Value = response.json().await.map_err(silent)?;
+    if status == StatusCode::OK {
+        return Ok(body);
+    }
+    Err(serde_json::from_value(body)
+        .unwrap_or_else(|_| Trouble::failed(format!("the running hsmc refused ({status})"))))
+}
