@@ -3,13 +3,15 @@
 use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
 use crate::domain::pause::Pauses;
-use crate::domain::port::{AudienceAccount, CallResult, Clock, CrmAccount, Entropy, OptOutBasis, Priority};
+use crate::domain::port::{
+    AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, OptOutBasis, Priority,
+};
 use crate::domain::tag::TagName;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::ledger::Journal;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 /// Settings of the actors.
@@ -31,6 +33,9 @@ pub struct ActorSettings {
     pub basis: OptOutBasis,
 }
 
+/// The answer of an asynchronous batch, shared by all who wait for it.
+pub type BatchLook = tokio::sync::OnceCell<CallResult<BatchState>>;
+
 /// What every actor shares.
 pub struct Shared {
     /// The journal.
@@ -51,6 +56,8 @@ pub struct Shared {
     pub tags: TagDirectory,
     /// What each lane is doing, for `status`.
     pub lanes: Mutex<BTreeMap<String, LaneOverview>>,
+    /// Looks at asynchronous batches that are going on, by ticket.
+    pub batches: Mutex<BTreeMap<String, Weak<BatchLook>>>,
     /// Set once hsmc quiesces: calls in flight end, none is begun.
     pub stopping: AtomicBool,
 }

@@ -164,6 +164,7 @@ impl App {
             pauses: RwLock::new(pauses),
             tags: TagDirectory::default(),
             lanes: Mutex::new(BTreeMap::new()),
+            batches: Mutex::new(BTreeMap::new()),
             stopping: std::sync::atomic::AtomicBool::new(false),
         });
         let (stop, stopped) = watch::channel(false);

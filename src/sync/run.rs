@@ -208,6 +208,8 @@ async fn phases(
     }
     run.phase = RunPhase::Reporting;
     put(workspace, run).await?;
+    // A refusal on the way changes somebody's state: the report counts people as they are now.
+    run.counts.people = people_by_state(workspace)?;
     let consent_applied = consent.unwrap_or(Applied::All);
     let removed =
         snapshot::prune(&workspace.settings.state.join("snapshots"), workspace.settings.snapshots, now);
@@ -405,6 +407,20 @@ async fn close_older(workspace: &Workspace, newer: &Run) -> Result<(), RunError>
         }
     }
     Ok(())
+}
+
+/// Everybody ever seen, by the one state they are in.
+fn people_by_state(workspace: &Workspace) -> Result<BTreeMap<String, u64>, RunError> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = workspace.shared.journal.people(after, 1_000)?;
+        let Some(last) = page.last() else { return Ok(counts) };
+        after = Some(last.id);
+        for person in &page {
+            *counts.entry(person.state.word().to_owned()).or_default() += 1;
+        }
+    }
 }
 
 async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) {

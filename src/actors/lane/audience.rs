@@ -13,10 +13,14 @@ use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMem
 use crate::domain::step::{Delivery, Step};
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// How long the answer of an asynchronous batch is awaited between looks, at most.
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
+/// Looks at a batch that may fail one after another before its steps are probed one by one.
+const LOOKS: u32 = 20;
 
 /// Creates members with their tags; one outcome for each, in order. An existing member is left alone by
 /// this call; whether that is our own earlier call is looked at, singly.
@@ -168,23 +172,25 @@ async fn find_lost(
     ours.next().is_none().then_some(first.ticket)
 }
 
-/// Waits for an asynchronous batch and answers each of its steps.
+/// Waits for an asynchronous batch and answers each of its steps. However many ask for the same batch, one
+/// of them does the looking.
 pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
     let priority = items.iter().map(|item| item.priority).min().unwrap_or(Priority::HandOver);
-    let mut wait = Duration::from_millis(500);
-    let state = loop {
-        match shared.audience.batch(priority, &ticket).await {
-            Ok(BatchState::Running) => {
-                shared.clock.sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_LOOK);
+    let shared_look = {
+        let mut looks = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.retain(|_, look| look.strong_count() > 0);
+        match looks.get(&ticket).and_then(Weak::upgrade) {
+            Some(look) => look,
+            None => {
+                let look = Arc::new(OnceCell::new());
+                looks.insert(ticket.clone(), Arc::downgrade(&look));
+                look
             }
-            Ok(state) => break Ok(state),
-            Err(failure) if failure.class == FailureClass::Permanent => break Ok(BatchState::Unknown),
-            Err(failure) => break Err(failure),
         }
     };
+    let state = shared_look.get_or_init(|| look(shared, priority, &ticket)).await;
     for item in items {
-        let outcome = match &state {
+        let outcome = match state {
             Ok(BatchState::Finished(results)) => {
                 of_result(shared, results.get(&operation_id(&item)), item.attempts)
             }
@@ -194,6 +200,30 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
             Err(failure) => in_doubt(shared, 0, failure.to_string()),
         };
         item.settle_all(outcome).await;
+    }
+}
+
+async fn look(shared: &Shared, priority: Priority, ticket: &str) -> CallResult<BatchState> {
+    let mut wait = Duration::from_millis(500);
+    let mut failures = 0;
+    loop {
+        match shared.audience.batch(priority, ticket).await {
+            Ok(BatchState::Running) => failures = 0,
+            // The batch goes on whether or not somebody can look.
+            Err(failure)
+                if failures < LOOKS
+                    && matches!(
+                        failure.class,
+                        FailureClass::Transient | FailureClass::RateLimited { .. } | FailureClass::InDoubt
+                    ) =>
+            {
+                failures += 1;
+            }
+            Err(failure) if failure.class == FailureClass::Permanent => return Ok(BatchState::Unknown),
+            answer => return answer,
+        }
+        shared.clock.sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_LOOK);
     }
 }
 
