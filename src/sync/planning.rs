@@ -333,6 +333,7 @@ impl Planning {
                 batch: Batch::new(),
                 pending: 0,
                 number: 0,
+                met: BTreeSet::new(),
                 journaled: Journaled::default(),
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
@@ -343,6 +344,11 @@ impl Planning {
                     writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
                 }
                 let unbegun = planning.unbegun.get(&seen.person.id);
+                if unbegun.is_some()
+                    && (part == Part::Rest || due.is_some_and(|(due, _)| part.takes(due.kind)))
+                {
+                    writer.met.insert(seen.person.id);
+                }
                 match due {
                     Some((due, Admission::Yes)) if part.takes(due.kind) => {
                         writer.person(&seen.person, decision.memory.clone())?;
@@ -365,7 +371,17 @@ impl Planning {
                 }
                 writer.flush_when_full()
             })?;
+            if part == Part::Rest {
+                // Whoever no pass has met, because the run is narrowed or they are gone, has nothing due now.
+                for (person, unbegun) in &planning.unbegun {
+                    if !writer.met.contains(person) {
+                        writer.gone(Some(unbegun), *person)?;
+                        writer.flush_when_full()?;
+                    }
+                }
+            }
             writer.flush()?;
+            planning.unbegun.retain(|person, _| !writer.met.contains(person));
             writer.journaled.due.sort_unstable();
             Ok((writer.journaled, ()))
         })
@@ -407,6 +423,8 @@ struct Writer {
     batch: Batch,
     pending: usize,
     number: u32,
+    /// People with a move of an earlier run that this pass has dealt with.
+    met: BTreeSet<PersonId>,
     journaled: Journaled,
 }
 

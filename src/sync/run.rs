@@ -63,10 +63,11 @@ pub async fn plan(
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
     let accounts = preflight::preflight(workspace).await?;
-    let run = begin(workspace, options).await?;
+    let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
+    run.counts.notes.insert("plan only: nothing was applied".to_owned(), 1);
     let end = match &result {
-        Ok(_) => RunEnd::Superseded,
+        Ok(_) => RunEnd::Done,
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
     };
     finish(workspace, run, end).await?;
@@ -279,7 +280,10 @@ async fn opt_outs(
 fn asks(workspace: &Workspace, options: &RunOptions, limits: &Limits) -> Option<String> {
     match workspace.settings.apply {
         _ if options.yes && workspace.settings.apply != ApplyMode::Never => None,
-        ApplyMode::Never => Some("apply = \"never\": plans are shown only".to_owned()),
+        ApplyMode::Never => Some(
+            "apply = \"never\" in the config: nothing is applied until it says \"ask\" or \"always\""
+                .to_owned(),
+        ),
         ApplyMode::Ask => {
             Some(limits.gate.clone().unwrap_or_else(|| "apply = \"ask\"".to_owned())).filter(|_| any(limits))
         }
