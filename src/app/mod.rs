@@ -229,6 +229,7 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path) -> RunSetting
         full_every: config.sync.full_every,
         snapshots: config.sync.snapshots,
         config: config.fingerprint(),
+        scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),
         places: check::list_places(config_path),
         patience: PATIENCE,

@@ -30,13 +30,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// A number that changes when anything changes that a plan depends on. It is compared between
-    /// runs of hsmc: a difference costs one full pass, nothing else.
+    /// A number that changes when anything changes that a plan depends on: a saved plan names it.
     pub fn fingerprint(&self) -> u64 {
         // The rule set's debug form holds lists and ordered maps only, and no secret.
-        let text = format!("{:?}|{}|{:?}", self.rules, self.mailchimp.audience, self.hubspot.portal_id);
-        Sha256::digest(text.as_bytes()).iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+        digest(&format!("{:?}|{}|{:?}", self.rules, self.mailchimp.audience, self.hubspot.portal_id))
     }
+
+    /// A number that changes when a scan has to read what older scans did not: other accounts, other
+    /// contact properties, other opt-outs. A difference costs one full pass, nothing else.
+    pub fn scan_fingerprint(&self) -> u64 {
+        let (properties, scopes) = (self.rules.all_properties(), &self.rules.opt_out_scopes);
+        let accounts = (&self.hubspot.base_url, self.hubspot.portal_id, &self.mailchimp.audience);
+        digest(&format!("{properties:?}|{scopes:?}|{accounts:?}"))
+    }
+}
+
+fn digest(text: &str) -> u64 {
+    Sha256::digest(text.as_bytes()).iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// `[hubspot]`

@@ -16,10 +16,10 @@ use crate::journal::store::Batch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Moves guarded and handed over together.
-const CHUNK: usize = 500;
+/// Moves guarded and handed over together: as many as have a place at once, so that lanes fill up.
+const CHUNK: usize = 2_000;
 /// Above so many moves waiting for a place, the next chunk waits too.
-const ENOUGH_WAITING: usize = 1_000;
+const ENOUGH_WAITING: usize = 500;
 /// How often a wait looks up by itself, should no report come.
 const LOOK: Duration = Duration::from_secs(2);
 

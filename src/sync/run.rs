@@ -22,6 +22,8 @@ use std::time::Duration;
 
 /// A scan in progress older than this is begun anew.
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
+/// The name under which the journal keeps what the last scan depended on.
+const SCANNED: &str = "scanned config";
 /// Moves shown of a plan.
 const SHOWN: usize = 50_000;
 
@@ -315,7 +317,7 @@ async fn look(
     };
     let now = workspace.shared.clock.now();
     let previous = snapshot::newest_finished(&settings.state.join("snapshots"), Some(&dir))?;
-    let same_config = workspace.shared.journal.meta_get::<u64>("scanned config")? == Some(settings.config);
+    let same_config = workspace.shared.journal.meta_get::<u64>(SCANNED)? == Some(settings.scanned);
     let mode = match previous {
         Some(previous)
             if !options.full
@@ -331,9 +333,9 @@ async fn look(
     let picture = scan(&context, mode, progress, &Stop::when(workspace.stop.clone())).await?;
     preflight::check_lists(workspace, &picture.header().lists)?;
     workspace.shared.tags.learn(&picture.header().tags);
-    let mut batch = Batch::new();
-    workspace.shared.journal.meta_put(&mut batch, "scanned config", &settings.config)?;
     if !same_config {
+        let mut batch = Batch::new();
+        workspace.shared.journal.meta_put(&mut batch, SCANNED, &settings.scanned)?;
         workspace.shared.journal.commit(batch).await?;
     }
     Ok((context, picture))

@@ -39,8 +39,10 @@ pub struct RunSettings {
     pub full_every: Duration,
     /// How long snapshots are kept (R28).
     pub snapshots: Duration,
-    /// What a plan depends on; a difference costs one full pass.
+    /// What a plan depends on, as a number: a saved plan names it.
     pub config: u64,
+    /// What a scan depends on, as a number: a difference costs one full pass.
+    pub scanned: u64,
     /// The state directory.
     pub state: PathBuf,
     /// Where each list stands in the config, for messages: `hsmc.toml:31 list`.
