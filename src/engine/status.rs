@@ -140,6 +140,25 @@ impl MoveStatus {
         self.steps.iter().any(|step| step.forward != Progress::NotStarted)
     }
 
+    /// Whether all that is left is one more look, once no lost call can be running any more: it is being
+    /// given up, and as far as anybody knows none of its steps holds.
+    pub fn awaits_last_look(&self) -> bool {
+        matches!(self.phase, Phase::Unwinding { .. })
+            && self.steps.iter().all(|step| match &step.forward {
+                Progress::NotStarted
+                | Progress::Waiting { .. }
+                | Progress::ProbedNot
+                | Progress::Refused(_)
+                | Progress::AlreadyHeld
+                | Progress::LeftTheirs
+                | Progress::Skipped => true,
+                Progress::Sent { .. }
+                | Progress::InDoubt { .. }
+                | Progress::Ticketed { .. }
+                | Progress::Done => false,
+            })
+    }
+
     /// Which way it is going; none when it is over.
     pub fn direction(&self) -> Option<Direction> {
         match &self.phase {

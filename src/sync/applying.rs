@@ -11,7 +11,7 @@ use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
 use crate::domain::time::Timestamp;
-use crate::engine::fold;
+use crate::engine::{Phase, fold};
 use crate::journal::store::Batch;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -113,6 +113,11 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if asleep && until == WaitUntil::Asleep {
             return Applied::Waiting;
         }
+        // Who only waits for a last look holds nobody up: a daemon looks when it is time, a single run leaves
+        // it to the next.
+        if asleep && only_last_looks(workspace, runs) {
+            return Applied::All;
+        }
         if over != last || !asleep {
             last = over;
             progress_at = clock.now();
@@ -126,6 +131,26 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
             changed = changes.changed() => if changed.is_err() { return Applied::Stopped },
             _ = stop.changed() => {}
             () = clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Whether every open move of these runs waits for a last look only.
+fn only_last_looks(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
+    let journal = &workspace.shared.journal;
+    let mut after = None;
+    loop {
+        let Ok(page) = journal.open_moves(after, 1_000) else { return false };
+        let Some(last) = page.last() else { return true };
+        after = Some(*last);
+        let of_these = page.iter().filter(|id| runs.contains(&id.run));
+        for id in of_these {
+            let status = journal.events(*id).ok().and_then(|events| fold(&events).ok());
+            if !status.is_some_and(|status| {
+                status.awaits_last_look() || matches!(status.phase, Phase::Stuck { .. })
+            }) {
+                return false;
+            }
         }
     }
 }

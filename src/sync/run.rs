@@ -15,6 +15,7 @@ use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
+use crate::engine::fold;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -219,11 +220,11 @@ async fn phases(
     if let Err(problem) = removed {
         tracing::warn!(%problem, "old snapshots could not be removed");
     }
-    end(workspace, &run.counts, [applied, consent_applied, recovered])
+    end(workspace, &mut run.counts, [applied, consent_applied, recovered])
 }
 
 /// How the run ended, by what became of its moves and of those it took up.
-fn end(workspace: &Workspace, counts: &RunCounts, applied: [Applied; 3]) -> Result<Outcome, RunError> {
+fn end(workspace: &Workspace, counts: &mut RunCounts, applied: [Applied; 3]) -> Result<Outcome, RunError> {
     if applied.contains(&Applied::Stopped) {
         return Ok(Outcome::Ended(RunEnd::Interrupted));
     }
@@ -231,8 +232,27 @@ fn end(workspace: &Workspace, counts: &RunCounts, applied: [Applied; 3]) -> Resu
         let why = "moves wait for a service that does not answer; the next run goes on with them (see `hsmc status`)";
         return Ok(Outcome::Ended(RunEnd::Failed { why: why.to_owned() }));
     }
-    let open = workspace.shared.journal.open_moves(None, 1)?;
-    let stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken") || !open.is_empty();
+    let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
+    let mut last_looks = 0;
+    let journal = &workspace.shared.journal;
+    let mut after = None;
+    loop {
+        let page = journal.open_moves(after, 1_000)?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        for id in page {
+            match journal.events(id).map(|events| fold(&events)) {
+                Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
+                _ => stuck = true,
+            }
+        }
+    }
+    if last_looks > 0 {
+        counts.notes.insert(
+            "moves given up look once more, 130 s after their lost call (see `hsmc status`)".to_owned(),
+            last_looks,
+        );
+    }
     Ok(Outcome::Ended(if stuck { RunEnd::Stuck } else { RunEnd::Done }))
 }
 
