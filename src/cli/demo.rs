@@ -226,16 +226,10 @@ async fn is_idle(state: &Path, since: Timestamp) -> bool {
     let Some(Ok(answer)) = socket::ask(state, &Call::Status(Subject::All)).await else { return false };
     let Ok(view) = serde_json::from_value::<StatusView>(answer) else { return false };
     let ended = view.last_run.as_ref().and_then(|run| run.ended);
-    let at_rest = view.open_moves == 0 && view.current_run.is_none() && ended.is_some_and(|at| at >= since);
     // A call whose answer a kill has swallowed may run on for two minutes on their side: before anything is
-    // given up, hsmc waits that long. A demo does not.
-    let waits_it_out = view.open_moves > 0
-        && view.current_run.is_some()
-        && view
-            .moves
-            .iter()
-            .all(|one| one.phase == MovePhase::Unwinding && one.next_try.is_some_and(|at| at > view.at));
-    at_rest || waits_it_out
+    // given up, hsmc looks once more then. A demo does not wait for that.
+    let last_looks = view.moves.iter().all(|one| one.phase == MovePhase::Unwinding && one.next_try.is_some());
+    view.current_run.is_none() && ended.is_some_and(|at| at >= since) && last_looks
 }
 
 fn ended_well(answer: &SyncAnswer) -> bool {
