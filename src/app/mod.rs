@@ -3,6 +3,7 @@
 //! One `App` owns one state directory. While it does, it serves the control socket there and keeps the
 //! summary that `status` reads when nobody runs.
 
+pub mod arenas;
 pub mod check;
 pub mod control;
 pub mod daemon;
@@ -154,7 +155,7 @@ impl App {
             entropy: Arc::new(SystemEntropy),
             settings: ActorSettings {
                 retry: RetryPolicy::default(),
-                live_contacts: 2_000,
+                live_contacts: 1_000,
                 lane_quiet: Duration::from_millis(40),
                 lane_longest: Duration::from_millis(1_500),
                 batch_above: config.mailchimp.batch_above,

@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Moves guarded and handed over together: as many as have a place at once, so that lanes fill up.
-const CHUNK: usize = 2_000;
+const CHUNK: usize = 1_000;
 /// Above so many moves waiting for a place, the next chunk waits too.
-const ENOUGH_WAITING: usize = 500;
+const ENOUGH_WAITING: usize = 250;
 /// How often a wait looks up by itself, should no report come.
 const LOOK: Duration = Duration::from_secs(2);
 
