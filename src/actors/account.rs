@@ -74,11 +74,10 @@ impl Account {
                 match admission {
                     Admission::Now => {
                         if let Some(caller) = queue.pop_front() {
-                            self.budget.start(now, budget);
+                            self.budget.start(budget);
                             // A caller that is gone drops the permit, and that releases it.
-                            drop(
-                                caller.send(Ok(AccountPermit { account: self.me.clone(), reported: false })),
-                            );
+                            let account = self.me.clone();
+                            drop(caller.send(Ok(AccountPermit { account, budget, reported: false })));
                             granted = true;
                         }
                     }
@@ -143,7 +142,7 @@ struct Admit {
     budget: Budget,
     answer: oneshot::Sender<Answer>,
 }
-struct Finished(Option<Observed>);
+struct Finished(Budget, Option<Observed>);
 struct Tick;
 /// Asks for a look at the budget.
 pub struct Overview;
@@ -158,9 +157,11 @@ impl Message<Admit> for Account {
 impl Message<Finished> for Account {
     type Reply = ();
     async fn handle(&mut self, message: Finished, _: &mut Context<Self, ()>) {
-        match message.0 {
-            Some(seen) => self.budget.finish(self.clock.now(), &seen),
-            None => self.budget.release(),
+        let Finished(budget, seen) = message;
+        let now = self.clock.now();
+        match seen {
+            Some(seen) => self.budget.finish(now, budget, &seen),
+            None => self.budget.release(now, budget),
         }
         self.grant();
     }
@@ -209,15 +210,16 @@ impl AccountGate {
 
 struct AccountPermit {
     account: ActorRef<Account>,
+    budget: Budget,
     reported: bool,
 }
 
 impl AccountPermit {
     fn tell(&self, seen: Option<Observed>) {
-        let account = self.account.clone();
+        let (account, budget) = (self.account.clone(), self.budget);
         // Dropping a permit cannot wait for a mailbox, so the message travels on its own.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { drop(account.tell(Finished(seen)).await) });
+            runtime.spawn(async move { drop(account.tell(Finished(budget, seen)).await) });
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The rate budget of one account: which waiting call may leave, and when. Pure: time is a parameter.
 //!
 //! HubSpot's window rolls, so a token bucket with a full burst plus a full refill would pass it: the
-//! calls of the last window are counted instead (HubSpot contract §4). Mailchimp has no number of calls,
-//! only simultaneous connections (Mailchimp contract §3).
+//! calls of the last window are counted instead (HubSpot contract §4). The service counts a call at some
+//! moment between its leaving and its answer, so a call in flight always counts, and an answered one for a
+//! whole window after its answer: however slow the way, the service's own count is never higher.
+//! Mailchimp has no number of calls, only simultaneous connections (Mailchimp contract §3).
 
 use crate::domain::port::{Budget, Observed, Priority};
 use crate::domain::time::Timestamp;
@@ -59,8 +61,15 @@ enum Breaker {
 }
 
 const FAILURES_TO_OPEN: u32 = 5;
-/// Our clock and theirs count the window from different moments of the same call.
+/// Their clock need not run exactly as fast as ours.
 const MARGIN: Duration = Duration::from_millis(150);
+
+/// What a window holds: calls that are out, and calls by the moment their answer came.
+#[derive(Clone, Debug, Default)]
+struct Spent {
+    out: usize,
+    answered: VecDeque<Timestamp>,
+}
 
 /// The budget of one account.
 #[derive(Clone, Debug)]
@@ -68,9 +77,8 @@ pub struct RateBudget {
     limits: BudgetLimits,
     learned_max: Option<u32>,
     learned_window: Option<Duration>,
-    sent: VecDeque<Timestamp>,
-    searches: VecDeque<Timestamp>,
-    in_flight: usize,
+    ordinary: Spent,
+    searches: Spent,
     connections: usize,
     not_before: Timestamp,
     breaker: Breaker,
@@ -89,9 +97,8 @@ impl RateBudget {
             limits,
             learned_max: None,
             learned_window: None,
-            sent: VecDeque::new(),
-            searches: VecDeque::new(),
-            in_flight: 0,
+            ordinary: Spent::default(),
+            searches: Spent::default(),
             connections: limits.connections,
             not_before: Timestamp(i64::MIN),
             breaker: Breaker::Closed { failures: 0 },
@@ -113,25 +120,25 @@ impl RateBudget {
         }
         match self.breaker {
             Breaker::Open { until, .. } if now < until => return Admission::At(until),
-            Breaker::Trying { .. } if self.in_flight > 0 => return Admission::WhenFree,
+            Breaker::Trying { .. } if self.in_flight() > 0 => return Admission::WhenFree,
             Breaker::Open { .. } | Breaker::Trying { .. } | Breaker::Closed { .. } => {}
         }
         if now < self.not_before {
             return Admission::At(self.not_before);
         }
         let room = if priority == Priority::OptOut { self.connections + 1 } else { self.connections };
-        if self.in_flight >= room {
+        if self.in_flight() >= room {
             return Admission::WhenFree;
         }
         match budget {
             Budget::Search if self.limits.searches_per_second.is_some() => {
                 let max = self.limits.searches_per_second.unwrap_or(1).max(1) as usize;
-                next_slot(&mut self.searches, now, Duration::from_secs(1) + MARGIN, max)
+                self.searches.slot(now, Duration::from_secs(1) + MARGIN, max)
             }
             Budget::Search | Budget::Ordinary => match self.window_max() {
                 Some(max) => {
                     let window = self.learned_window.unwrap_or(self.limits.window) + MARGIN;
-                    next_slot(&mut self.sent, now, window, max as usize)
+                    self.ordinary.slot(now, window, max as usize)
                 }
                 None => Admission::Now,
             },
@@ -139,8 +146,7 @@ impl RateBudget {
     }
 
     /// A call leaves.
-    pub fn start(&mut self, now: Timestamp, budget: Budget) {
-        self.in_flight += 1;
+    pub fn start(&mut self, budget: Budget) {
         self.calls += 1;
         if self.stopped_until.is_some() {
             self.trying_credentials = true;
@@ -148,15 +154,12 @@ impl RateBudget {
         if let Breaker::Open { times, .. } = self.breaker {
             self.breaker = Breaker::Trying { times };
         }
-        match budget {
-            Budget::Search if self.limits.searches_per_second.is_some() => self.searches.push_back(now),
-            Budget::Search | Budget::Ordinary => self.sent.push_back(now),
-        }
+        self.spent(budget).out += 1;
     }
 
     /// A call has ended, and this was seen.
-    pub fn finish(&mut self, now: Timestamp, seen: &Observed) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+    pub fn finish(&mut self, now: Timestamp, budget: Budget, seen: &Observed) {
+        self.spent(budget).answer(now);
         self.trying_credentials = false;
         self.learn(now, seen);
         if seen.unauthorized {
@@ -193,8 +196,8 @@ impl RateBudget {
     }
 
     /// A permit was dropped without a report: nothing was sent, or nobody knows.
-    pub fn release(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+    pub fn release(&mut self, now: Timestamp, budget: Budget) {
+        self.spent(budget).answer(now);
         self.trying_credentials = false;
         if let Breaker::Trying { times } = self.breaker {
             self.breaker = Breaker::Open { until: Timestamp(i64::MIN), times };
@@ -214,12 +217,23 @@ impl RateBudget {
         // Others use the same budget: what they say is left is the truth, and those in flight are not
         // counted in it yet.
         if let (Some(left), Some(max)) = (seen.window_remaining, self.window_max()) {
-            let ours = self.sent.len();
+            let ours = self.ordinary.out + self.ordinary.answered.len();
             let theirs = (max as usize).saturating_sub(left as usize);
             for _ in ours..theirs.min(max as usize) {
-                self.sent.push_back(now);
+                self.ordinary.answered.push_back(now);
             }
         }
+    }
+
+    fn spent(&mut self, budget: Budget) -> &mut Spent {
+        match budget {
+            Budget::Search if self.limits.searches_per_second.is_some() => &mut self.searches,
+            Budget::Search | Budget::Ordinary => &mut self.ordinary,
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.ordinary.out + self.searches.out
     }
 
     fn window_max(&self) -> Option<u32> {
@@ -231,14 +245,12 @@ impl RateBudget {
     /// What `status` shows: used, at most, in flight, connections, calls so far, left today, breaker.
     pub fn overview(&mut self, now: Timestamp) -> BudgetOverview {
         let window = self.learned_window.unwrap_or(self.limits.window);
-        while self.sent.front().is_some_and(|at| now.since(*at) >= window) {
-            self.sent.pop_front();
-        }
+        self.ordinary.forget(now, window);
         BudgetOverview {
-            used: self.sent.len() as u64,
+            used: (self.ordinary.out + self.ordinary.answered.len()) as u64,
             max: self.window_max().map(u64::from),
             window,
-            in_flight: self.in_flight as u64,
+            in_flight: self.in_flight() as u64,
             connections: self.connections as u64,
             calls: self.calls,
             daily_remaining: self.daily_remaining,
@@ -277,17 +289,29 @@ fn open(now: Timestamp, times: u32) -> Breaker {
     Breaker::Open { until: now.plus(Duration::from_secs(1 << times.min(5))), times }
 }
 
-/// `Now` when fewer than `max` calls fall into the window that ends now, else when the oldest leaves it.
-fn next_slot(sent: &mut VecDeque<Timestamp>, now: Timestamp, window: Duration, max: usize) -> Admission {
-    while sent.front().is_some_and(|at| *at > now || now.since(*at) >= window) {
-        sent.pop_front();
+impl Spent {
+    fn answer(&mut self, now: Timestamp) {
+        self.out = self.out.saturating_sub(1);
+        self.answered.push_back(now);
     }
-    if sent.len() < max {
-        return Admission::Now;
+
+    fn forget(&mut self, now: Timestamp, window: Duration) {
+        while self.answered.front().is_some_and(|at| *at > now || now.since(*at) >= window) {
+            self.answered.pop_front();
+        }
     }
-    match sent.get(sent.len() - max) {
-        Some(oldest) => Admission::At(oldest.plus(window)),
-        None => Admission::Now,
+
+    /// `Now` when the window that ends now holds fewer than `max` calls, else when the oldest that is in
+    /// the way leaves it.
+    fn slot(&mut self, now: Timestamp, window: Duration, max: usize) -> Admission {
+        self.forget(now, window);
+        let Some(room) = max.checked_sub(self.out).filter(|room| *room > 0) else {
+            return Admission::WhenFree;
+        };
+        match self.answered.len().checked_sub(room).and_then(|at| self.answered.get(at)) {
+            Some(oldest) => Admission::At(oldest.plus(window)),
+            None => Admission::Now,
+        }
     }
 }
 
@@ -326,9 +350,9 @@ mod tests {
                         other => panic!("{other:?}"),
                     }
                 }
-                budget.start(now, Budget::Ordinary);
+                budget.start(Budget::Ordinary);
                 sent.push(now);
-                budget.finish(now, &ok());
+                budget.finish(now, Budget::Ordinary, &ok());
             }
             for (index, first) in sent.iter().enumerate() {
                 let within = sent.iter().skip(index).take_while(|at| at.since(*first) < Duration::from_secs(10)).count();
@@ -338,17 +362,36 @@ mod tests {
     }
 
     #[test]
+    fn a_call_counts_from_its_leaving_to_a_window_after_its_answer() {
+        let limits = BudgetLimits { per_window: Some(2), ..hubspot() };
+        let mut budget = RateBudget::new(limits);
+        budget.start(Budget::Ordinary);
+        budget.start(Budget::Ordinary);
+        let late = Timestamp(60_000);
+        assert_eq!(budget.admit(late, Priority::Scan, Budget::Ordinary), Admission::WhenFree, "both are out");
+        budget.finish(late, Budget::Ordinary, &ok());
+        assert_eq!(budget.admit(late, Priority::Scan, Budget::Ordinary), Admission::At(Timestamp(70_150)));
+        // However slow the way was, the service may have counted the first call just now.
+        budget.finish(Timestamp(61_000), Budget::Ordinary, &ok());
+        assert_eq!(
+            budget.admit(Timestamp(69_000), Priority::Scan, Budget::Ordinary),
+            Admission::At(Timestamp(70_150))
+        );
+        assert_eq!(budget.admit(Timestamp(70_150), Priority::Scan, Budget::Ordinary), Admission::Now);
+    }
+
+    #[test]
     fn the_bound_is_learned_from_the_headers_but_never_passes_the_operators() {
         let mut budget = RateBudget::new(BudgetLimits { at_most: Some(150), ..hubspot() });
-        budget.start(Timestamp(0), Budget::Ordinary);
-        budget.finish(Timestamp(0), &Observed { window_max: Some(190), ..ok() });
+        budget.start(Budget::Ordinary);
+        budget.finish(Timestamp(0), Budget::Ordinary, &Observed { window_max: Some(190), ..ok() });
         assert_eq!(budget.overview(Timestamp(0)).max, Some(150));
     }
 
     #[test]
     fn opt_outs_have_a_connection_of_their_own() {
         let mut budget = RateBudget::new(BudgetLimits { connections: 1, ..hubspot() });
-        budget.start(Timestamp(0), Budget::Ordinary);
+        budget.start(Budget::Ordinary);
         assert_eq!(budget.admit(Timestamp(0), Priority::Scan, Budget::Ordinary), Admission::WhenFree);
         assert_eq!(budget.admit(Timestamp(0), Priority::OptOut, Budget::Ordinary), Admission::Now);
     }
@@ -356,14 +399,14 @@ mod tests {
     #[test]
     fn retry_after_holds_everything_back_for_as_long_as_told() {
         let mut budget = RateBudget::new(hubspot());
-        budget.start(Timestamp(0), Budget::Ordinary);
+        budget.start(Budget::Ordinary);
         let limited = Observed {
             status: Some(429),
             limited: true,
             retry_after: Some(Duration::from_secs(7)),
             ..Observed::default()
         };
-        budget.finish(Timestamp(0), &limited);
+        budget.finish(Timestamp(0), Budget::Ordinary, &limited);
         assert_eq!(
             budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary),
             Admission::At(Timestamp(7_000))
@@ -374,32 +417,39 @@ mod tests {
     fn the_breaker_opens_after_five_failures_and_lets_one_call_try() {
         let mut budget = RateBudget::new(hubspot());
         for _ in 0..5 {
-            budget.start(Timestamp(0), Budget::Ordinary);
-            budget.finish(Timestamp(0), &Observed { status: Some(503), ..Observed::default() });
+            budget.start(Budget::Ordinary);
+            budget.finish(
+                Timestamp(0),
+                Budget::Ordinary,
+                &Observed { status: Some(503), ..Observed::default() },
+            );
         }
         assert_eq!(
             budget.admit(Timestamp(10), Priority::Scan, Budget::Ordinary),
             Admission::At(Timestamp(1_000))
         );
         assert_eq!(budget.admit(Timestamp(1_000), Priority::Scan, Budget::Ordinary), Admission::Now);
-        budget.start(Timestamp(1_000), Budget::Ordinary);
+        budget.start(Budget::Ordinary);
         assert_eq!(budget.admit(Timestamp(1_000), Priority::Scan, Budget::Ordinary), Admission::WhenFree);
-        budget.finish(Timestamp(1_100), &ok());
+        budget.finish(Timestamp(1_100), Budget::Ordinary, &ok());
         assert_eq!(budget.admit(Timestamp(1_100), Priority::Scan, Budget::Ordinary), Admission::Now);
     }
 
     #[test]
     fn refused_credentials_stop_the_account_until_a_try_succeeds() {
         let mut budget = RateBudget::new(hubspot());
-        budget.start(Timestamp(0), Budget::Ordinary);
-        budget
-            .finish(Timestamp(0), &Observed { status: Some(401), unauthorized: true, ..Observed::default() });
+        budget.start(Budget::Ordinary);
+        budget.finish(
+            Timestamp(0),
+            Budget::Ordinary,
+            &Observed { status: Some(401), unauthorized: true, ..Observed::default() },
+        );
         let stopped = Admission::Stopped { retry_at: Timestamp(60_000) };
         assert_eq!(budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary), stopped);
         assert_eq!(budget.admit(Timestamp(60_000), Priority::OptOut, Budget::Ordinary), Admission::Now);
-        budget.start(Timestamp(60_000), Budget::Ordinary);
+        budget.start(Budget::Ordinary);
         assert_eq!(budget.admit(Timestamp(60_001), Priority::Scan, Budget::Ordinary), stopped);
-        budget.finish(Timestamp(60_100), &ok());
+        budget.finish(Timestamp(60_100), Budget::Ordinary, &ok());
         assert_eq!(budget.admit(Timestamp(60_100), Priority::Scan, Budget::Ordinary), Admission::Now);
     }
 }
