@@ -120,6 +120,19 @@ fn r21a_who_opted_in_again_is_reported_and_left_alone_on_both_sides() {
 }
 
 #[test]
+fn r21a_what_was_seen_before_the_delivery_is_no_opt_in() {
+    let mut stage = ann()
+        .in_lists(&[987])
+        .subscribed(&["General Single"])
+        .opted_out_in_hubspot()
+        .opt_out_known(Service::HubSpot, true);
+    let delivered = stage.memory.opt_out.as_ref().unwrap().delivered.unwrap();
+    stage.world.seen = delivered;
+    stage.rests(PersonState::OptedOut);
+    assert!(stage.decision().notes.is_empty());
+}
+
+#[test]
 fn r22_a_hard_bounce_takes_our_tags_off_and_sets_the_property_once() {
     let stage = ann().in_lists(&[987]).member(MemberStatus::Cleaned, &["General Single", "VIP"]);
     stage.is_due(MoveKind::Bounce, &["clear tag \"General Single\"", "set mailchimp_bounced = \"true\""]);

@@ -121,9 +121,11 @@ fn delivered() -> Vec<MemoryChange> {
 }
 
 /// Whether mail could reach somebody who had opted out and whose opt-out both sides had: they opted
-/// in again, and that is for a person to settle (R21a).
+/// in again, and that is for a person to settle (R21a). What was seen before the opt-out was delivered
+/// shows them as they were, and says nothing.
 pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
-    memory.opt_out.is_some()
+    let delivered = memory.opt_out.as_ref().and_then(|opt_out| opt_out.delivered);
+    delivered.is_some_and(|at| sight.world.seen > at)
         && sight.view.member.is_some_and(|member| member.status == MemberStatus::Subscribed)
 }
 
