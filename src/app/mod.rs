@@ -18,17 +18,17 @@ use crate::actors::context::{ActorSettings, Shared, TagDirectory};
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
 use crate::connect::{
-    Http, HttpSettings, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings,
+    Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings,
 };
 use crate::domain::failure::Service;
 use crate::domain::pause::Pauses;
-use crate::domain::port::{Clock, Gate};
+use crate::domain::port::Gate;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::ledger::{Journal, JournalError};
 use crate::journal::store::StoreError;
 use crate::journal::store::live::LiveStore;
 use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
-use ports::{SystemClock, SystemEntropy};
+pub use ports::Ports;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -42,8 +42,6 @@ pub const PAUSES: &str = "pauses";
 const QUIESCE: Duration = Duration::from_secs(20);
 /// Calls HubSpot gets at once.
 const HUBSPOT_CONNECTIONS: usize = 16;
-/// A run gives up on a service after so long without any progress; longer than the 130 s rule.
-const PATIENCE: Duration = Duration::from_secs(200);
 
 /// Why the parts could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -96,10 +94,24 @@ impl App {
         state: &Path,
         what: &'static str,
     ) -> Result<App, OpenError> {
-        let store = Arc::new(LiveStore::open(state)?);
+        App::open_with(config, config_path, state, what, Ports::default())
+    }
+
+    /// The same with another time, chance, disk or network: for simulations and tests.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub fn open_with(
+        config: Config,
+        config_path: &Path,
+        state: &Path,
+        what: &'static str,
+        ports: Ports,
+    ) -> Result<App, OpenError> {
+        let Ports { clock, entropy, store, http, patience } = ports;
+        let store = Arc::new(LiveStore::open_with(state, store)?);
         let journal = Journal::new(Arc::clone(&store) as Arc<dyn crate::journal::store::Store>);
         let pauses: Pauses = journal.meta_get(PAUSES)?.unwrap_or_default();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let hubspot = AccountGate::start(AccountArgs {
             service: Service::HubSpot,
             limits: BudgetLimits {
@@ -125,7 +137,7 @@ impl App {
             clock: Arc::clone(&clock),
         });
         let http =
-            Http::new(&HttpSettings::default()).map_err(|problem| OpenError::Http(problem.to_string()))?;
+            Http::new(&http).map_err(|problem| OpenError::Http(problem.to_string()))?;
         let crm = HubSpotClient::new(
             HubSpotSettings {
                 base_url: address("hubspot.base_url", &config.hubspot.base_url)?,
@@ -152,7 +164,7 @@ impl App {
             crm: Arc::new(crm),
             audience: Arc::new(audience),
             clock,
-            entropy: Arc::new(SystemEntropy),
+            entropy,
             settings: ActorSettings {
                 retry: RetryPolicy::default(),
                 live_contacts: 1_000,
@@ -173,7 +185,7 @@ impl App {
             moves: Moves::start(Arc::clone(&shared)),
             shared,
             rules: Arc::new(config.rules.clone()),
-            settings: run_settings(&config, config_path, state),
+            settings: run_settings(&config, config_path, state, patience),
             hubspot,
             mailchimp,
             stop: stopped,
@@ -216,7 +228,7 @@ fn address(key: &'static str, value: &str) -> Result<url::Url, OpenError> {
     value.parse().map_err(|why| OpenError::Address { key, value: value.to_owned(), why })
 }
 
-fn run_settings(config: &Config, config_path: &Path, state: &Path) -> RunSettings {
+fn run_settings(config: &Config, config_path: &Path, state: &Path, patience: Duration) -> RunSettings {
     RunSettings {
         name: config.workspace.clone(),
         audience: config.mailchimp.audience.clone(),
@@ -233,6 +245,6 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path) -> RunSetting
         scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),
         places: check::list_places(config_path),
-        patience: PATIENCE,
+        patience,
     }
 }

@@ -1,9 +1,41 @@
-//! The real clock and real chance.
+//! What an app is given of the outer world: the real clock, chance, disk and network, unless told otherwise.
 
+use crate::connect::HttpSettings;
 use crate::domain::port::{Clock, Entropy};
 use crate::domain::time::Timestamp;
+use crate::journal::store::live;
 use async_trait::async_trait;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A run gives up on a service after so long without any progress; longer than the 130 s rule.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// The outer world of one app.
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sizes of the store, and what its log is written on.
+    pub store: live::Settings,
+    /// Time limits of calls.
+    pub http: HttpSettings,
+    /// A run gives up on a service after so long without any progress.
+    pub patience: Duration,
+}
+
+impl Default for Ports {
+    fn default() -> Ports {
+        Ports {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            store: live::Settings::default(),
+            http: HttpSettings::default(),
+            patience: PATIENCE,
+        }
+    }
+}
 
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -374,7 +374,8 @@ fn tags(from: &[Text]) -> Vec<TagName> {
 
 /// The internal name of a contact property. An empty one counts as absent: switched off.
 fn property(key: &str, from: &Option<Text>, problems: &mut Vec<Problem>) -> Option<String> {
-    let name = from.as_ref().map(|name| name.0.clone()).filter(|name| !name.is_empty())?;
+    // HubSpot keeps internal names in lower case only: `ORI_LISTS` is `ori_lists` there.
+    let name = from.as_ref().map(|name| name.0.to_ascii_lowercase()).filter(|name| !name.is_empty())?;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         problems.push(Problem::new(
             key,

@@ -79,10 +79,23 @@ pub async fn serve(sandbox: Arc<Mutex<Sandbox>>, port: u16) -> io::Result<Served
 /// # Errors
 /// The port cannot be had.
 pub async fn serve_slowly(sandbox: Arc<Mutex<Sandbox>>, port: u16, latency: Duration) -> io::Result<Served> {
+    serve_by(sandbox, port, latency, Arc::new(wall_clock)).await
+}
+
+/// The same by another clock: a simulation's own.
+///
+/// # Errors
+/// The port cannot be had.
+pub async fn serve_by(
+    sandbox: Arc<Mutex<Sandbox>>,
+    port: u16,
+    latency: Duration,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+) -> io::Result<Served> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     held(&sandbox).settings.base_url = format!("http://{address}");
-    let face = Face { sandbox, latency };
+    let face = Face { sandbox, latency, clock };
     let router = axum::Router::new().fallback(answer).with_state(face);
     let (stop, stopped) = oneshot::channel();
     let service = router.into_make_service_with_connect_info::<Cut>();
@@ -137,6 +150,7 @@ pub async fn sandbox_command(
 struct Face {
     sandbox: Arc<Mutex<Sandbox>>,
     latency: Duration,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// A poisoned lock only means that some other call panicked; the state is still the state.
@@ -198,7 +212,7 @@ async fn carry_out(face: Face, request: WireRequest) -> Option<WireResponse> {
     }
     let reply = match refused {
         Some(response) => crate::sandbox::Reply { response, delivery: Delivery::Now },
-        None => held(&face.sandbox).handle(wall_clock(), &request),
+        None => held(&face.sandbox).handle((face.clock)(), &request),
     };
     if let Delivery::After(delay) = reply.delivery {
         tokio::time::sleep(delay).await;
@@ -209,7 +223,7 @@ async fn carry_out(face: Face, request: WireRequest) -> Option<WireResponse> {
 
 fn control_call(face: &Face, method: &str, path: &str, body: &Bytes) -> Response {
     let mut sandbox = held(&face.sandbox);
-    sandbox.settle(wall_clock());
+    sandbox.settle((face.clock)());
     let answer = match (method, path) {
         ("GET", "state") => Ok(sandbox.state()),
         ("GET", "effects") => Ok(json!(sandbox.effects.all())),
@@ -252,7 +266,7 @@ fn control_call(face: &Face, method: &str, path: &str, body: &Bytes) -> Response
             serde_json::from_slice::<Value>(body).map_err(|error| error.to_string()).and_then(|body| {
                 let ms = body.get("advance_ms").and_then(Value::as_u64).ok_or("advance_ms is missing")?;
                 sandbox.advance(Duration::from_millis(ms));
-                sandbox.settle(wall_clock());
+                sandbox.settle((face.clock)());
                 Ok(json!({ "now": sandbox.now().iso() }))
             })
         }

@@ -1,6 +1,6 @@
 //! Before a run: the accounts are what the config says (R27). What is missing stops the run before any
 //! change, naming the line of the config; what hsmc may make by itself (merge fields, the source-tracking
-//! property) is made.
+//! property) is named, and made once the plan may be applied.
 
 use super::error::RunError;
 use super::workspace::Workspace;
@@ -18,9 +18,13 @@ pub struct Accounts {
     pub merge_fields: BTreeMap<String, MergeField>,
     /// Things the report says.
     pub notes: Vec<String>,
+    /// Properties that HubSpot lacks, with their labels (R9).
+    missing_properties: BTreeMap<String, &'static str>,
+    /// Merge fields that the audience lacks (R4).
+    missing_fields: BTreeSet<String>,
 }
 
-/// Looks at both accounts.
+/// Looks at both accounts, and changes nothing.
 ///
 /// # Errors
 /// The first thing that does not fit, or a call that failed.
@@ -38,77 +42,80 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     }
     let (definitions, fields) =
         futures::try_join!(crm.properties(Priority::Scan), audience.merge_fields(Priority::Scan))?;
-    let (read_only, mut notes) = properties(workspace, &definitions).await?;
-    let merge_fields = merge_fields(workspace, fields, &mut notes).await?;
-    Ok(Accounts { read_only, merge_fields, notes })
+    let mut accounts = Accounts {
+        read_only: definitions
+            .iter()
+            .filter(|definition| definition.read_only)
+            .map(|definition| definition.name.clone())
+            .collect(),
+        merge_fields: fields.into_iter().map(|field| (field.tag.clone(), field)).collect(),
+        notes: Vec::new(),
+        missing_properties: BTreeMap::new(),
+        missing_fields: BTreeSet::new(),
+    };
+    accounts.match_properties(workspace, &definitions);
+    accounts.match_fields(workspace);
+    Ok(accounts)
 }
 
-/// Which properties cannot be written. The source-tracking ones are made when missing (R9); a bounce
-/// property that is missing is reported once and left alone (R22).
-async fn properties(
-    workspace: &Workspace,
-    definitions: &[PropertyDefinition],
-) -> Result<(BTreeSet<String>, Vec<String>), RunError> {
-    let known: BTreeMap<&str, &PropertyDefinition> =
-        definitions.iter().map(|definition| (definition.name.as_str(), definition)).collect();
-    let mut read_only: BTreeSet<String> = definitions
-        .iter()
-        .filter(|definition| definition.read_only)
-        .map(|definition| definition.name.clone())
-        .collect();
-    let mut notes = Vec::new();
-    let rules = &workspace.rules;
-    for (name, label) in [(&rules.import_list, "Import list"), (&rules.ori_lists, "Original lists")]
-        .into_iter()
-        .filter_map(|(name, label)| Some((name.clone()?, label)))
-    {
-        if !known.contains_key(name.as_str())
-            && workspace.settings.apply != super::workspace::ApplyMode::Never
+impl Accounts {
+    /// Which properties cannot be written. A bounce property that is missing is reported once and left
+    /// alone (R22).
+    fn match_properties(&mut self, workspace: &Workspace, definitions: &[PropertyDefinition]) {
+        let known: BTreeMap<&str, &PropertyDefinition> =
+            definitions.iter().map(|definition| (definition.name.as_str(), definition)).collect();
+        let rules = &workspace.rules;
+        for (name, label) in [(&rules.import_list, "Import list"), (&rules.ori_lists, "Original lists")] {
+            if let Some(name) = name.as_ref().filter(|name| !known.contains_key(name.as_str())) {
+                self.notes.push(format!("property {name} is missing: it is created before anything is applied"));
+                self.missing_properties.insert(name.clone(), label);
+            }
+        }
+        if let Some(name) = &rules.bounce_property
+            && !known.contains_key(name.as_str())
         {
-            workspace.shared.crm.create_text_property(Priority::Scan, &name.to_lowercase(), label).await?;
-            notes.push(format!("property {name} was missing and has been created"));
+            self.notes.push(format!("property {name} does not exist in HubSpot: bounces are not noted there"));
+            self.read_only.insert(name.clone());
+        }
+        for name in [&rules.bounce_property, &rules.import_list, &rules.ori_lists].into_iter().flatten() {
+            if known.get(name.as_str()).is_some_and(|definition| definition.read_only) {
+                self.notes.push(format!("property {name} is read-only in HubSpot: it is never written"));
+            }
         }
     }
-    if let Some(name) = &rules.bounce_property
-        && !known.contains_key(name.as_str())
-    {
-        notes.push(format!("property {name} does not exist in HubSpot: bounces are not noted there"));
-        read_only.insert(name.clone());
-    }
-    for name in [&rules.bounce_property, &rules.import_list, &rules.ori_lists].into_iter().flatten() {
-        if known.get(name.as_str()).is_some_and(|definition| definition.read_only) {
-            notes.push(format!("property {name} is read-only in HubSpot: it is never written"));
-        }
-    }
-    Ok((read_only, notes))
-}
 
-/// The audience's merge fields; those the config names and the audience lacks are created (R4).
-async fn merge_fields(
-    workspace: &Workspace,
-    fields: Vec<MergeField>,
-    notes: &mut Vec<String>,
-) -> Result<BTreeMap<String, MergeField>, RunError> {
-    let mut by_tag: BTreeMap<String, MergeField> =
-        fields.into_iter().map(|field| (field.tag.clone(), field)).collect();
-    for tag in workspace.rules.merge_fields.keys() {
-        if by_tag.contains_key(tag) {
-            continue;
+    /// Plans with the merge fields that the config names and the audience lacks, as they will be.
+    fn match_fields(&mut self, workspace: &Workspace) {
+        for tag in workspace.rules.merge_fields.keys() {
+            if self.merge_fields.contains_key(tag) {
+                continue;
+            }
+            self.notes.push(format!("merge field {tag} is missing: it is created before anything is applied"));
+            self.missing_fields.insert(tag.clone());
+            let field = MergeField {
+                tag: tag.clone(),
+                kind: "text".to_owned(),
+                format: None,
+                choices: vec![],
+                required: false,
+            };
+            self.merge_fields.insert(tag.clone(), field);
         }
-        if workspace.settings.apply != super::workspace::ApplyMode::Never {
-            workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag).await?;
-            notes.push(format!("merge field {tag} was missing and has been created"));
-        }
-        let field = MergeField {
-            tag: tag.clone(),
-            kind: "text".to_owned(),
-            format: None,
-            choices: vec![],
-            required: false,
-        };
-        by_tag.insert(tag.clone(), field);
     }
-    Ok(by_tag)
+
+    /// Makes what is missing. Only for a plan that is about to be applied: planning changes nothing.
+    ///
+    /// # Errors
+    /// A call that failed; what was made by then stays and is found by the next run.
+    pub async fn complete(&self, workspace: &Workspace) -> Result<(), RunError> {
+        for (name, label) in &self.missing_properties {
+            workspace.shared.crm.create_text_property(Priority::Scan, name, label).await?;
+        }
+        for tag in &self.missing_fields {
+            workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A destination must be a static list: only those can be written.

@@ -183,6 +183,7 @@ async fn phases(
         recovering::discard(workspace, &leftover.unbegun, "the plan made anew waits for approval").await?;
         return Ok(Outcome::Approval(why));
     }
+    accounts.complete(workspace).await?;
     let now = workspace.shared.clock.now();
     let (planning, journaled) = planning.journal(run.id, Part::Rest, &limits, now).await?;
     drop(planning);

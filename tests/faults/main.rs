@@ -1,0 +1,8 @@
+//! Everything that goes wrong around a sync, end to end: the composed app against two simulated accounts,
+//! over HTTP, with scripted faults.
+
+#![cfg(test)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
+mod reading;
+mod support;
