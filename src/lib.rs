@@ -1,4 +1,39 @@
 //! hsmc keeps HubSpot and Mailchimp telling the same story about every person.
+//!
+//! A *run* reads both accounts into a snapshot, lets the rules say what should hold for each person, and
+//! makes it so. What should change for one person is a *move*: a few *steps*, each a change written as what
+//! shall be true. A step is written down before its call leaves and after its answer has come, so whoever
+//! starts again after a crash finds every move where it stood, looks at what is in doubt, and goes on. No move
+//! is left half done, and doing a step twice changes nothing.
+//!
+//! ```text
+//!  schedule / command
+//!         │
+//!         ▼
+//!    scan ──► snapshot ──► plan ──► (approve) ──► journal ──► people ──► lanes ──► HubSpot / Mailchimp
+//!    sync::scan  sync::    domain::rules          journal     actors,    actors::    connect
+//!                snapshot  sync::planning                     engine     lane
+//!                                                   ▲                      │
+//!                                                   └───── outcomes ◄──────┘
+//! ```
+//!
+//! From the bottom up; each imports only what stands above it in this list (`tests/architecture.rs`):
+//!
+//! - [`domain`]: the words of the sync as values, and its rules as one pure function; the ports to the world.
+//! - [`telemetry`]: logs, and what their fields are called.
+//! - [`config`]: the config file, its layers and checks, secrets.
+//! - [`journal`]: the durable record. Log and snapshots are the truth, sled is the index.
+//! - [`engine`]: what comes next for a move, as a pure function of what was recorded of it.
+//! - [`connect`]: both accounts over HTTP; what a failed call means.
+//! - [`actors`]: one writer for each person in flight, each list, tag and account.
+//! - [`sync`]: a run, from recovery and scan to plan, application and report.
+//! - [`sandbox`]: both accounts simulated, as a function from request to response.
+//! - [`serve`]: what can be asked and what is answered, the control socket, the sandbox's HTTP face.
+//! - [`app`]: puts the parts together, does what is asked, takes them apart in order.
+//! - [`cli`]: commands, tables, exit codes, the demo.
+//!
+//! Where to begin: `domain::step` and `domain::moves` for the words, `engine` for how a move lives,
+//! `sync::run` for how a run goes, `actors::contact` for the loop between the journal and the network.
 
 pub mod actors;
 pub mod app;
