@@ -132,7 +132,8 @@ impl Message<Operate> for Contact {
         if self.current.as_ref().is_some_and(|current| current.id == id && current.out.is_some()) {
             return Err(format!("move {id} has a call out; try again in a moment"));
         }
-        if self.current.is_none() {
+        let is_loaded_for_this = self.current.is_none();
+        if is_loaded_for_this {
             self.load(id).map_err(|error| error.to_string())?;
         }
         let at = self.shared.clock.now();
@@ -140,8 +141,13 @@ impl Message<Operate> for Contact {
             return Err(format!("move {id} waits behind another move of the same person"));
         };
         let asked = MoveEvent::Operator { request: message.request, at };
-        transition(Some(current.status.clone()), &asked)
-            .map_err(|error| format!("move {id} cannot do that now: {error}"))?;
+        if let Err(error) = transition(Some(current.status.clone()), &asked) {
+            if is_loaded_for_this {
+                // Nobody performs it here; left loaded, it would hold up whatever comes next.
+                self.current = None;
+            }
+            return Err(format!("move {id} cannot do that now: {error}"));
+        }
         let mut events = vec![asked];
         let because = Refusal { code: RefusalCode::Other, message: "an operator asked for it".to_owned() };
         match message.request {
@@ -189,10 +195,47 @@ impl Contact {
         while self.current.is_none() {
             let Some(id) = self.queue.pop_front() else { return };
             match self.load(id) {
+                Ok(()) if self.is_opt_out() => match self.end_older(id).await {
+                    Ok(()) => self.advance(Vec::new()).await,
+                    Err(error) => self.fail(error).await,
+                },
                 Ok(()) => self.advance(Vec::new()).await,
                 Err(error) => self.report(id, Reported::Broken(error.to_string())).await,
             }
         }
+    }
+
+    fn is_opt_out(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.status.draft.kind.is_opt_out())
+    }
+
+    /// Before an opt-out, whatever else of this person is open ends as superseded, wherever it waits: a move
+    /// that sleeps or is stuck must not go on afterwards with what the opt-out has taken away (design §3.5).
+    async fn end_older(&mut self, opt_out: MoveId) -> Result<(), JournalError> {
+        let journal = &self.shared.journal;
+        let at = self.shared.clock.now();
+        let (mut batch, mut ended) = (Batch::new(), Vec::new());
+        for id in journal.moves_of_person(self.person)? {
+            // Records that cannot be read hold their person already.
+            let Ok(status) = fold(&journal.events(id)?) else { continue };
+            let kind = status.draft.kind;
+            if id == opt_out || status.is_over() || kind.is_opt_out() || past_return(&status) {
+                continue;
+            }
+            let end = MoveEvent::Ended { end: MoveEnd::Superseded, at };
+            journal.append_event(&mut batch, id, self.person, &end)?;
+            ended.push((id, kind));
+        }
+        if ended.is_empty() {
+            return Ok(());
+        }
+        journal.commit(batch).await?;
+        self.queue.retain(|queued| !ended.iter().any(|(id, _)| id == queued));
+        for (id, kind) in ended {
+            let what = Reported::Ended { end: MoveEnd::Superseded, kind };
+            drop(self.router.tell(MoveReport { id, person: self.person, what }).await);
+        }
+        Ok(())
     }
 
     fn load(&mut self, id: MoveId) -> Result<(), LoadError> {

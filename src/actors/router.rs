@@ -19,7 +19,7 @@ use kameo::actor::{ActorId, ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, Infallible};
 use kameo::mailbox;
 use kameo::message::{Context, Message};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +110,9 @@ pub struct Router {
     shared: Arc<Shared>,
     lanes: Lanes,
     me: ActorRef<Router>,
+    /// Every move that was handed over and has neither ended nor got stuck: counted once, however often
+    /// it is handed over.
+    open: HashSet<MoveId>,
     live: HashMap<PersonId, Live>,
     people: HashMap<ActorId, PersonId>,
     waiting: BTreeMap<Priority, VecDeque<(PersonId, MoveId)>>,
@@ -129,6 +132,7 @@ impl Actor for Router {
             lanes: Lanes::new(Arc::clone(&shared)),
             shared,
             me,
+            open: HashSet::new(),
             live: HashMap::new(),
             people: HashMap::new(),
             waiting: BTreeMap::new(),
@@ -147,7 +151,9 @@ impl Actor for Router {
         id: ActorId,
         reason: ActorStopReason,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        // Whoever has a new actor by now has taken the moves of the old one along.
         if let Some(person) = self.people.remove(&id)
+            && self.live.get(&person).is_some_and(|live| live.actor.id() == id)
             && !matches!(reason, ActorStopReason::Normal | ActorStopReason::Killed)
         {
             self.contact_panicked(person);
@@ -166,15 +172,36 @@ struct Abandon(RunId);
 struct Route {
     id: MoveId,
     person: PersonId,
-    request: OperatorRequest,
+}
+/// Where a move is, as far as the router knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Live,
+    Asleep(Timestamp),
+    Waiting(Priority),
+    /// Stuck, or left open by an earlier run.
+    Nowhere,
+}
+#[derive(kameo::Reply)]
+struct Routed {
+    contact: ActorRef<Contact>,
+    place: Place,
+}
+/// An operator's request was not taken: the move goes back to where it was.
+struct PutBack {
+    id: MoveId,
+    person: PersonId,
+    place: Place,
 }
 
 impl Message<Submit> for Router {
     type Reply = Result<usize, Infallible>;
     async fn handle(&mut self, Submit(moves): Submit, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
         for (person, id, priority) in moves {
-            self.tallies.entry(id.run).or_default().open += 1;
-            self.waiting.entry(priority).or_default().push_back((person, id));
+            // A move that waits, sleeps or is under way already goes on there.
+            if self.take(id) {
+                self.waiting.entry(priority).or_default().push_back((person, id));
+            }
         }
         self.fill().await;
         Ok(self.waiting.values().map(VecDeque::len).sum())
@@ -186,29 +213,34 @@ impl Message<MoveReport> for Router {
     async fn handle(&mut self, report: MoveReport, _: &mut Context<Self, ()>) {
         let MoveReport { id, person, what } = report;
         let now = self.shared.clock.now();
+        if !matches!(what, Reported::Asleep { .. }) && !self.settle(id) {
+            // It was reported before: a move ends once.
+            self.release(person, id);
+            return;
+        }
         let tally = self.tallies.entry(id.run).or_default();
         tally.progress_at = Some(now);
         match what {
             Reported::Asleep { until, why } => {
-                tally.asleep += 1;
                 tally.last_why = Some(why);
-                self.asleep.insert((until, id), person);
+                self.fall_asleep(until, id, person);
             }
             Reported::Ended { end, kind } => {
-                tally.open = tally.open.saturating_sub(1);
                 *tally.ended.entry(end_word(&end)).or_default() += 1;
                 if let MoveEnd::Refused(refusal) | MoveEnd::Unwound { because: refusal, .. } = &end {
                     *tally.refused.entry(refusal.code.word()).or_default() += 1;
                 }
+                if end == MoveEnd::Superseded {
+                    // An opt-out ends moves that wait or sleep, too.
+                    self.take_from(id, person);
+                }
                 tracing::debug!(move.id = %id, move.kind = %kind, end = %end, "move ended");
             }
             Reported::Stuck { because, kind } => {
-                tally.open = tally.open.saturating_sub(1);
                 tally.stuck += 1;
                 tracing::error!(move.id = %id, move.kind = %kind, because = %because, "move is stuck: see `hsmc status {id}`");
             }
             Reported::Broken(why) => {
-                tally.open = tally.open.saturating_sub(1);
                 tally.broken += 1;
                 tracing::error!(move.id = %id, why, "move cannot go on");
                 tally.last_why = Some(why);
@@ -254,8 +286,10 @@ impl Message<Abandon> for Router {
             self.asleep.iter().filter(|((_, id), _)| id.run == run).map(|((_, id), person)| (*person, *id)),
         );
         self.asleep.retain(|(_, id), _| id.run != run);
+        for (_, id) in &left {
+            self.settle(*id);
+        }
         if let Some(tally) = self.tallies.get_mut(&run) {
-            tally.open = tally.open.saturating_sub(left.len() as u64);
             tally.asleep = 0;
         }
         Ok(left)
@@ -284,31 +318,95 @@ impl Message<WakeAll> for Router {
 }
 
 impl Message<Route> for Router {
-    type Reply = Result<(), String>;
-    async fn handle(&mut self, route: Route, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
-        self.asleep.retain(|(_, id), _| *id != route.id);
-        for queue in self.waiting.values_mut() {
-            queue.retain(|(_, id)| *id != route.id);
+    type Reply = Result<Routed, Infallible>;
+    /// Gives the move a place, and its person's actor to whoever asks: asking it from here could wait for an
+    /// actor that waits for this one.
+    async fn handle(
+        &mut self,
+        Route { id, person }: Route,
+        _: &mut Context<Self, Self::Reply>,
+    ) -> Self::Reply {
+        let place = self.take_from(id, person);
+        self.take(id);
+        let contact = match self.live.get(&person).filter(|_| place == Place::Live) {
+            Some(live) => live.actor.clone(),
+            None => self.actor(person, id, Priority::HandOver).await,
+        };
+        Ok(Routed { contact, place })
+    }
+}
+
+impl Message<PutBack> for Router {
+    type Reply = ();
+    async fn handle(&mut self, PutBack { id, person, place }: PutBack, _: &mut Context<Self, ()>) {
+        if place != Place::Live {
+            self.release(person, id);
         }
-        let actor = self.actor(route.person, route.id, Priority::HandOver).await;
-        let tally = self.tallies.entry(route.id.run).or_default();
-        tally.open += 1;
-        let (id, request) = (route.id, route.request);
-        match actor.ask(Operate { id, request }).await {
-            Ok(()) => Ok(()),
-            Err(kameo::error::SendError::HandlerError(why)) => {
-                if let Some(tally) = self.tallies.get_mut(&id.run) {
-                    tally.open = tally.open.saturating_sub(1);
-                }
-                self.release(route.person, id);
-                Err(why)
+        match place {
+            Place::Live => {}
+            Place::Asleep(until) => self.fall_asleep(until, id, person),
+            Place::Waiting(priority) => self.waiting.entry(priority).or_default().push_front((person, id)),
+            Place::Nowhere => {
+                self.settle(id);
             }
-            Err(error) => Err(error.to_string()),
         }
+        self.fill().await;
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
 impl Router {
+    /// Counts a move as open; false when it is already.
+    fn take(&mut self, id: MoveId) -> bool {
+        let is_new = self.open.insert(id);
+        if is_new {
+            self.tallies.entry(id.run).or_default().open += 1;
+        }
+        is_new
+    }
+
+    /// Counts a move as open no longer; false when it was not.
+    fn settle(&mut self, id: MoveId) -> bool {
+        let was_open = self.open.remove(&id);
+        if was_open && let Some(tally) = self.tallies.get_mut(&id.run) {
+            tally.open = tally.open.saturating_sub(1);
+        }
+        was_open
+    }
+
+    fn fall_asleep(&mut self, until: Timestamp, id: MoveId, person: PersonId) {
+        if self.asleep.insert((until, id), person).is_none() {
+            self.tallies.entry(id.run).or_default().asleep += 1;
+        }
+    }
+
+    fn wake(&mut self, until: Timestamp, id: MoveId) {
+        if self.asleep.remove(&(until, id)).is_some()
+            && let Some(tally) = self.tallies.get_mut(&id.run)
+        {
+            tally.asleep = tally.asleep.saturating_sub(1);
+        }
+    }
+
+    /// Takes a move out of where it waits or sleeps, and tells where that was.
+    fn take_from(&mut self, id: MoveId, person: PersonId) -> Place {
+        if self.live.get(&person).is_some_and(|live| live.outstanding.iter().any(|(live, _)| *live == id)) {
+            return Place::Live;
+        }
+        if let Some((until, _)) = self.asleep.keys().find(|(_, asleep)| *asleep == id).copied() {
+            self.wake(until, id);
+            return Place::Asleep(until);
+        }
+        for (priority, queue) in &mut self.waiting {
+            let before = queue.len();
+            queue.retain(|(_, waiting)| *waiting != id);
+            if queue.len() < before {
+                return Place::Waiting(*priority);
+            }
+        }
+        Place::Nowhere
+    }
+
     /// Wakes whose moment has come, gives out places, and sets the timer for the next moment.
     async fn fill(&mut self) {
         let now = self.shared.clock.now();
@@ -318,10 +416,7 @@ impl Router {
             if until > now {
                 break;
             }
-            self.asleep.remove(&(until, id));
-            if let Some(tally) = self.tallies.get_mut(&id.run) {
-                tally.asleep = tally.asleep.saturating_sub(1);
-            }
+            self.wake(until, id);
             self.waiting.entry(Priority::HandOver).or_default().push_back((person, id));
         }
         while !self.shared.is_stopping()
@@ -335,7 +430,7 @@ impl Router {
             let overtakes = priority == Priority::OptOut;
             if actor.tell(Perform { id, overtakes }).try_send().is_err() {
                 self.release(person, id);
-                self.asleep.insert((now.plus(Duration::from_secs(1)), id), person);
+                self.fall_asleep(now.plus(Duration::from_secs(1)), id, person);
             }
         }
         self.set_timer(now);
@@ -345,6 +440,11 @@ impl Router {
         if let Some(live) = self.live.get_mut(&person).filter(|live| live.actor.is_alive()) {
             live.outstanding.push((id, priority));
             return live.actor.clone();
+        }
+        if let Some(dead) = self.live.remove(&person) {
+            // It panicked, and the news is still on its way: its moves wait for the new one.
+            self.people.remove(&dead.actor.id());
+            self.count_panic(person, dead.outstanding);
         }
         let args = ContactArgs {
             shared: Arc::clone(&self.shared),
@@ -373,22 +473,26 @@ impl Router {
 
     fn contact_panicked(&mut self, person: PersonId) {
         let Some(live) = self.live.remove(&person) else { return };
+        self.count_panic(person, live.outstanding);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.tick_at(self.shared.clock.now());
+    }
+
+    fn count_panic(&mut self, person: PersonId, outstanding: Vec<(MoveId, Priority)>) {
         let times = self.panics.entry(person).or_default();
         *times += 1;
         let broken = *times >= PANICS;
         tracing::error!(person.id = %person, times = *times, "a contact's actor panicked");
-        for (id, priority) in live.outstanding {
+        for (id, priority) in outstanding {
             if broken {
+                self.settle(id);
                 let tally = self.tallies.entry(id.run).or_default();
-                tally.open = tally.open.saturating_sub(1);
                 tally.broken += 1;
                 tally.last_why = Some(format!("move {id} made its actor panic {PANICS} times"));
             } else {
                 self.waiting.entry(priority).or_default().push_back((person, id));
             }
         }
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
-        self.tick_at(self.shared.clock.now());
     }
 
     fn set_timer(&mut self, now: Timestamp) {
@@ -484,11 +588,16 @@ impl Moves {
         person: PersonId,
         request: OperatorRequest,
     ) -> Result<(), String> {
-        match self.router.ask(Route { id, person, request }).await {
-            Ok(()) => Ok(()),
-            Err(kameo::error::SendError::HandlerError(why)) => Err(why),
-            Err(error) => Err(error.to_string()),
-        }
+        let Routed { contact, place } =
+            self.router.ask(Route { id, person }).await.map_err(|error| error.to_string())?;
+        let refused = match contact.ask(Operate { id, request }).await {
+            Ok(()) => return Ok(()),
+            Err(kameo::error::SendError::HandlerError(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        // A router that is gone has nothing to put back.
+        drop(self.router.tell(PutBack { id, person, place }).await);
+        Err(refused)
     }
 
     /// Stops the router and, with it, everything in flight. What was journaled goes on at the next start.

@@ -1,0 +1,233 @@
+//! What the actors promise of moves that cannot go on: each is counted once, wherever it waits, and an
+//! operator or an opt-out reaches it there. Both services are away; time is simulated.
+
+use async_trait::async_trait;
+use hsmc::actors::context::{ActorSettings, Shared, TagDirectory};
+use hsmc::actors::router::{Moves, Tally};
+use hsmc::connect::{Http, HttpSettings, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
+use hsmc::domain::email::Email;
+use hsmc::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
+use hsmc::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
+use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
+use hsmc::domain::moves::{Move, MoveKind, PlannedStep, Reason};
+use hsmc::domain::person::Person;
+use hsmc::domain::port::{Budget, Clock, Entropy, Gate, OptOutBasis, Permit, Priority};
+use hsmc::domain::step::{Before, Fingerprint, Step};
+use hsmc::domain::time::Timestamp;
+use hsmc::engine::retry::RetryPolicy;
+use hsmc::engine::{MoveStatus, Phase, fold};
+use hsmc::journal::Journal;
+use hsmc::journal::store::Batch;
+use hsmc::journal::store::memory::MemoryStore;
+use std::sync::Arc;
+use std::time::Duration;
+
+const RUN: RunId = RunId(1);
+const PERSON: PersonId = PersonId(7);
+const LIST: ListId = ListId(946);
+
+struct Simulated(tokio::time::Instant);
+
+#[async_trait]
+impl Clock for Simulated {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_000_000).plus(self.0.elapsed())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Entropy for Simulated {
+    fn fraction(&self) -> f64 {
+        1.0
+    }
+}
+
+/// Lets no call out.
+struct Away(Service);
+
+#[async_trait]
+impl Gate for Away {
+    async fn admit(&self, _: Priority, _: Budget) -> Result<Box<dyn Permit>, CallFailure> {
+        Err(CallFailure {
+            service: self.0,
+            class: FailureClass::Transient,
+            refusal: RefusalCode::Other,
+            status: None,
+            what: "call".to_owned(),
+            message: "nobody is there".to_owned(),
+            trace: None,
+        })
+    }
+
+    fn service(&self) -> Service {
+        self.0
+    }
+}
+
+struct World {
+    journal: Journal,
+    moves: Moves,
+}
+
+impl World {
+    async fn new() -> World {
+        let clock = Arc::new(Simulated(tokio::time::Instant::now()));
+        let http = Http::new(&HttpSettings::default()).unwrap();
+        let nowhere: url::Url = "http://services.invalid".parse().unwrap();
+        let crm = HubSpotClient::new(
+            HubSpotSettings {
+                base_url: nowhere.clone(),
+                token: "token".into(),
+                api_version: "2026-09".to_owned(),
+                properties: vec![],
+                opt_out_scopes: vec![],
+                list_write_limit: 100,
+            },
+            Arc::new(Away(Service::HubSpot)),
+            http.clone(),
+        );
+        let audience = MailchimpClient::new(
+            MailchimpSettings { base_url: nowhere, api_key: "key".into(), audience: "a".to_owned() },
+            Arc::new(Away(Service::Mailchimp)),
+            http,
+        );
+        let journal = Journal::new(Arc::new(MemoryStore::new()));
+        let first = Duration::from_secs(10);
+        let shared = Arc::new(Shared {
+            journal: journal.clone(),
+            crm: Arc::new(crm),
+            audience: Arc::new(audience),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: clock,
+            settings: ActorSettings {
+                retry: RetryPolicy { first, longest: first, before_probe: first },
+                live_contacts: 10,
+                lane_quiet: Duration::from_millis(1),
+                lane_longest: Duration::from_millis(2),
+                batch_above: 20,
+                singles_at_once: 4,
+                basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
+            },
+            pauses: Default::default(),
+            tags: TagDirectory::default(),
+            lanes: Default::default(),
+            batches: Default::default(),
+            stopping: Default::default(),
+        });
+        let email = Email::parse("ann@example.com").unwrap();
+        let person = Person::new(PERSON, Some(email), Some(RecordId(51)), Timestamp(0));
+        let mut batch = Batch::new();
+        journal.put_person(&mut batch, &person, None).unwrap();
+        journal.commit(batch).await.unwrap();
+        World { moves: Moves::start(shared), journal }
+    }
+
+    async fn plan(&self, number: u32, kind: MoveKind, step: Step) -> MoveId {
+        let id = MoveId { run: RUN, number };
+        let draft = Move {
+            person: PERSON,
+            kind,
+            reason: Reason { rule: "R0".to_owned(), text: "for a test".to_owned() },
+            steps: vec![PlannedStep { step, before: Before::NotHeld }],
+            then: vec![],
+            since: Timestamp(0),
+            input: Fingerprint(0),
+        };
+        let event = MoveEvent::Planned { draft: Box::new(draft), at: Timestamp(1_000_000) };
+        let mut batch = Batch::new();
+        self.journal.append_event(&mut batch, id, PERSON, &event).unwrap();
+        self.journal.commit(batch).await.unwrap();
+        id
+    }
+
+    /// A handover whose first call finds nobody, and which sleeps until it is tried again.
+    async fn sleeping_handover(&self) -> MoveId {
+        let id = self.plan(1, MoveKind::HandOver, Step::JoinList { list: LIST }).await;
+        self.moves.submit(vec![(PERSON, id, Priority::HandOver)]).await;
+        self.until(|tally| tally.asleep == 1).await;
+        id
+    }
+
+    async fn until(&self, is_so: impl Fn(&Tally) -> bool) -> Tally {
+        let mut changes = self.moves.changes();
+        let waiting = async {
+            loop {
+                changes.mark_unchanged();
+                let tally = self.moves.tally(RUN).await;
+                if is_so(&tally) {
+                    return tally;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it never comes to that")
+    }
+
+    fn status(&self, id: MoveId) -> MoveStatus {
+        fold(&self.journal.events(id).unwrap()).unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_handed_over_twice_is_counted_once() {
+    let world = World::new().await;
+    let id = world.sleeping_handover().await;
+    world.moves.submit(vec![(PERSON, id, Priority::HandOver)]).await;
+    let tally = world.moves.tally(RUN).await;
+    assert_eq!((tally.open, tally.asleep), (1, 1));
+    assert_eq!(world.moves.overview().await.waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_ends_a_sleeping_move_and_no_run_waits_for_it_any_more() {
+    let world = World::new().await;
+    let id = world.sleeping_handover().await;
+    world.moves.operate(id, PERSON, OperatorRequest::Cancel).await.unwrap();
+    let tally = world.until(|tally| tally.open == 0).await;
+    assert_eq!((tally.asleep, tally.ended.get("unwound")), (0, Some(&1)));
+    assert!(world.status(id).is_over());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_met_leaves_the_move_where_it_was() {
+    let world = World::new().await;
+    let id = world.sleeping_handover().await;
+    for _ in 0..2 {
+        let refused = world.moves.operate(id, PERSON, OperatorRequest::Retry).await.unwrap_err();
+        assert!(refused.contains("cannot do that now"), "{refused}");
+        let tally = world.moves.tally(RUN).await;
+        assert_eq!((tally.open, tally.asleep), (1, 1));
+    }
+    world.moves.operate(id, PERSON, OperatorRequest::Cancel).await.unwrap();
+    world.until(|tally| tally.open == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opt_out_ends_what_sleeps_before_it_and_nothing_of_that_follows() {
+    let world = World::new().await;
+    let older = world.sleeping_handover().await;
+    let opt_out = world.plan(2, MoveKind::OptOutMailchimp, Step::RecordEvidence).await;
+    world.moves.submit(vec![(PERSON, opt_out, Priority::OptOut)]).await;
+    let tally = world.until(|tally| tally.open == 0).await;
+    assert_eq!((tally.ended.get("superseded"), tally.ended.get("done")), (Some(&1), Some(&1)));
+    assert_eq!(world.status(older).phase, Phase::Ended(MoveEnd::Superseded));
+    assert_eq!(world.moves.overview().await.asleep, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opt_out_ends_a_stuck_move_that_nobody_performs() {
+    let world = World::new().await;
+    let older = world.plan(1, MoveKind::Exclude, Step::LeaveList { list: LIST }).await;
+    let because = hsmc::domain::failure::Refusal { code: RefusalCode::NotWritable, message: String::new() };
+    let mut batch = Batch::new();
+    let stuck = MoveEvent::Stuck { because, at: Timestamp(1_000_001) };
+    world.journal.append_event(&mut batch, older, PERSON, &stuck).unwrap();
+    world.journal.commit(batch).await.unwrap();
+    let opt_out = world.plan(2, MoveKind::OptOutMailchimp, Step::RecordEvidence).await;
+    world.moves.submit(vec![(PERSON, opt_out, Priority::OptOut)]).await;
+    world.until(|tally| tally.open == 0 && tally.ended.contains_key("done")).await;
+    assert_eq!(world.status(older).phase, Phase::Ended(MoveEnd::Superseded));
+}
