@@ -84,7 +84,9 @@ async fn answer(
     State(control): State<Arc<dyn Control>>,
     Json(call): Json<Call>,
 ) -> (StatusCode, Json<serde_json::Value>) {
-    match control.call(call).await {
+    // What was asked is done even when whoever asked hangs up: a run must not break off between two records.
+    let done = tokio::spawn(async move { control.call(call).await }).await;
+    match done.unwrap_or_else(|problem| Err(Trouble::failed(problem.to_string()))) {
         Ok(value) => (StatusCode::OK, Json(value)),
         Err(trouble) => (StatusCode::CONFLICT, Json(serde_json::to_value(trouble).unwrap_or_default())),
     }
