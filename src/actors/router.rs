@@ -79,6 +79,8 @@ pub struct Tally {
     pub ended: BTreeMap<&'static str, u64>,
     /// Ended as refused or unwound, by the refusal's word.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Dropped before they began, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
     /// Stuck.
     pub stuck: u64,
     /// Broken, with the last reason.
@@ -169,6 +171,7 @@ struct Look;
 struct WakeAll;
 struct Forget(RunId);
 struct Abandon(RunId);
+struct Dropped(RunId, &'static str);
 struct Route {
     id: MoveId,
     person: PersonId,
@@ -271,6 +274,15 @@ impl Message<Forget> for Router {
     type Reply = ();
     async fn handle(&mut self, Forget(run): Forget, _: &mut Context<Self, ()>) {
         self.tallies.remove(&run);
+    }
+}
+
+impl Message<Dropped> for Router {
+    type Reply = ();
+    async fn handle(&mut self, Dropped(run, why): Dropped, _: &mut Context<Self, ()>) {
+        let tally = self.tallies.entry(run).or_default();
+        *tally.ended.entry("dropped").or_default() += 1;
+        *tally.dropped.entry(why).or_default() += 1;
     }
 }
 
@@ -556,6 +568,11 @@ impl Moves {
     /// Forgets a run's counts: it is over.
     pub async fn forget(&self, run: RunId) {
         drop(self.router.tell(Forget(run)).await);
+    }
+
+    /// Counts a move that was dropped before it was handed over.
+    pub async fn count_dropped(&self, run: RunId, why: &'static str) {
+        drop(self.router.tell(Dropped(run, why)).await);
     }
 
     /// Takes back a run's moves that wait or sleep; what is under way stays.

@@ -25,6 +25,7 @@ use crate::sync::scan::{NoProgress, Progress};
 use async_trait::async_trait;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Moves shown of a plan; all of them are in a saved one.
 const SHOWN: usize = 200;
@@ -109,13 +110,12 @@ impl App {
     /// See the message.
     pub async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Done<SyncAnswer> {
         let saved = plan_file::read(self, &request.file)?;
-        let wanted: BTreeSet<_> = saved.moves.keys().copied().collect();
         let options = RunOptions {
             cause: RunCause::PlanFile,
             full: false,
             since: None,
             yes: true,
-            narrowing: Narrowing { saved: Some(wanted), ..Narrowing::default() },
+            narrowing: Narrowing { saved: Some(Arc::new(saved.moves)), ..Narrowing::default() },
         };
         let ended = run::sync(&self.workspace, &options, progress).await?;
         Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))

@@ -6,6 +6,7 @@ use super::show::{self, Names};
 use super::summary;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
+use crate::sync::RunError;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::NoProgress;
@@ -46,7 +47,7 @@ pub async fn keep_summary(app: Arc<App>) {
 ///
 /// # Errors
 /// The journal cannot be written: nothing can be promised any more.
-pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), crate::sync::RunError> {
+pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), RunError> {
     let clock = &app.workspace.shared.clock;
     let every = app.workspace.settings.every;
     let mut failures = 0u32;
@@ -74,7 +75,15 @@ pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), crate::sy
             narrowing: Narrowing::default(),
         };
         let started = clock.now();
-        let ended = run::sync(&app.workspace, &options, &NoProgress).await?;
+        let ended = match run::sync(&app.workspace, &options, &NoProgress).await {
+            Ok(ended) => ended,
+            // The accounts can be mended while the daemon waits: the run has failed, nothing else.
+            Err(problem @ RunError::Unfit { .. }) => {
+                let last = app.workspace.shared.journal.runs(1)?.into_iter().next();
+                last.ok_or(problem)?
+            }
+            Err(problem) => return Err(problem),
+        };
         told(&ended);
         if *stop.borrow() {
             return Ok(());

@@ -17,9 +17,7 @@ use crate::actors::budget::BudgetLimits;
 use crate::actors::context::{ActorSettings, Shared, TagDirectory};
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
-use crate::connect::{
-    Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings,
-};
+use crate::connect::{Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
 use crate::domain::failure::Service;
 use crate::domain::pause::Pauses;
 use crate::domain::port::Gate;
@@ -136,8 +134,7 @@ impl App {
             },
             clock: Arc::clone(&clock),
         });
-        let http =
-            Http::new(&http).map_err(|problem| OpenError::Http(problem.to_string()))?;
+        let http = Http::new(&http).map_err(|problem| OpenError::Http(problem.to_string()))?;
         let crm = HubSpotClient::new(
             HubSpotSettings {
                 base_url: address("hubspot.base_url", &config.hubspot.base_url)?,

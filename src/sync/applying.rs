@@ -20,6 +20,8 @@ use std::time::Duration;
 const CHUNK: usize = 1_000;
 /// Above so many moves waiting for a place, the next chunk waits too.
 const ENOUGH_WAITING: usize = 250;
+/// Why a move is dropped that never began.
+const UNANSWERED: &str = "a service did not answer; planned anew by the next run";
 /// How often a wait looks up by itself, should no report come.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -198,8 +200,8 @@ async fn drop_unbegun(
         if status.is_over() || status.has_begun() {
             continue;
         }
-        let end =
-            MoveEnd::Dropped { why: "a service did not answer; planned anew by the next run".to_owned() };
+        workspace.moves.count_dropped(id.run, UNANSWERED).await;
+        let end = MoveEnd::Dropped { why: UNANSWERED.to_owned() };
         journal.append_event(&mut batch, id, person, &MoveEvent::Ended { end, at })?;
     }
     if !batch.is_empty() {

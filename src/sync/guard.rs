@@ -72,7 +72,9 @@ impl<'a> Guard<'a> {
         let at = self.workspace.shared.clock.now();
         let mut batch = Batch::new();
         for due in &dropped {
-            let why = refused.get(&due.person).copied().unwrap_or_default().to_owned();
+            let why = refused.get(&due.person).copied().unwrap_or_default();
+            self.workspace.moves.count_dropped(due.id.run, why).await;
+            let why = why.to_owned();
             journal.append_event(
                 &mut batch,
                 due.id,

@@ -40,7 +40,7 @@ pub struct Narrowing {
     /// At most so many moves.
     pub limit: Option<u64>,
     /// Only moves that come out as one of these: a saved plan.
-    pub saved: Option<BTreeSet<Fingerprint>>,
+    pub saved: Option<Arc<BTreeMap<Fingerprint, Move>>>,
 }
 
 impl Narrowing {
@@ -111,6 +111,8 @@ pub struct Planning {
     pub unbegun: BTreeMap<PersonId, Unbegun>,
     /// How the run is narrowed.
     pub narrowing: Narrowing,
+    /// Moves of the saved plan that came out the same.
+    matched: BTreeSet<Fingerprint>,
 }
 
 /// What a pass over all people says of each.
@@ -151,7 +153,14 @@ impl Planning {
             held: BTreeSet::new(),
             unbegun: BTreeMap::new(),
             narrowing: Narrowing::default(),
+            matched: BTreeSet::new(),
         })
+    }
+
+    /// Moves of the saved plan that no longer come out the same: they are not applied (design §3.10).
+    pub fn dropped_of_saved(&self) -> Vec<&Move> {
+        let saved = self.narrowing.saved.iter().flat_map(|saved| saved.iter());
+        saved.filter(|(print, _)| !self.matched.contains(print)).map(|(_, planned)| planned).collect()
     }
 
     /// Asks every question the rules have, in batches, until none is left; then knows the limits.
@@ -294,12 +303,16 @@ impl Planning {
         left: &mut u64,
     ) -> Option<(&'a Move, Admission)> {
         let due = decision.due.as_ref()?;
+        // Opt-outs go before everything else, whatever narrows the run but for whom it is about (R24).
+        if due.kind.is_opt_out() {
+            return Some((due, Admission::Yes));
+        }
         if let Some(saved) = &self.narrowing.saved
-            && !saved.contains(&move_fingerprint(due))
+            && !saved.contains_key(&move_fingerprint(due))
         {
             return None;
         }
-        let admission = if due.kind.is_opt_out() { Admission::Yes } else { limits.admits(due) };
+        let admission = limits.admits(due);
         if admission == Admission::Yes {
             if *left == 0 {
                 return None;
@@ -337,9 +350,13 @@ impl Planning {
                 journaled: Journaled::default(),
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
+            let mut matched = BTreeSet::new();
             planning.pass(|seen| {
                 let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
                 let due = planning.admitted(&decision, &limits, &mut left);
+                if let Some((due, _)) = due.filter(|_| planning.narrowing.saved.is_some()) {
+                    matched.insert(move_fingerprint(due));
+                }
                 if part == Part::Rest {
                     writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
                 }
@@ -380,6 +397,7 @@ impl Planning {
                     }
                 }
             }
+            planning.matched.append(&mut matched);
             writer.flush()?;
             planning.unbegun.retain(|person, _| !writer.met.contains(person));
             writer.journaled.due.sort_unstable();

@@ -3,6 +3,7 @@
 //! property) is named, and made once the plan may be applied.
 
 use super::error::RunError;
+use super::scan::ScanError;
 use super::workspace::Workspace;
 use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
 use crate::domain::id::ListId;
@@ -67,14 +68,14 @@ impl Accounts {
         let rules = &workspace.rules;
         for (name, label) in [(&rules.import_list, "Import list"), (&rules.ori_lists, "Original lists")] {
             if let Some(name) = name.as_ref().filter(|name| !known.contains_key(name.as_str())) {
-                self.notes.push(format!("property {name} is missing: it is created before anything is applied"));
                 self.missing_properties.insert(name.clone(), label);
             }
         }
         if let Some(name) = &rules.bounce_property
             && !known.contains_key(name.as_str())
         {
-            self.notes.push(format!("property {name} does not exist in HubSpot: bounces are not noted there"));
+            self.notes
+                .push(format!("property {name} does not exist in HubSpot: bounces are not noted there"));
             self.read_only.insert(name.clone());
         }
         for name in [&rules.bounce_property, &rules.import_list, &rules.ori_lists].into_iter().flatten() {
@@ -90,7 +91,6 @@ impl Accounts {
             if self.merge_fields.contains_key(tag) {
                 continue;
             }
-            self.notes.push(format!("merge field {tag} is missing: it is created before anything is applied"));
             self.missing_fields.insert(tag.clone());
             let field = MergeField {
                 tag: tag.clone(),
@@ -103,18 +103,52 @@ impl Accounts {
         }
     }
 
-    /// Makes what is missing. Only for a plan that is about to be applied: planning changes nothing.
+    /// What would be made, for a plan that is only shown.
+    pub fn missing(&self) -> Vec<String> {
+        let properties = self.missing_properties.keys().map(|name| format!("property {name}"));
+        let fields = self.missing_fields.iter().map(|tag| format!("merge field {tag}"));
+        properties
+            .chain(fields)
+            .map(|what| format!("{what} is missing: applying begins by creating it"))
+            .collect()
+    }
+
+    /// Makes what is missing, and says so. Only for a plan that is about to be applied: planning changes
+    /// nothing.
     ///
     /// # Errors
     /// A call that failed; what was made by then stays and is found by the next run.
-    pub async fn complete(&self, workspace: &Workspace) -> Result<(), RunError> {
+    pub async fn complete(&self, workspace: &Workspace) -> Result<Vec<String>, RunError> {
+        let mut made = Vec::new();
         for (name, label) in &self.missing_properties {
             workspace.shared.crm.create_text_property(Priority::Scan, name, label).await?;
+            made.push(format!("property {name} was missing and has been created"));
         }
         for tag in &self.missing_fields {
             workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag).await?;
+            made.push(format!("merge field {tag} was missing and has been created"));
         }
-        Ok(())
+        Ok(made)
+    }
+}
+
+/// A list that the config names and HubSpot does not have as such: the config's line, and the way out.
+pub fn of_scan(workspace: &Workspace, error: ScanError) -> RunError {
+    let place = |list: ListId| {
+        workspace.settings.places.get(&list).cloned().unwrap_or_else(|| format!("list {list}"))
+    };
+    match error {
+        ScanError::MissingList { list } => RunError::Unfit {
+            place: place(list),
+            what: format!("HubSpot has no list {list}"),
+            way_out: "correct the id, or restore the list in HubSpot".to_owned(),
+        },
+        ScanError::NotOfContacts { list } => RunError::Unfit {
+            place: place(list),
+            what: format!("list {list} does not hold contacts"),
+            way_out: "name a list of contacts".to_owned(),
+        },
+        other => RunError::Scan(other),
     }
 }
 

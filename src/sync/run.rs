@@ -25,6 +25,8 @@ use std::time::Duration;
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
 /// The name under which the journal keeps what the last scan depended on.
 const SCANNED: &str = "scanned config";
+/// Moves of a saved plan named one by one when they are dropped.
+const DROPPED_SHOWN: usize = 50;
 /// Moves shown of a plan.
 const SHOWN: usize = 50_000;
 
@@ -91,13 +93,15 @@ async fn show(
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
     let (_, mut summary, moves) = planning.show(limits, SHOWN).await?;
     note(&mut summary.notes, &accounts.notes);
+    note(&mut summary.notes, &accounts.missing());
     Ok(Shown { seen, full, summary, moves })
 }
 
 /// One run, from recovery to report.
 ///
 /// # Errors
-/// When the journal cannot be written. Everything else ends the run as failed, by name.
+/// When the journal cannot be written, and, after the run was closed as failed, when the accounts do not
+/// fit the config. Everything else ends the run as failed, by name.
 pub async fn sync(
     workspace: &Workspace,
     options: &RunOptions,
@@ -122,6 +126,11 @@ pub async fn sync(
         Err(RunError::Stopped) => RunEnd::Interrupted,
         Err(RunError::Scan(super::scan::ScanError::Stopped)) => RunEnd::Interrupted,
         Err(RunError::Journal(problem)) => return Err(problem.into()),
+        Err(problem @ RunError::Unfit { .. }) => {
+            close_older(workspace, &run).await?;
+            finish(workspace, run, RunEnd::Failed { why: problem.to_string() }).await?;
+            return Err(problem);
+        }
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
     };
     if end == RunEnd::Interrupted && matches!(run.phase, RunPhase::Scanning) {
@@ -176,6 +185,7 @@ async fn phases(
     if let Some(why) = asks(workspace, options, &limits) {
         let (_, mut summary, _) = planning.show(limits, 0).await?;
         note(&mut summary.notes, &accounts.notes);
+        note(&mut summary.notes, &accounts.missing());
         count_plan(&mut run.counts, &summary);
         if recovered == Applied::Waiting {
             wait_for(workspace, &leftover.runs, WaitUntil::Over).await;
@@ -183,12 +193,14 @@ async fn phases(
         recovering::discard(workspace, &leftover.unbegun, "the plan made anew waits for approval").await?;
         return Ok(Outcome::Approval(why));
     }
-    accounts.complete(workspace).await?;
+    let made = accounts.complete(workspace).await?;
     let now = workspace.shared.clock.now();
     let (planning, journaled) = planning.journal(run.id, Part::Rest, &limits, now).await?;
-    drop(planning);
     let Journaled { due, mut summary, confirmed, dropped } = journaled;
     note(&mut summary.notes, &accounts.notes);
+    note(&mut summary.notes, &made);
+    note(&mut summary.notes, &in_words(&planning.dropped_of_saved()));
+    drop(planning);
     count_plan(&mut run.counts, &summary);
     if confirmed > 0 {
         run.counts.notes.insert("moves of an earlier run taken over".to_owned(), confirmed);
@@ -351,7 +363,9 @@ async fn look(
         }
         _ => ScanMode::Full,
     };
-    let picture = scan(&context, mode, progress, &Stop::when(workspace.stop.clone())).await?;
+    let picture = scan(&context, mode, progress, &Stop::when(workspace.stop.clone()))
+        .await
+        .map_err(|problem| preflight::of_scan(workspace, problem))?;
     preflight::check_lists(workspace, &picture.header().lists)?;
     workspace.shared.tags.learn(&picture.header().tags);
     if !same_config {
@@ -458,6 +472,9 @@ async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) {
     for (word, count) in tally.refused {
         *counts.parked.entry(word.to_owned()).or_default() += count;
     }
+    for (why, count) in tally.dropped {
+        *counts.notes.entry(format!("dropped: {why}")).or_default() += count;
+    }
     if tally.stuck > 0 {
         *counts.ended.entry("stuck".to_owned()).or_default() += tally.stuck;
     }
@@ -475,6 +492,19 @@ fn count_plan(counts: &mut RunCounts, summary: &PlanSummary) {
     for (note, count) in &summary.notes {
         counts.notes.insert(note.clone(), *count);
     }
+}
+
+/// Moves of a saved plan that are not applied, by name.
+fn in_words(dropped: &[&Move]) -> Vec<String> {
+    let line = |planned: &&Move| {
+        let Move { kind, person, reason, .. } = planned;
+        format!("dropped from the plan: {kind} of person {person} ({}: {})", reason.rule, reason.text)
+    };
+    let mut lines: Vec<String> = dropped.iter().take(DROPPED_SHOWN).map(line).collect();
+    if dropped.len() > DROPPED_SHOWN {
+        lines.push(format!("dropped from the plan: {} more", dropped.len() - DROPPED_SHOWN));
+    }
+    lines
 }
 
 fn note(notes: &mut BTreeMap<String, u64>, more: &[String]) {

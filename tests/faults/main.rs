@@ -4,5 +4,6 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
+mod between;
 mod reading;
 mod support;

@@ -1,7 +1,7 @@
 //! Reading goes wrong: what was not read is never taken for gone.
 
 use crate::support::World;
-use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS, address};
+use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS};
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::views::RunState;
@@ -19,15 +19,20 @@ async fn crowd() -> World {
     .await
 }
 
-/// The calls of a run that read a list's members.
-fn page_of(list: u64, nth: u64) -> Matches {
-    Matches { times: Some(u64::MAX), ..Matches::call(Service::HubSpot, "GET", &format!("/{list}/memberships")).nth(nth) }
+/// From its nth page on, a list's members cannot be read.
+fn from_page(list: u64, nth: u64) -> Matches {
+    let pages = Matches::call(Service::HubSpot, "GET", &format!("/{list}/memberships"));
+    Matches { times: Some(u64::MAX), ..pages.nth(nth) }
+}
+
+fn removals(what: &What) -> bool {
+    matches!(what, What::Archived { .. } | What::TagCleared { .. } | What::ListLeft { .. })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_whose_page_fails_midway_loses_nobody() {
     let world = crowd().await;
-    world.fault(page_of(GENERAL, 2), FaultKind::Status { code: 500, body: None });
+    world.fault(from_page(GENERAL, 2), FaultKind::Status { code: 500, body: None });
     let mark = world.mark();
     let report = world.sync().await;
     assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
@@ -36,21 +41,80 @@ async fn a_list_whose_page_fails_midway_loses_nobody() {
 
     world.mend();
     world.synced().await;
-    assert_eq!(world.count_since(mark, |what| matches!(what, What::Archived { .. } | What::TagCleared { .. })), 0);
+    assert_eq!(world.count_since(mark, removals), 0);
     assert_eq!(world.person("p7"), SETTLED);
     assert_eq!(world.person("bram"), "subscribed [New Agents]; lists [945]");
     world.assert_settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_is_missing_stops_the_run_and_names_it() {
+async fn a_page_that_is_refused_for_a_moment_is_read_again_and_changes_nothing() {
+    let world = crowd().await;
+    let mark = world.mark();
+    world.fault(
+        Matches { times: Some(2), ..from_page(GENERAL, 2) },
+        FaultKind::Status { code: 503, body: None },
+    );
+    world.synced().await;
+    assert_eq!(world.count_since(mark, removals), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_members_page_that_fails_midway_enrolls_nobody_again() {
+    let world = crowd().await;
+    world.synced().await;
+    let mark = world.mark();
+    world.fail(Service::Mailchimp, "GET", "/members", FaultKind::Status { code: 500, body: None });
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
+    world.mend();
+    world.synced().await;
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_missing_stops_the_run_and_names_the_config_line() {
     let world = crowd().await;
     world.act(Act::DeleteList { list: COMPETITION });
     let mark = world.mark();
-    let report = world.sync().await;
-    assert_eq!(report.run.state, RunState::Failed);
-    assert!(report.run.phase.contains("list 720"), "{}", report.run.phase);
+    let trouble = world.try_sync(Default::default()).await.unwrap_err();
+    assert_eq!(trouble.exit, 2);
+    assert_eq!(trouble.place, "hsmc.toml:28 group[0].list[1].id");
+    assert!(trouble.message.contains("HubSpot has no list 720"), "{}", trouble.message);
+    assert!(trouble.way_out.contains("restore the list"), "{}", trouble.way_out);
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     assert_eq!(world.person("ada"), "subscribed [Competition]; lists []");
-    let _ = address("ada");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_forbidden_stops_the_run_before_any_change() {
+    let world = crowd().await;
+    let body = r#"{"status":"error","category":"MISSING_SCOPES","message":"This app hasn't been granted all required scopes","context":{"requiredGranularScopes":["crm.lists.read"]}}"#;
+    let forbidden = FaultKind::Status { code: 403, body: Some(body.to_owned()) };
+    world.fail(Service::HubSpot, "GET", "/720/memberships", forbidden);
+    let mark = world.mark();
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed);
+    for part in ["list 720", "crm.lists.read"] {
+        assert!(report.run.phase.contains(part), "{part}: {}", report.run.phase);
+    }
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+    world.mend();
+    world.synced().await;
+    assert_eq!(world.count_since(mark, removals), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_hubspot_is_rebuilding_takes_nobody_for_gone() {
+    let world = crowd().await;
+    world.synced().await;
+    let mark = world.mark();
+    world.act(Act::Processing { list: GENERAL, status: "PROCESSING".to_owned() });
+    world.act(Act::LeaveList { contact: people::address("p7"), list: GENERAL });
+    world.synced().await;
+    assert_eq!(world.person("p7"), "subscribed [General Single]; lists []");
+    assert_eq!(world.count_since(mark, |what| matches!(what, What::Archived { .. })), 0);
+    world.act(Act::Processing { list: GENERAL, status: "COMPLETE".to_owned() });
+    world.synced().await;
+    assert_eq!(world.person("p7"), "archived []; lists []");
 }

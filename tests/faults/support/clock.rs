@@ -15,17 +15,24 @@ const BEGIN: Timestamp = Timestamp(1_795_442_400_000);
 
 pub struct Hurried {
     since: Instant,
+    jumped_ms: AtomicI64,
     wrong_by_ms: AtomicI64,
 }
 
 impl Hurried {
     pub fn new() -> Hurried {
-        Hurried { since: Instant::now(), wrong_by_ms: AtomicI64::new(0) }
+        Hurried { since: Instant::now(), jumped_ms: AtomicI64::new(0), wrong_by_ms: AtomicI64::new(0) }
     }
 
     /// What the services' clocks say.
     pub fn true_now(&self) -> Timestamp {
-        BEGIN.plus(self.since.elapsed() * HURRY)
+        let now = BEGIN.plus(self.since.elapsed() * HURRY);
+        Timestamp(now.0 + self.jumped_ms.load(Ordering::SeqCst))
+    }
+
+    /// So much time passes at once, for everybody.
+    pub fn jump(&self, by: Duration) {
+        self.jumped_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     /// hsmc's clock is off by this much from now on.

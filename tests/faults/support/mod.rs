@@ -15,7 +15,7 @@ use hsmc::sandbox::{Act, Actor, Effect, Fault, FaultKind, Matches, Sandbox, What
 use hsmc::serve::requests::{ApplyRequest, PlanRequest, SyncRequest, Trouble};
 use hsmc::serve::sandbox_http::{self, Served};
 use hsmc::serve::views::{PlanView, ReportView, RunState, SyncAnswer};
-use hsmc::sync::scan::NoProgress;
+use hsmc::sync::scan::{NoProgress, Progress, Source};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -99,7 +99,7 @@ impl World {
     pub fn act(&self, act: Act) {
         let mut sandbox = self.sandbox();
         sandbox.settle(self.clock.true_now());
-        assert!(sandbox.act(&act), "nobody to do it to: {act:?}");
+        self::act(&mut sandbox, act);
     }
 
     pub fn fault(&self, matches: Matches, kind: FaultKind) {
@@ -161,6 +161,17 @@ impl World {
         app.close().await;
         self.assert_careful();
         answer.map(ran)
+    }
+
+    /// One run, and when it has read a source, the world changes behind its back and a while passes: long
+    /// enough for what was read to be old.
+    pub async fn sync_while(&self, read: Source, change: impl Fn(&mut Sandbox) + Send + Sync) -> ReportView {
+        let app = self.open();
+        let moment = Moment { world: self, read, change };
+        let answer = app.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &moment).await;
+        app.close().await;
+        self.assert_careful();
+        ran(answer.unwrap())
     }
 
     pub async fn plan(&self, request: PlanRequest) -> PlanView {
@@ -242,7 +253,13 @@ impl World {
     pub fn changes_since(&self, mark: usize) -> Vec<String> {
         let sandbox = self.sandbox();
         let by_call = |effect: &&Effect| effect.by == Actor::Api;
-        sandbox.effects.since(mark).iter().filter(by_call).map(|effect| format!("{:?}", effect.what)).collect()
+        sandbox
+            .effects
+            .since(mark)
+            .iter()
+            .filter(by_call)
+            .map(|effect| format!("{:?}", effect.what))
+            .collect()
     }
 
     /// How often something happened since then.
@@ -261,4 +278,29 @@ pub fn ran(answer: SyncAnswer) -> ReportView {
         SyncAnswer::Ran(report) => *report,
         SyncAnswer::Planned(plan) => panic!("only planned: {plan:?}"),
     }
+}
+
+/// Something happens at the moment when a source has been read.
+struct Moment<'a, F> {
+    world: &'a World,
+    read: Source,
+    change: F,
+}
+
+impl<F: Fn(&mut Sandbox) + Send + Sync> Progress for Moment<'_, F> {
+    fn read(&self, _: Source, _: u64, _: u64, _: Option<u64>) {}
+
+    fn ended(&self, source: Source) {
+        if source == self.read {
+            let mut sandbox = self.world.sandbox();
+            sandbox.settle(self.world.clock.true_now());
+            (self.change)(&mut sandbox);
+            self.world.clock.jump(Duration::from_secs(90));
+        }
+    }
+}
+
+/// Somebody does this; it must be possible.
+pub fn act(sandbox: &mut Sandbox, act: Act) {
+    assert!(sandbox.act(&act), "nobody to do it to: {act:?}");
 }

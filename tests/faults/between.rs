@@ -1,0 +1,188 @@
+//! The world moves on between reading and applying.
+
+use crate::support::people::{self, COMPETITION, FINISHED, GENERAL, address};
+use crate::support::{World, act};
+use hsmc::sandbox::{Act, What};
+use hsmc::serve::requests::PlanRequest;
+use hsmc::serve::views::RunState;
+use hsmc::sync::scan::Source;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_unsubscribes_between_plan_and_apply_is_not_subscribed() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::member(builder, "ada");
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    let report = world
+        .sync_while(Source::Members, |world| act(world, Act::Unsubscribe { email: address("ada") }))
+        .await;
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    assert_eq!(report.run.counts.ended.get("dropped"), Some(&1));
+    assert_eq!(world.person("ada"), "unsubscribed []; lists [987]");
+    assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]");
+    world.synced().await;
+    assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opts_out_in_hubspot_between_plan_and_apply_is_not_added() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world
+        .sync_while(Source::Contacts, |world| {
+            act(world, Act::OptOut { email: address("ada"), subscription: None });
+        })
+        .await;
+    assert_eq!(world.person("ada"), "no member; lists [762, 987], opted out");
+    assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]");
+    world.synced().await;
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_deleted_between_scan_and_apply_harms_nobody_else() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::finished(builder, "bram");
+    })
+    .await;
+    world
+        .sync_while(Source::Contacts, |world| act(world, Act::DeleteContact { contact: address("ada") }))
+        .await;
+    assert_eq!(world.person("bram"), "archived []; lists [946]");
+    // Nothing is half done: all of General's tags are still there, nobody was archived.
+    assert_eq!(world.person("ada"), "subscribed [General Single, General Single Finished]; not in HubSpot");
+    world.sync().await;
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_merged_between_scan_and_apply_follows_the_survivor() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::contact(builder, "survivor");
+    })
+    .await;
+    world
+        .sync_while(Source::Contacts, |world| {
+            act(world, Act::Merge { primary: address("survivor"), other: address("ada") });
+        })
+        .await;
+    world.sync().await;
+    world.sync().await;
+    let member = world.person("ada");
+    assert!(
+        member.starts_with("archived []")
+            || member.starts_with("subscribed [General Single, General Single F"),
+        "neither half: {member}"
+    );
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exit_tag_taken_away_between_plan_and_apply_hands_nobody_over() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::finished(builder, "bram");
+    })
+    .await;
+    let tag = "General Single Finished".to_owned();
+    let report = world
+        .sync_while(Source::Members, |world| {
+            act(world, Act::ClearTag { email: address("ada"), tag: tag.clone() })
+        })
+        .await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("bram"), "archived []; lists [946]");
+    assert_eq!(report.run.counts.ended.get("dropped"), Some(&1));
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_archived_by_hand_between_plan_and_apply_stays_archived() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::member(builder, "ada");
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.sync_while(Source::Members, |world| act(world, Act::Archive { email: address("ada") })).await;
+    assert!(world.person("ada").starts_with("archived"), "{}", world.person("ada"));
+    world.sync().await;
+    assert!(world.person("ada").starts_with("archived"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_saved_plan_applies_what_still_comes_out_and_names_what_it_dropped() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+        people::finished(builder, "carl");
+        people::listed(builder, "dora", COMPETITION);
+    })
+    .await;
+    let file = world.file("plan.jsonl");
+    let plan = world.plan(PlanRequest { out: Some(file.clone()), ..PlanRequest::default() }).await;
+    assert_eq!(plan.total, 4);
+    // Somebody changes two of them, and a new one comes.
+    world.act(Act::OptOut { email: address("ada"), subscription: None });
+    world.act(Act::ClearTag { email: address("carl"), tag: "General Single Finished".to_owned() });
+    world.act(Act::AddContact { properties: [("email".to_owned(), address("eve"))].into_iter().collect() });
+    world.act(Act::JoinList { contact: address("eve"), list: GENERAL });
+    let report = world.apply(file).await;
+    assert_eq!(world.person("ada"), "no member; lists [762, 987], opted out");
+    assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("carl"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("dora"), "subscribed [Competition]; lists [720]");
+    assert_eq!(world.person("eve"), "no member; lists [987]", "it was not in the plan");
+    let told = serde_json::to_string(&report).unwrap();
+    for part in ["enroll", "hand-over"] {
+        let named =
+            report.run.counts.notes.iter().any(|(note, _)| note.contains("dropped") && note.contains(part));
+        assert!(named, "{part} is not named: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_moved_between_lists_in_one_cycle_keeps_the_first_tag() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    let mark = world.mark();
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.act(Act::JoinList { contact: address("ada"), list: COMPETITION });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [720]");
+    assert_eq!(world.count_since(mark, |what| matches!(what, What::JourneyStarted { .. })), 0);
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_who_left_and_came_back_while_it_ran_is_not_moved() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    let list = hsmc::domain::id::ListId(GENERAL);
+    // The list's page is read without them; they are back before anything is decided.
+    world
+        .sync_while(Source::List(list), |world| {
+            act(world, Act::JoinList { contact: address("ada"), list: GENERAL })
+        })
+        .await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    let _ = FINISHED;
+}
