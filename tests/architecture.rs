@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("telemetry", &[]),
+    ("failpoint", &["domain"]),
     ("config", &["domain"]),
     ("journal", &["domain"]),
     ("engine", &["domain"]),
@@ -28,10 +29,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "telemetry"]),
 ];
 
+/// Points where tests kill the process: nothing but names in a release build, so anybody may pass them.
+const ANYBODY_MAY_IMPORT: &[&str] = &["failpoint"];
+
 /// What of a module another one may name, where that is not all of it.
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
     ("sync", "journal", &["ledger", "store"]),
-    ("sync", "engine", &["fold", "recovery", "retry"]),
+    ("sync", "engine", &["MoveStatus", "fold", "recovery", "retry"]),
     ("cli", "sync", &["scan"]),
     ("cli", "journal", &["store"]),
 ];
@@ -237,7 +241,9 @@ fn every_module_imports_only_what_stands_below_it() {
             continue;
         };
         for (module, name) in imports(source) {
-            if module != source.module && !may.contains(&module.as_str()) {
+            let module_name = module.as_str();
+            let known = module == source.module || ANYBODY_MAY_IMPORT.contains(&module_name);
+            if !known && !may.contains(&module_name) {
                 wrong.push(format!(
                     "{}: {} must not know {module} ({module}::{name})",
                     source.path, source.module

@@ -88,7 +88,11 @@ impl<'a> Guard<'a> {
         Ok(passed)
     }
 
-    async fn opted_out(&mut self, people: &[Person]) -> Result<BTreeSet<PersonId>, RunError> {
+    /// Who of these has opted out on either side since the last look at everybody.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn opted_out(&mut self, people: &[Person]) -> Result<BTreeSet<PersonId>, RunError> {
         let shared = &self.workspace.shared;
         let now = shared.clock.now();
         if self.unsubscribed_at.is_none_or(|at| now.since(at) > STALE_AFTER) {

@@ -105,7 +105,7 @@ pub struct Planning {
     pub proofs: BTreeMap<RecordId, BTreeSet<ListId>>,
     /// Renamed people.
     pub renames: Renames,
-    /// People with a move under way: the next plan sees them.
+    /// People with a move under way, or stuck: they stay as they are, but for an opt-out, which overtakes.
     pub held: BTreeSet<PersonId>,
     /// Moves of earlier runs that have not begun.
     pub unbegun: BTreeMap<PersonId, Unbegun>,
@@ -226,7 +226,7 @@ impl Planning {
                 continue;
             }
             let Some(person) = identify::known(&self.journal, &row)? else { continue };
-            if self.held.contains(&person.id) || !self.narrowing.keeps(&row, &person) {
+            if !self.narrowing.keeps(&row, &person) {
                 continue;
             }
             let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
@@ -259,7 +259,10 @@ impl Planning {
                 several => ContactView::Twins(several),
             };
             let view = PersonView { contact, lists, proven: proof.is_some(), member, memory: &person };
-            let verdict = decide(&self.rules, &self.world, &view);
+            let mut verdict = decide(&self.rules, &self.world, &view);
+            if self.held.contains(&person.id) && !is_opt_out(&verdict) {
+                verdict = rest(&person);
+            }
             each(Seen { row, person, verdict })?;
         }
         Ok(())
@@ -289,6 +292,8 @@ impl Planning {
                 }
                 Ok(())
             })?;
+            // As they would be applied: what is most urgent first.
+            moves.sort_by_key(|due| (due.kind, due.since, due.person));
             Ok((summary, moves))
         })
         .await?;
@@ -406,6 +411,24 @@ impl Planning {
         .await?;
         Ok((planning, journaled))
     }
+}
+
+fn is_opt_out(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Settled(decision) => decision.due.as_ref().is_some_and(|due| due.kind.is_opt_out()),
+        Verdict::Ask(_) => false,
+    }
+}
+
+/// Whoever has a move under way is what they were, and nothing is due.
+fn rest(person: &Person) -> Verdict {
+    Verdict::Settled(Box::new(Decision {
+        state: person.state,
+        why: person.why.clone(),
+        due: None,
+        memory: person.clone(),
+        notes: Vec::new(),
+    }))
 }
 
 /// What was journaled.

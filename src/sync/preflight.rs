@@ -25,22 +25,30 @@ pub struct Accounts {
     missing_fields: BTreeSet<String>,
 }
 
+/// Makes sure that the token is of the portal that the config names: before anything else, and before moves
+/// that an earlier run has begun go on.
+///
+/// # Errors
+/// It is of another portal, or the call failed.
+pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
+    let Some(wanted) = workspace.settings.portal else { return Ok(()) };
+    let portal = workspace.shared.crm.portal(Priority::Scan).await?;
+    if portal.portal_id == wanted {
+        return Ok(());
+    }
+    Err(RunError::Unfit {
+        place: "hubspot.portal_id".to_owned(),
+        what: format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id),
+        way_out: "use a token of the portal named, or correct the number".to_owned(),
+    })
+}
+
 /// Looks at both accounts, and changes nothing.
 ///
 /// # Errors
 /// The first thing that does not fit, or a call that failed.
 pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     let (crm, audience) = (&workspace.shared.crm, &workspace.shared.audience);
-    if let Some(wanted) = workspace.settings.portal {
-        let portal = crm.portal(Priority::Scan).await?;
-        if portal.portal_id != wanted {
-            return Err(RunError::Unfit {
-                place: "hubspot.portal_id".to_owned(),
-                what: format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id),
-                way_out: "use a token of the portal named, or correct the number".to_owned(),
-            });
-        }
-    }
     let (definitions, fields) =
         futures::try_join!(crm.properties(Priority::Scan), audience.merge_fields(Priority::Scan))?;
     let mut accounts = Accounts {

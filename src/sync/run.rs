@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// A scan in progress older than this is begun anew.
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
+/// Why a run fails whose moves are neither over nor stuck.
+const WAITING: &str =
+    "moves wait for a service that does not answer; the next run goes on with them (see `hsmc status`)";
 /// The name under which the journal keeps what the last scan depended on.
 const SCANNED: &str = "scanned config";
 /// Moves of a saved plan named one by one when they are dropped.
@@ -67,6 +70,7 @@ pub async fn plan(
     progress: &dyn Progress,
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
+    preflight::right_portal(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
@@ -109,9 +113,15 @@ pub async fn sync(
 ) -> Result<Run, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
     let calls_before = workspace.calls().await;
-    let leftover = recovering::take_up(workspace).await?;
+    let taken_up = match preflight::right_portal(workspace).await {
+        Ok(()) => recovering::take_up(workspace).await,
+        Err(problem) => Err(problem),
+    };
     let mut run = begin(workspace, options).await?;
-    let result = phases(workspace, &mut run, options, &leftover, progress).await;
+    let result = match taken_up {
+        Ok(leftover) => phases(workspace, &mut run, options, &leftover, progress).await,
+        Err(problem) => Err(problem),
+    };
     for (service, calls) in workspace.calls().await {
         let before = calls_before.get(&service).copied().unwrap_or(0);
         run.counts.calls.insert(service, calls.saturating_sub(before));
@@ -242,8 +252,7 @@ fn end(workspace: &Workspace, counts: &mut RunCounts, applied: [Applied; 3]) -> 
         return Ok(Outcome::Ended(RunEnd::Interrupted));
     }
     if applied.contains(&Applied::Waiting) {
-        let why = "moves wait for a service that does not answer; the next run goes on with them (see `hsmc status`)";
-        return Ok(Outcome::Ended(RunEnd::Failed { why: why.to_owned() }));
+        return Ok(Outcome::Ended(RunEnd::Failed { why: WAITING.to_owned() }));
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;
@@ -296,7 +305,11 @@ async fn opt_outs(
     if applied == Applied::Stopped {
         return Err(RunError::Stopped);
     }
-    let end = if consent.counts.ended.contains_key("stuck") { RunEnd::Stuck } else { RunEnd::Done };
+    let end = match applied {
+        Applied::Waiting => RunEnd::Failed { why: WAITING.to_owned() },
+        _ if consent.counts.ended.contains_key("stuck") => RunEnd::Stuck,
+        _ => RunEnd::Done,
+    };
     let counts = consent.counts.clone();
     finish(workspace, consent, end).await?;
     // The run itself goes on under a number of its own.
