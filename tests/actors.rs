@@ -1,6 +1,8 @@
 //! What the actors promise of moves that cannot go on: each is counted once, wherever it waits, and an
 //! operator or an opt-out reaches it there. Both services are away; time is simulated.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use async_trait::async_trait;
 use hsmc::actors::context::{ActorSettings, Shared, TagDirectory};
 use hsmc::actors::router::{Moves, Tally};

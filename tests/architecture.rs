@@ -4,6 +4,8 @@
 //! The table below is the one of docs/design.md §6. Whoever needs an exception writes a decision record
 //! (docs/decisions/) and adds the line here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
