@@ -42,6 +42,7 @@ pub mod config;
 pub mod connect;
 pub mod domain;
 pub mod engine;
+pub mod failpoint;
 pub mod journal;
 pub mod sandbox;
 pub mod serve;

@@ -18,6 +18,7 @@ use crate::domain::port::Priority;
 use crate::domain::step::{Step, Target};
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold, transition};
+use crate::failpoint;
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use kameo::Actor;
@@ -115,6 +116,7 @@ impl Message<Settled> for Contact {
     async fn handle(&mut self, message: Settled, _: &mut Context<Self, ()>) {
         let Some(current) = self.current.as_mut().filter(|current| current.id == message.id) else { return };
         current.out = None;
+        failpoint::answered(current.status.draft.kind, message.direction, &message.outcomes);
         let at = self.shared.clock.now();
         let events = message
             .outcomes
@@ -298,6 +300,9 @@ impl Contact {
             // Outcomes and the next intents become durable together, before the next call leaves.
             if let Err(error) = self.commit(&events).await {
                 return self.fail(error).await;
+            }
+            if let Some(current) = self.current.as_ref() {
+                failpoint::recorded(current.status.draft.kind, &events);
             }
             match (next, to_send) {
                 (Next::Record(more), _) => events = more,

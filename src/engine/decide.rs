@@ -1,6 +1,6 @@
 //! What comes next for a move: a pure function of its status and the time.
 
-use super::retry::STILL_RUNNING;
+use super::retry::still_running;
 use super::status::{MoveStatus, Phase, Progress, StepState};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
 use crate::domain::failure::{Refusal, RefusalCode};
@@ -167,7 +167,7 @@ fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
 }
 
 fn look_after(step: StepIndex, sent: Timestamp, now: Timestamp) -> Next {
-    let until = sent.plus(STILL_RUNNING);
+    let until = sent.plus(still_running());
     if until > now {
         Next::Wait { until, why: "a call whose answer was lost may still be running".to_owned() }
     } else {
@@ -193,7 +193,7 @@ fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
         Inverse::Step(_) => {}
     }
     let next = match &state.undo {
-        Progress::NotStarted => match state.doubted_at.map(|sent| sent.plus(STILL_RUNNING)) {
+        Progress::NotStarted => match state.doubted_at.map(|sent| sent.plus(still_running())) {
             // An earlier call of this step may still take effect after its inverse.
             Some(until) if until > now => {
                 Next::Wait { until, why: "a call whose answer was lost may still be running".to_owned() }

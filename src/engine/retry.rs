@@ -7,6 +7,11 @@ use std::time::Duration;
 /// 120 s, and 10 s for what a network may hold (design §3.3).
 pub const STILL_RUNNING: Duration = Duration::from_secs(130);
 
+/// [`STILL_RUNNING`], save where a test of the real binary set it lower so as not to wait.
+pub fn still_running() -> Duration {
+    crate::failpoint::still_running(STILL_RUNNING)
+}
+
 /// How old a plan may be when its moves begin (design §3.10).
 pub const STALE_AFTER: Duration = Duration::from_secs(60);
 

@@ -1,7 +1,7 @@
 //! The one transition function: (status, event) → status, used live and at recovery, so that there is
 //! no second truth. An event that cannot happen in a status is an error, never ignored.
 
-use super::retry::STILL_RUNNING;
+use super::retry::still_running;
 use super::status::{MoveStatus, Phase, Progress, StepState};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use crate::domain::failure::FailureClass;
@@ -163,7 +163,7 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
         StepOutcome::ProbedNot => {
             // Whatever was sent before the look may still be running; once it cannot be, the look is final.
             state.doubted_at =
-                state.doubted_at.or(state.sent_at).filter(|sent| sent.plus(STILL_RUNNING) > at);
+                state.doubted_at.or(state.sent_at).filter(|sent| sent.plus(still_running()) > at);
             Progress::ProbedNot
         }
         StepOutcome::Ticket(ticket) => Progress::Ticketed { ticket: ticket.clone() },

@@ -51,7 +51,8 @@ impl Calls {
     }
 }
 
-fn kind(request: &WireRequest) -> CallKind {
+/// What kind of call a request is.
+pub fn kind(request: &WireRequest) -> CallKind {
     let template: String =
         request.segments().iter().map(|segment| format!("/{}", placeholder(segment))).collect();
     let reading = request.method == "GET"

@@ -2,6 +2,7 @@
 
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
+use crate::sandbox::calls;
 use crate::sandbox::wire::WireRequest;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Matches {
     /// A part of the path; any when absent.
     #[serde(default)]
     pub path_contains: Option<String>,
+    /// Only calls that may change something.
+    #[serde(default)]
+    pub mutating: bool,
     /// The first matching call it hits, counted from 1 (default 1).
     #[serde(default)]
     pub nth: Option<u64>,
@@ -28,7 +32,12 @@ pub struct Matches {
 impl Matches {
     /// Every call to a service.
     pub fn all(service: Service) -> Matches {
-        Matches { service, method: None, path_contains: None, nth: None, times: None }
+        Matches { service, method: None, path_contains: None, mutating: false, nth: None, times: None }
+    }
+
+    /// Every call to a service that may change something.
+    pub fn changes(service: Service) -> Matches {
+        Matches { mutating: true, ..Matches::all(service) }
     }
 
     /// Calls with this method and this part in their path.
@@ -122,6 +131,7 @@ impl Faults {
             let matches = &fault.matches;
             let fits = matches.service == request.service
                 && matches.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
+                && (!matches.mutating || calls::kind(request).mutating)
                 && matches.path_contains.as_ref().is_none_or(|part| request.path.contains(part.as_str()));
             if !fits {
                 continue;

@@ -18,6 +18,7 @@ use crate::domain::plan::{
 use crate::domain::rules::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World, decide};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
+use crate::failpoint;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,13 @@ pub enum Part {
 impl Part {
     fn takes(self, kind: MoveKind) -> bool {
         (self == Part::OptOuts) == kind.is_opt_out()
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Part::OptOuts => "opt-outs",
+            Part::Rest => "rest",
+        }
     }
 }
 
@@ -347,6 +355,7 @@ impl Planning {
                 journal: planning.journal.clone(),
                 runtime,
                 run,
+                part,
                 now,
                 batch: Batch::new(),
                 pending: 0,
@@ -460,6 +469,7 @@ struct Writer {
     journal: Journal,
     runtime: tokio::runtime::Handle,
     run: RunId,
+    part: Part,
     now: Timestamp,
     batch: Batch,
     pending: usize,
@@ -524,7 +534,9 @@ impl Writer {
         self.pending = 0;
         let batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
+            failpoint::pass(|| format!("{}:{}", failpoint::PLANNED, self.part.word()));
             self.runtime.block_on(self.journal.commit(batch))?;
+            failpoint::pass(|| format!("{}:{}", failpoint::JOURNALED, self.part.word()));
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::engine::fold;
+use crate::failpoint;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,6 +172,7 @@ async fn phases(
         return Err(RunError::Stopped);
     }
     let (context, picture) = look(workspace, run, options, progress).await?;
+    failpoint::pass(|| failpoint::SCANNED.to_owned());
     run.seen = picture.header().seen;
     run.full = picture.header().full;
     run.phase = RunPhase::Planning;
@@ -223,6 +225,7 @@ async fn phases(
     }
     run.phase = RunPhase::Applying;
     put(workspace, run).await?;
+    failpoint::pass(|| format!("{}:rest", failpoint::APPLYING));
     let confirmed_runs: std::collections::BTreeSet<RunId> = due.iter().map(|due| due.id.run).collect();
     let applied = apply(workspace, due, run.seen).await?;
     // Moves of earlier runs that were asleep when this one began.
@@ -235,6 +238,7 @@ async fn phases(
     }
     run.phase = RunPhase::Reporting;
     put(workspace, run).await?;
+    failpoint::pass(|| failpoint::REPORTING.to_owned());
     // A refusal on the way changes somebody's state: the report counts people as they are now.
     run.counts.people = people_by_state(workspace)?;
     let consent_applied = consent.unwrap_or(Applied::All);
@@ -296,6 +300,7 @@ async fn opt_outs(
         *consent.counts.planned.entry(due.kind.word().to_owned()).or_default() += 1;
     }
     put(workspace, &consent).await?;
+    failpoint::pass(|| format!("{}:opt-outs", failpoint::APPLYING));
     let mut runs: std::collections::BTreeSet<RunId> = journaled.due.iter().map(|due| due.id.run).collect();
     runs.insert(consent.id);
     let applied = apply(workspace, journaled.due, run.seen).await?;
@@ -312,6 +317,7 @@ async fn opt_outs(
     };
     let counts = consent.counts.clone();
     finish(workspace, consent, end).await?;
+    failpoint::pass(|| failpoint::CONSENT_OVER.to_owned());
     // The run itself goes on under a number of its own.
     run.id = RunId(workspace.shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
     for (kind, count) in counts.planned {

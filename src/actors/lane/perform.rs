@@ -10,6 +10,7 @@ use crate::domain::id::StepIndex;
 use crate::domain::person::Person;
 use crate::domain::port::{CallResult, ItemOutcome};
 use crate::domain::step::{Before, Delivery, Step, Target};
+use crate::failpoint;
 use futures::StreamExt;
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -70,6 +71,19 @@ pub enum Verb {
 }
 
 impl Verb {
+    fn word(&self) -> &'static str {
+        match self {
+            Verb::Join => "join",
+            Verb::Leave => "leave",
+            Verb::SetTag => "set-tag",
+            Verb::ClearTag => "clear-tag",
+            Verb::Subscribe => "subscribe",
+            Verb::Unsubscribe => "unsubscribe",
+            Verb::SetProperties => "set-properties",
+            Verb::Singly => "singly",
+        }
+    }
+
     fn of(step: &LaneStep) -> Verb {
         match &step.step {
             Step::JoinList { .. } => Verb::Join,
@@ -160,7 +174,10 @@ async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready
         match answer {
             Ok(outcomes) => {
                 let mut outcomes = outcomes.into_iter();
-                for ready in part {
+                for (answered, ready) in part.into_iter().enumerate() {
+                    if answered > 0 {
+                        failpoint::pass(|| format!("{}:{}", failpoint::BATCH, verb.word()));
+                    }
                     let outcome = of_item(shared, outcomes.next().as_ref(), ready.item.attempts);
                     answer_bundle(shared, ready, outcome).await;
                 }

@@ -4,6 +4,7 @@
 use super::error::SnapshotError;
 use super::frame::{self, Next};
 use crate::domain::port::Page;
+use crate::failpoint;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -93,6 +94,10 @@ impl<T: Serialize + DeserializeOwned> PageLog<T> {
             .and_then(|()| self.file.write_all(&framed))
             .map_err(SnapshotError::io(&self.path))?;
         self.note(stored.next, stored.total, stored.rows.len());
+        failpoint::pass(|| {
+            let source = self.path.file_stem().unwrap_or_default().to_string_lossy();
+            format!("{}:{}", failpoint::PAGE, source.trim_start_matches("work-"))
+        });
         Ok(())
     }
 
