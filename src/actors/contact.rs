@@ -17,7 +17,7 @@ use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
 use crate::domain::step::{Step, Target};
 use crate::domain::time::Timestamp;
-use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold, transition};
+use crate::engine::{MoveStatus, Next, Phase, decide, fold, transition};
 use crate::failpoint;
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
@@ -498,8 +498,7 @@ fn past_return(status: &MoveStatus) -> bool {
     !status.draft.kind.is_forward_only() && status.is_past_pivot()
 }
 
-/// The service whose refusal stands in the move, if one does.
+/// The service that refused a step of the move, if one did.
 fn refused_by(status: &MoveStatus) -> Option<Service> {
-    let index = status.steps.iter().position(|step| matches!(step.forward, Progress::Refused(_)))?;
-    status.draft.steps.get(index)?.step.target().service()
+    status.draft.step(status.refused?)?.step.target().service()
 }

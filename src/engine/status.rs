@@ -127,6 +127,9 @@ pub struct MoveStatus {
     pub last_event_at: Timestamp,
     /// How often it got stuck.
     pub times_stuck: u32,
+    /// The step that was last refused for good. Kept here because a later look at that step, once its lost
+    /// calls cannot be running any more, takes the place of the refusal in its progress.
+    pub refused: Option<StepIndex>,
 }
 
 impl MoveStatus {

@@ -54,6 +54,7 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
                 phase: Phase::Ready,
                 last_event_at: *at,
                 times_stuck: 0,
+                refused: None,
             }),
             other => Err(IllegalEvent { event: name(other), phase: "unplanned" }),
         };
@@ -101,6 +102,9 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
             }
             let Some(state) = status.steps.get_mut(usize::from(step.0)) else { return Err(illegal) };
             apply_outcome(state, *direction, outcome, *at);
+            if *direction == Direction::Forward && matches!(outcome, StepOutcome::Refused(_)) {
+                status.refused = Some(*step);
+            }
             status.last_event_at = *at;
         }
         MoveEvent::Unwinding { because, at } => {
@@ -237,5 +241,45 @@ pub fn phase_name(phase: &Phase) -> &'static str {
             MoveEnd::Refused(_) => "refused",
             MoveEnd::Skipped => "skipped",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::{Refusal, RefusalCode};
+    use crate::domain::id::{PersonId, StepIndex};
+    use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
+    use crate::domain::step::{Before, Fingerprint, Step};
+
+    #[test]
+    fn a_refusal_is_remembered_although_a_later_look_takes_its_place() {
+        let step = Step::RefreshMember { fields: Fingerprint(1) };
+        let draft = Move {
+            person: PersonId(1),
+            kind: MoveKind::Refresh,
+            reason: Reason { rule: "R8".to_owned(), text: "properties changed".to_owned() },
+            steps: vec![PlannedStep { step, before: Before::NotHeld }],
+            then: vec![],
+            since: Timestamp(0),
+            input: Fingerprint(1),
+        };
+        let (step, direction) = (StepIndex(0), Direction::Forward);
+        let refusal = Refusal { code: RefusalCode::Other, message: "no".to_owned() };
+        let intent = |at| MoveEvent::Intent { step, direction, before: None, at: Timestamp(at) };
+        let outcome = |outcome, at| MoveEvent::Outcome { step, direction, outcome, at: Timestamp(at) };
+        let events = [
+            MoveEvent::Planned { draft: Box::new(draft), at: Timestamp(0) },
+            // A crash between this intent and the look.
+            intent(1),
+            outcome(StepOutcome::ProbedNot, 2),
+            intent(2),
+            outcome(StepOutcome::Refused(refusal.clone()), 3),
+            MoveEvent::Unwinding { because: refusal, at: Timestamp(3) },
+            outcome(StepOutcome::ProbedNot, 200_000),
+        ];
+        let status = fold(&events).unwrap();
+        assert_eq!(status.steps[0].forward, Progress::ProbedNot);
+        assert_eq!(status.refused, Some(step));
     }
 }
