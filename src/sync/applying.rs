@@ -3,6 +3,7 @@
 
 use super::error::RunError;
 use super::guard::Guard;
+use super::patience::Patience;
 use super::planning::Due;
 use super::workspace::Workspace;
 use crate::actors::router::Tally;
@@ -61,7 +62,13 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let chunk = guard.pass(chunk).await?;
+        let mut patience = Patience::new();
+        let chunk = loop {
+            match guard.pass(chunk.clone()).await {
+                Err(problem) => patience.after(workspace, problem).await?,
+                passed => break passed?,
+            }
+        };
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
         if workspace.moves.submit(handed).await > ENOUGH_WAITING {
             let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };

@@ -4,6 +4,7 @@
 
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::error::RunError;
+use super::patience::Patience;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
@@ -72,7 +73,7 @@ pub async fn plan(
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
     preflight::right_portal(workspace).await?;
-    let accounts = preflight::preflight(workspace).await?;
+    let accounts = fitting(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
     run.counts.notes.insert("plan only: nothing was applied".to_owned(), 1);
@@ -166,7 +167,7 @@ async fn phases(
     leftover: &Leftover,
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
-    let accounts = preflight::preflight(workspace).await?;
+    let accounts = fitting(workspace).await?;
     let (recovered, held) = recovering::finish(workspace, leftover).await?;
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
@@ -403,6 +404,17 @@ async fn prepare(
     let now = workspace.shared.clock.now();
     Planning::new(workspace.shared.journal.clone(), Arc::clone(&workspace.rules), picture, accounts, now)
         .await
+}
+
+/// Whether the accounts fit; asked again while a service only cannot answer now.
+async fn fitting(workspace: &Workspace) -> Result<Accounts, RunError> {
+    let mut patience = Patience::new();
+    loop {
+        match preflight::preflight(workspace).await {
+            Err(problem) => patience.after(workspace, problem).await?,
+            fitting => return fitting,
+        }
+    }
 }
 
 /// Starts a run, or takes up one whose scan was cut short.
