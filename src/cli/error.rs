@@ -117,6 +117,11 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Locked { .. } => failure
                 .with_way_out("with a daemon running, use `hsmc status`; else stop the other process first"),
+            // sled tells a full disk in its own words only.
+            StoreError::Io { what, .. } if what.contains("No space left") => failure
+                .with_way_out("free space on that disk, then start again: nothing acknowledged is lost"),
+            StoreError::Io { .. } => failure
+                .with_way_out("the state directory must be one that hsmc may write; --state names another"),
             _ => failure,
         }
     }
@@ -130,6 +135,16 @@ mod tests {
         Failure::usage("`often` is no length of time")
             .at("hsmc.toml:12 sync.every")
             .with_way_out("write it as \"8h\"")
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_a_place_that_is_no_directory_names_the_way_out() {
+        let way_out = |what: &str| {
+            let error = StoreError::Io { path: "state/index".to_owned(), what: what.to_owned() };
+            Failure::from(error).problems.remove(0).way_out
+        };
+        assert!(way_out("IO error: No space left on device (os error 28)").starts_with("free space"));
+        assert!(way_out("File exists (os error 17)").contains("--state"));
     }
 
     #[test]

@@ -237,9 +237,10 @@ impl Backend for System {
             }
         })
         .await;
-        held.app.close().await;
         keeper.abort();
+        // Before the journal is closed: it is what the summary is made from.
         daemon::write_summary(&held.app).await;
+        held.app.close().await;
         ended.map_err(|error| Failure::failed(error.to_string()))
     }
 
