@@ -118,6 +118,7 @@ impl World {
             lanes: Default::default(),
             batches: Default::default(),
             stopping: Default::default(),
+            progress: std::sync::atomic::AtomicU64::new(0),
         });
         let email = Email::parse("ann@example.com").unwrap();
         let person = Person::new(PERSON, Some(email), Some(RecordId(51)), Timestamp(0));

@@ -83,6 +83,11 @@ impl Account {
                     }
                     Admission::At(at) => next = Some(next.map_or(at, |soonest: Timestamp| soonest.min(at))),
                     Admission::WhenFree => {}
+                    Admission::LeftAlone { until } => {
+                        for caller in queue.drain(..) {
+                            drop(caller.send(Err(left_alone(self.service, now, until))));
+                        }
+                    }
                     Admission::Stopped { .. } => {
                         for caller in queue.drain(..) {
                             // Nobody listens any more: nothing to tell.
@@ -137,6 +142,14 @@ fn stopped(service: Service) -> CallFailure {
     }
 }
 
+fn left_alone(service: Service, now: Timestamp, until: Timestamp) -> CallFailure {
+    CallFailure {
+        class: FailureClass::RateLimited { retry_after: Some(until.since(now)) },
+        message: format!("its limit is used up; asked again {until}"),
+        ..stopped(service)
+    }
+}
+
 struct Admit {
     priority: Priority,
     budget: Budget,
@@ -160,7 +173,14 @@ impl Message<Finished> for Account {
         let Finished(budget, seen) = message;
         let now = self.clock.now();
         match seen {
-            Some(seen) => self.budget.finish(now, budget, &seen),
+            Some(seen) => {
+                if self.budget.finish(now, budget, &seen) {
+                    tracing::error!(
+                        service = %self.service,
+                        "the credentials are refused: this side stops, and is tried once a minute"
+                    );
+                }
+            }
             None => self.budget.release(now, budget),
         }
         self.grant();

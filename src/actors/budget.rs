@@ -37,6 +37,11 @@ pub enum Admission {
     At(Timestamp),
     /// When a call in flight ends.
     WhenFree,
+    /// The service asked to be left alone for longer than a call can wait.
+    LeftAlone {
+        /// Until then.
+        until: Timestamp,
+    },
     /// The credentials are refused; one call may try again at the moment given.
     Stopped {
         /// When.
@@ -61,6 +66,8 @@ enum Breaker {
 }
 
 const FAILURES_TO_OPEN: u32 = 5;
+/// Callers are not held longer than this: a day's quota that is used up would hold a run until midnight.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Their clock need not run exactly as fast as ours.
 const MARGIN: Duration = Duration::from_millis(150);
 
@@ -124,7 +131,9 @@ impl RateBudget {
             Breaker::Open { .. } | Breaker::Trying { .. } | Breaker::Closed { .. } => {}
         }
         if now < self.not_before {
-            return Admission::At(self.not_before);
+            let until = self.not_before;
+            let long = until.since(now) > LONGEST_WAIT;
+            return if long { Admission::LeftAlone { until } } else { Admission::At(until) };
         }
         let room = if priority == Priority::OptOut { self.connections + 1 } else { self.connections };
         if self.in_flight() >= room {
@@ -157,15 +166,20 @@ impl RateBudget {
         self.spent(budget).out += 1;
     }
 
-    /// A call has ended, and this was seen.
-    pub fn finish(&mut self, now: Timestamp, budget: Budget, seen: &Observed) {
+    /// A call has ended, and this was seen. True when it says for the first time that the credentials are
+    /// refused: worth one alert.
+    pub fn finish(&mut self, now: Timestamp, budget: Budget, seen: &Observed) -> bool {
         self.spent(budget).answer(now);
         self.trying_credentials = false;
         self.learn(now, seen);
         if seen.unauthorized {
-            self.stopped_until = Some(now.plus(Duration::from_secs(60)));
-            return;
+            return self.stopped_until.replace(now.plus(Duration::from_secs(60))).is_none();
         }
+        self.observe(now, seen);
+        false
+    }
+
+    fn observe(&mut self, now: Timestamp, seen: &Observed) {
         if seen.status.is_some() && !seen.limited {
             self.stopped_until = None;
         }
@@ -414,6 +428,25 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_too_long_for_a_call_is_told_instead_of_waited() {
+        let mut budget = RateBudget::new(hubspot());
+        budget.start(Budget::Ordinary);
+        let limited = Observed {
+            status: Some(429),
+            limited: true,
+            retry_after: Some(Duration::from_secs(900)),
+            ..Observed::default()
+        };
+        budget.finish(Timestamp(0), Budget::Ordinary, &limited);
+        let until = Timestamp(900_000);
+        assert_eq!(
+            budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary),
+            Admission::LeftAlone { until }
+        );
+        assert_eq!(budget.admit(Timestamp(850_000), Priority::Scan, Budget::Ordinary), Admission::At(until));
+    }
+
+    #[test]
     fn the_breaker_opens_after_five_failures_and_lets_one_call_try() {
         let mut budget = RateBudget::new(hubspot());
         for _ in 0..5 {
@@ -439,11 +472,10 @@ mod tests {
     fn refused_credentials_stop_the_account_until_a_try_succeeds() {
         let mut budget = RateBudget::new(hubspot());
         budget.start(Budget::Ordinary);
-        budget.finish(
-            Timestamp(0),
-            Budget::Ordinary,
-            &Observed { status: Some(401), unauthorized: true, ..Observed::default() },
-        );
+        let refused = Observed { status: Some(401), unauthorized: true, ..Observed::default() };
+        assert!(budget.finish(Timestamp(0), Budget::Ordinary, &refused), "told once");
+        budget.start(Budget::Ordinary);
+        assert!(!budget.finish(Timestamp(0), Budget::Ordinary, &refused), "and no more");
         let stopped = Admission::Stopped { retry_at: Timestamp(60_000) };
         assert_eq!(budget.admit(Timestamp(1), Priority::OptOut, Budget::Ordinary), stopped);
         assert_eq!(budget.admit(Timestamp(60_000), Priority::OptOut, Budget::Ordinary), Admission::Now);

@@ -117,6 +117,9 @@ impl Message<Settled> for Contact {
         let Some(current) = self.current.as_mut().filter(|current| current.id == message.id) else { return };
         current.out = None;
         failpoint::answered(current.status.draft.kind, message.direction, &message.outcomes);
+        if message.outcomes.iter().any(|(_, outcome)| outcome.is_settled()) {
+            self.shared.got_further();
+        }
         let at = self.shared.clock.now();
         let events = message
             .outcomes

@@ -10,7 +10,7 @@ use crate::domain::tag::TagName;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::ledger::Journal;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -60,6 +60,9 @@ pub struct Shared {
     pub batches: Mutex<BTreeMap<String, Weak<BatchLook>>>,
     /// Set once hsmc quiesces: calls in flight end, none is begun.
     pub stopping: AtomicBool,
+    /// Counts up whenever a step is settled or a service works at one: while it stands still, whoever waits
+    /// waits in vain.
+    pub progress: AtomicU64,
 }
 
 /// What a lane is doing.
@@ -75,6 +78,11 @@ impl Shared {
     /// Whether hsmc quiesces.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Something got further.
+    pub fn got_further(&self) {
+        self.progress.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Steps in calls that are out now.

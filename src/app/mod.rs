@@ -176,6 +176,7 @@ impl App {
             lanes: Mutex::new(BTreeMap::new()),
             batches: Mutex::new(BTreeMap::new()),
             stopping: std::sync::atomic::AtomicBool::new(false),
+            progress: std::sync::atomic::AtomicU64::new(0),
         });
         let (stop, stopped) = watch::channel(false);
         let workspace = Workspace {

@@ -51,6 +51,20 @@ pub enum StepOutcome {
     Ticket(String),
 }
 
+impl StepOutcome {
+    /// Whether nothing more is to be found out about the step.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            StepOutcome::Done
+            | StepOutcome::AlreadyHeld
+            | StepOutcome::LeftTheirs
+            | StepOutcome::Refused(_)
+            | StepOutcome::Ticket(_) => true,
+            StepOutcome::InDoubt { .. } | StepOutcome::RetryAt { .. } | StepOutcome::ProbedNot => false,
+        }
+    }
+}
+
 /// How a move ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MoveEnd {

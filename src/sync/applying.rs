@@ -3,7 +3,6 @@
 
 use super::error::RunError;
 use super::guard::Guard;
-use super::patience::Patience;
 use super::planning::Due;
 use super::workspace::Workspace;
 use crate::actors::router::Tally;
@@ -15,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::{Phase, fold};
 use crate::journal::store::Batch;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Moves guarded and handed over together: as many as have a place at once, so that lanes fill up.
@@ -62,13 +62,7 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let mut patience = Patience::new();
-        let chunk = loop {
-            match guard.pass(chunk.clone()).await {
-                Err(problem) => patience.after(workspace, problem).await?,
-                passed => break passed?,
-            }
-        };
+        let chunk = guard.pass(chunk).await?;
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
         if workspace.moves.submit(handed).await > ENOUGH_WAITING {
             let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };
@@ -92,8 +86,8 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
 /// How long a wait goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitUntil {
-    /// Until all moves are over; gives up when only sleepers are left and none of them has got any further
-    /// for as long as patience lasts.
+    /// Until all moves are over; gives up when none of them has got any further for as long as patience
+    /// lasts. Whoever is asleep wakes again and again to try: that is no progress.
     Over,
     /// Until all moves are over or asleep: waiting for a retry, or for a lost call to be surely at its end.
     Asleep,
@@ -104,7 +98,7 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
     let mut changes = workspace.moves.changes();
     let clock = &workspace.shared.clock;
     let mut progress_at = clock.now();
-    let mut last = Vec::new();
+    let mut last = (Vec::new(), 0);
     loop {
         changes.mark_unchanged();
         let mut tallies = Vec::with_capacity(runs.len());
@@ -117,7 +111,7 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if workspace.is_stopping() {
             return Applied::Stopped;
         }
-        let over: Vec<u64> = tallies.iter().map(ended).collect();
+        let got = (tallies.iter().map(ended).collect(), workspace.shared.progress.load(Ordering::Acquire));
         let asleep = tallies.iter().all(|tally| tally.open == tally.asleep);
         if asleep && until == WaitUntil::Asleep {
             return Applied::Waiting;
@@ -127,8 +121,8 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if asleep && only_last_looks(workspace, runs) {
             return Applied::All;
         }
-        if over != last || !asleep {
-            last = over;
+        if got != last {
+            last = got;
             progress_at = clock.now();
         }
         if clock.now().since(progress_at) > workspace.settings.patience {
@@ -171,11 +165,15 @@ fn ended(tally: &Tally) -> u64 {
 async fn wait_until<F: Future<Output = bool>>(workspace: &Workspace, is_so: impl Fn() -> F) -> bool {
     let mut changes = workspace.moves.changes();
     let clock = &workspace.shared.clock;
-    let since = clock.now();
+    let progress = || workspace.shared.progress.load(Ordering::Acquire);
+    let (mut since, mut last) = (clock.now(), progress());
     loop {
         changes.mark_unchanged();
         if is_so().await {
             return true;
+        }
+        if progress() != last {
+            (since, last) = (clock.now(), progress());
         }
         if workspace.is_stopping() || clock.now().since(since) > workspace.settings.patience {
             return false;

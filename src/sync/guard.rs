@@ -3,6 +3,7 @@
 //! next run sees them.
 
 use super::error::RunError;
+use super::patience::patiently;
 use super::planning::Due;
 use super::workspace::Workspace;
 use crate::domain::email::SubscriberHash;
@@ -103,7 +104,10 @@ impl<'a> Guard<'a> {
                 let query = MemberQuery { status: Some(status), changed_since, unsubscribed_since };
                 let mut after = None;
                 loop {
-                    let page = shared.audience.members(Priority::HandOver, &query, after.as_deref()).await?;
+                    let page = patiently(self.workspace, || {
+                        shared.audience.members(Priority::HandOver, &query, after.as_deref())
+                    })
+                    .await?;
                     self.unsubscribed.extend(page.rows.iter().map(|member| member.hash()));
                     match page.next {
                         Some(next) => after = Some(next),
@@ -124,7 +128,8 @@ impl<'a> Guard<'a> {
             .map(|person| person.id)
             .collect();
         for chunk in records.chunks(100) {
-            let contacts = shared.crm.contacts(Priority::HandOver, chunk).await?;
+            let contacts =
+                patiently(self.workspace, || shared.crm.contacts(Priority::HandOver, chunk)).await?;
             found.extend(
                 contacts
                     .iter()
@@ -151,7 +156,10 @@ impl<'a> Guard<'a> {
             let mut bearers = BTreeSet::new();
             let mut after = None;
             loop {
-                let page = shared.audience.bearers(Priority::HandOver, segment, after.as_deref()).await?;
+                let page = patiently(self.workspace, || {
+                    shared.audience.bearers(Priority::HandOver, segment, after.as_deref())
+                })
+                .await?;
                 bearers.extend(page.rows.iter().map(|member| member.hash()));
                 match page.next {
                     Some(next) => after = Some(next),

@@ -1,62 +1,53 @@
-//! Patience with calls that only read: what may pass is waited for and asked again, as design §5 says.
-//! Never: repeating what was refused.
+//! Reads that a run needs before and beside its scan: a moment's trouble does not end the run.
+//!
+//! Never: a write, or waiting for a service that asks for longer than a run should hang.
 
 use super::error::RunError;
 use super::workspace::Workspace;
 use crate::domain::failure::FailureClass;
+use crate::domain::port::CallResult;
+use std::future::Future;
 use std::time::Duration;
 
-/// Tries of one reading, when it fails.
+/// Tries of one call.
 const TRIES: u32 = 8;
-/// Waits of one reading, when the account's limit is what stops it: that is no failure.
-const WAITS: u32 = 60;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A service that asks for more than this is not waited for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
-/// How much patience is left with one reading.
-pub struct Patience {
-    tries: u32,
-    waits: u32,
-    pause: Duration,
-}
-
-impl Patience {
-    /// All of it.
-    pub fn new() -> Patience {
-        Patience { tries: 1, waits: 0, pause: FIRST_PAUSE }
-    }
-
-    /// Waits until the reading is worth another try.
-    ///
-    /// # Errors
-    /// The problem itself, when it is not; or that hsmc was asked to stop.
-    pub async fn after(&mut self, workspace: &Workspace, problem: RunError) -> Result<(), RunError> {
-        let RunError::Call(failure) = &problem else { return Err(problem) };
-        let wait = match failure.class {
-            FailureClass::Transient | FailureClass::InDoubt if self.tries < TRIES => {
-                self.tries += 1;
-                self.pause
-            }
-            FailureClass::RateLimited { retry_after } if self.waits < WAITS => {
-                self.waits += 1;
-                retry_after.unwrap_or(self.pause)
-            }
-            _ => return Err(problem),
+/// Asks until there is an answer, a refusal, or too many failures.
+///
+/// # Errors
+/// The last failure, or that hsmc was asked to stop.
+pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
+    workspace: &Workspace,
+    call: impl Fn() -> Fut,
+) -> Result<T, RunError> {
+    let mut pause = FIRST_PAUSE;
+    for tried in 1.. {
+        if workspace.is_stopping() {
+            return Err(RunError::Stopped);
+        }
+        let failure = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
         };
-        tracing::debug!(class = ?failure.class, status = ?failure.status, "reading again");
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let wait = match failure.class {
+            FailureClass::Transient | FailureClass::InDoubt => pause,
+            FailureClass::RateLimited { retry_after } => retry_after.unwrap_or(pause),
+            _ => return Err(failure.into()),
+        };
+        if tried >= TRIES || wait > LONGEST_PAUSE {
+            return Err(failure.into());
+        }
+        tracing::debug!(what = %failure.what, class = ?failure.class, "asking again");
+        pause *= 2;
         let mut stop = workspace.stop.clone();
         tokio::select! {
             biased;
-            // An error means that nobody is left who could ask: everything is being shut down.
-            _ = stop.wait_for(|stop| *stop) => Err(RunError::Stopped),
-            () = workspace.shared.clock.sleep(wait) => Ok(()),
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = workspace.shared.clock.sleep(wait) => {}
         }
     }
-}
-
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience::new()
-    }
+    Err(RunError::Stopped)
 }

@@ -3,6 +3,7 @@
 //! property) is named, and made once the plan may be applied.
 
 use super::error::RunError;
+use super::patience::patiently;
 use super::scan::ScanError;
 use super::workspace::Workspace;
 use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
@@ -32,7 +33,7 @@ pub struct Accounts {
 /// It is of another portal, or the call failed.
 pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
     let Some(wanted) = workspace.settings.portal else { return Ok(()) };
-    let portal = workspace.shared.crm.portal(Priority::Scan).await?;
+    let portal = patiently(workspace, || workspace.shared.crm.portal(Priority::Scan)).await?;
     if portal.portal_id == wanted {
         return Ok(());
     }
@@ -49,8 +50,10 @@ pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
 /// The first thing that does not fit, or a call that failed.
 pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     let (crm, audience) = (&workspace.shared.crm, &workspace.shared.audience);
-    let (definitions, fields) =
-        futures::try_join!(crm.properties(Priority::Scan), audience.merge_fields(Priority::Scan))?;
+    let (definitions, fields) = futures::try_join!(
+        patiently(workspace, || crm.properties(Priority::Scan)),
+        patiently(workspace, || audience.merge_fields(Priority::Scan)),
+    )?;
     let mut accounts = Accounts {
         read_only: definitions
             .iter()

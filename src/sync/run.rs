@@ -4,7 +4,6 @@
 
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::error::RunError;
-use super::patience::Patience;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
@@ -73,7 +72,7 @@ pub async fn plan(
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
     preflight::right_portal(workspace).await?;
-    let accounts = fitting(workspace).await?;
+    let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
     run.counts.notes.insert("plan only: nothing was applied".to_owned(), 1);
@@ -167,7 +166,7 @@ async fn phases(
     leftover: &Leftover,
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
-    let accounts = fitting(workspace).await?;
+    let accounts = preflight::preflight(workspace).await?;
     let (recovered, held) = recovering::finish(workspace, leftover).await?;
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
@@ -234,8 +233,9 @@ async fn phases(
         Applied::Waiting => wait_for(workspace, &leftover.runs, WaitUntil::Over).await,
         other => other,
     };
+    let mut waits_for = None;
     for id in confirmed_runs {
-        tally(workspace, &mut run.counts, id).await;
+        waits_for = tally(workspace, &mut run.counts, id).await.or(waits_for);
     }
     run.phase = RunPhase::Reporting;
     put(workspace, run).await?;
@@ -248,16 +248,25 @@ async fn phases(
     if let Err(problem) = removed {
         tracing::warn!(%problem, "old snapshots could not be removed");
     }
-    end(workspace, &mut run.counts, [applied, consent_applied, recovered])
+    end(workspace, &mut run.counts, [applied, consent_applied, recovered], waits_for)
 }
 
 /// How the run ended, by what became of its moves and of those it took up.
-fn end(workspace: &Workspace, counts: &mut RunCounts, applied: [Applied; 3]) -> Result<Outcome, RunError> {
+fn end(
+    workspace: &Workspace,
+    counts: &mut RunCounts,
+    applied: [Applied; 3],
+    waits_for: Option<String>,
+) -> Result<Outcome, RunError> {
     if applied.contains(&Applied::Stopped) {
         return Ok(Outcome::Ended(RunEnd::Interrupted));
     }
     if applied.contains(&Applied::Waiting) {
-        return Ok(Outcome::Ended(RunEnd::Failed { why: WAITING.to_owned() }));
+        let why = waits_for.map_or_else(
+            || WAITING.to_owned(),
+            |what| format!("moves wait: {what}; the next run goes on with them (see `hsmc status`)"),
+        );
+        return Ok(Outcome::Ended(RunEnd::Failed { why }));
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;
@@ -406,17 +415,6 @@ async fn prepare(
         .await
 }
 
-/// Whether the accounts fit; asked again while a service only cannot answer now.
-async fn fitting(workspace: &Workspace) -> Result<Accounts, RunError> {
-    let mut patience = Patience::new();
-    loop {
-        match preflight::preflight(workspace).await {
-            Err(problem) => patience.after(workspace, problem).await?,
-            fitting => return fitting,
-        }
-    }
-}
-
 /// Starts a run, or takes up one whose scan was cut short.
 async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunError> {
     let journal = &workspace.shared.journal;
@@ -495,8 +493,10 @@ fn people_by_state(workspace: &Workspace) -> Result<BTreeMap<String, u64>, RunEr
     }
 }
 
-async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) {
+/// Counts a run's moves, and forgets them; what the last that had to wait was waiting for.
+async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) -> Option<String> {
     let tally = workspace.moves.tally(run).await;
+    let waits_for = tally.last_why.clone();
     for (word, count) in tally.ended {
         *counts.ended.entry(word.to_owned()).or_default() += count;
     }
@@ -514,6 +514,7 @@ async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) {
         counts.notes.insert(format!("broken: {}", tally.last_why.unwrap_or_default()), tally.broken);
     }
     workspace.moves.forget(run).await;
+    waits_for
 }
 
 fn count_plan(counts: &mut RunCounts, summary: &PlanSummary) {

@@ -5,5 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
 mod between;
+mod consent_and_limits;
+mod handing_over;
+mod members;
+mod operating;
 mod reading;
+mod services;
 mod support;

@@ -208,7 +208,10 @@ async fn look(shared: &Shared, priority: Priority, ticket: &str) -> CallResult<B
     let mut failures = 0;
     loop {
         match shared.audience.batch(priority, ticket).await {
-            Ok(BatchState::Running) => failures = 0,
+            Ok(BatchState::Running) => {
+                shared.got_further();
+                failures = 0;
+            }
             // The batch goes on whether or not somebody can look.
             Err(failure)
                 if failures < LOOKS

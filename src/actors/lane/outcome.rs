@@ -1,5 +1,6 @@
 //! From what a call said to what it means for a step.
 
+use crate::actors::budget::LONGEST_WAIT;
 use crate::actors::context::Shared;
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
@@ -18,6 +19,7 @@ pub fn of_failure(shared: &Shared, failure: &CallFailure, attempts: u32) -> Step
     };
     match failure.class {
         FailureClass::Transient => retry(shared.settings.retry.wait(attempts, fraction)),
+        FailureClass::RateLimited { retry_after: Some(told) } if told > LONGEST_WAIT => retry(told),
         // The account's gate waits as told; the step need not wait on top of it.
         FailureClass::RateLimited { .. } => retry(Duration::from_millis(50)),
         FailureClass::Unauthorized => retry(Duration::from_secs(60)),

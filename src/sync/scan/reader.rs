@@ -17,6 +17,8 @@ const TRIES: u32 = 8;
 /// Waits of one call, when the account's limit is what stops it: that is no failure.
 const WAITS: u32 = 60;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// A service that asks for more than this is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What every part of a scan needs to read.
@@ -79,7 +81,10 @@ impl Reader<'_> {
                     tries += 1;
                     pause
                 }
-                FailureClass::RateLimited { retry_after } if waits < WAITS => {
+                // A day's quota is not waited for: the next run goes on where this one stands.
+                FailureClass::RateLimited { retry_after }
+                    if waits < WAITS && retry_after.unwrap_or_default() <= LONGEST_WAIT =>
+                {
                     waits += 1;
                     retry_after.unwrap_or(pause)
                 }

@@ -1,0 +1,285 @@
+//! Opt-outs overtake whatever else goes on; limits and narrowings trim, and never change the meaning of a run.
+
+use crate::support::World;
+use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS, address};
+use hsmc::domain::failure::Service;
+use hsmc::domain::id::ListId;
+use hsmc::sandbox::{Act, FaultKind, Matches, What};
+use hsmc::serve::requests::{Only, PlanRequest, Scope, SyncRequest};
+use hsmc::serve::views::RunState;
+use hsmc::sync::scan::NoProgress;
+
+fn opted_out(world: &World) -> usize {
+    let state = world.sandbox().state();
+    let contacts = state["hubspot"]["contacts"].as_object().unwrap();
+    contacts.values().filter(|contact| contact["opted_out"] == true).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_hundred_opt_outs_at_once_are_all_delivered_in_that_run() {
+    let world = World::new(|builder| {
+        for number in 0..300 {
+            people::enrolled(builder, &format!("p{number}"), GENERAL);
+        }
+    })
+    .await;
+    world.synced().await;
+    for number in 0..300 {
+        world.act(Act::Unsubscribe { email: address(&format!("p{number}")) });
+    }
+    world.synced().await;
+    assert_eq!(opted_out(&world), 300);
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_hundred_opt_outs_in_hubspot_are_all_delivered_in_that_run() {
+    let world = World::new(|builder| {
+        for number in 0..300 {
+            people::enrolled(builder, &format!("p{number}"), GENERAL);
+        }
+    })
+    .await;
+    world.synced().await;
+    for number in 0..300 {
+        world.act(Act::OptOut { email: address(&format!("p{number}")), subscription: None });
+    }
+    world.clock.jump(std::time::Duration::from_secs(30));
+    world.synced().await;
+    for number in [0, 150, 299] {
+        let person = world.person(&format!("p{number}"));
+        assert!(person.starts_with("unsubscribed []"), "{person}");
+    }
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn opt_outs_flow_although_a_gate_waits_for_approval() {
+    let mut world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+        for number in 0..20 {
+            people::listed(builder, &format!("p{number}"), COMPETITION);
+        }
+    })
+    .await;
+    world.set("HSMC_SYNC__MAX_CHANGED_SHARE", "0.25");
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::OptOut { email: address("bram"), subscription: None });
+    let mark = world.mark();
+    let report = world.try_sync(SyncRequest::default()).await.unwrap();
+    assert_eq!(report.run.state, RunState::NeedsApproval, "{}", report.run.phase);
+    assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));
+    assert!(world.person("bram").starts_with("unsubscribed []"), "{}", world.person("bram"));
+    assert_eq!(world.person("p3"), "no member; lists [720]");
+    let made = |what: &What| matches!(what, What::MemberCreated { .. } | What::PropertyCreated { .. });
+    assert_eq!(world.count_since(mark, made), 0);
+    world.synced().await;
+    assert_eq!(world.person("p3"), "subscribed [Competition]; lists [720]");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn opt_outs_flow_while_everything_is_paused() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "bram", COMPETITION);
+    })
+    .await;
+    let app = world.open();
+    app.pause(Scope::All).await.unwrap();
+    app.close().await;
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.sync().await;
+    assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));
+    assert_eq!(world.person("bram"), "no member; lists [720]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_refused_for_good_is_stuck_and_never_parked() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("ada") });
+    let refusal = r#"{"status":"error","category":"VALIDATION_ERROR","message":"no such subscription"}"#;
+    for method in ["POST", "PUT"] {
+        let refused = FaultKind::Status { code: 400, body: Some(refusal.to_owned()) };
+        world.fail(Service::HubSpot, method, "communication-preferences", refused);
+    }
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Stuck, "{}", report.run.phase);
+    assert_eq!(report.stuck.len(), 1);
+    assert_eq!(report.stuck[0].kind, "opt-out-hubspot");
+    world.mend();
+    world.synced().await;
+    assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_that_overtakes_a_waiting_move_ends_it_as_superseded() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+    })
+    .await;
+    // The handover is under way and waits: HubSpot takes no notes now.
+    let busy = FaultKind::Status { code: 503, body: None };
+    world.fail(Service::HubSpot, "POST", "/batch/update", busy);
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.sync().await;
+    assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));
+    world.mend();
+    let report = world.sync().await;
+    let app = world.open();
+    let open = app.workspace.shared.journal.open_moves(None, 10).unwrap();
+    let id = hsmc::domain::id::MoveId { run: hsmc::domain::id::RunId(1), number: 1 };
+    let detail = hsmc::app::show::detail(&app.workspace.shared.journal, id, hsmc::app::show::Names::Numbers)
+        .unwrap()
+        .unwrap();
+    app.close().await;
+    assert!(open.is_empty(), "{open:?} {}", report.run.phase);
+    assert!(
+        detail.standing.contains("superseded") || detail.standing.contains("opt-out"),
+        "{}",
+        detail.standing
+    );
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audience_cap_reached_in_the_middle_leaves_the_rest_out_and_counts_them() {
+    let mut world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        for number in 0..8 {
+            builder.later(std::time::Duration::from_secs(60));
+            people::listed(builder, &format!("p{number}"), GENERAL);
+        }
+    })
+    .await;
+    world.set("HSMC_MAILCHIMP__AUDIENCE_CAP", "4");
+    world.act(Act::SetProperty {
+        contact: address("ada"),
+        property: "firstname".into(),
+        value: "Ada".into(),
+    });
+    let report = world.synced().await;
+    let created = world.count_since(0, |what| matches!(what, What::MemberCreated { .. }));
+    assert_eq!(created, 3);
+    assert_eq!(report.run.counts.left_out.values().sum::<u64>(), 5, "{:?}", report.run.counts.left_out);
+    let state = world.sandbox().state();
+    assert_eq!(state["mailchimp"]["members"]["ada@example.com"]["fields"]["FNAME"], "Ada", "refreshes go on");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn max_archives_per_run_trims_every_path_that_archives() {
+    let mut world = World::new(|builder| {
+        for number in 0..4 {
+            people::finished(builder, &format!("f{number}"));
+            let id = people::enrolled(builder, &format!("x{number}"), GENERAL);
+            builder.join(people::DEALS, id);
+        }
+        people::enrolled(builder, "stays", GENERAL);
+    })
+    .await;
+    world.set("HSMC_SYNC__MAX_ARCHIVES_PER_RUN", "3");
+    let mut archived = Vec::new();
+    for _ in 0..3 {
+        let mark = world.mark();
+        world.synced().await;
+        archived.push(world.count_since(mark, |what| matches!(what, What::Archived { .. })));
+    }
+    assert_eq!(archived, [3, 3, 2]);
+    world.assert_settled().await;
+}
+
+async fn mixed() -> World {
+    World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", COMPETITION);
+        people::finished(builder, "carl");
+        people::listed(builder, "dora", NEW_AGENTS);
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_list_or_a_contact_changes_nobody_else() {
+    let world = mixed().await;
+    let only = |only| SyncRequest { yes: true, only: vec![only], ..SyncRequest::default() };
+    world.try_sync(only(Only::List(ListId(COMPETITION)))).await.unwrap();
+    assert_eq!(world.person("bram"), "subscribed [Competition]; lists [720]");
+    world.try_sync(only(Only::Contact(address("ada")))).await.unwrap();
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("carl"), "subscribed [General Single, General Single Finished]; lists [987]");
+    assert_eq!(world.person("dora"), "no member; lists [945]");
+    let trouble = world.try_sync(only(Only::List(ListId(1)))).await.unwrap_err();
+    assert_eq!((trouble.exit, trouble.message.as_str()), (2, "the config names no list 1"));
+    world.synced().await;
+    assert_eq!(world.person("carl"), "archived []; lists [946]");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_applies_so_many_moves_and_the_next_runs_the_rest() {
+    let world = mixed().await;
+    let changed = |world: &World| {
+        ["ada", "bram", "dora"].iter().filter(|name| world.person(name).starts_with("subscribed")).count()
+            + usize::from(world.person("carl").starts_with("archived"))
+    };
+    let limited = SyncRequest { yes: true, limit: Some(2), ..SyncRequest::default() };
+    world.try_sync(limited).await.unwrap();
+    assert_eq!(changed(&world), 2);
+    world.synced().await;
+    assert_eq!(changed(&world), 4);
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_never_keeps_an_opt_out_waiting() {
+    let world = mixed().await;
+    world.act(Act::Unsubscribe { email: address("carl") });
+    let limited = SyncRequest { yes: true, limit: Some(0), ..SyncRequest::default() };
+    world.try_sync(limited).await.unwrap();
+    assert!(world.person("carl").contains("opted out"), "{}", world.person("carl"));
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_and_dry_runs_and_apply_never_change_nothing_at_all() {
+    let mut world = mixed().await;
+    world.config = world.config.replace("[merge_fields]", "[merge_fields]\nBRANCHES = \"branches\"");
+    world.act(Act::Unsubscribe { email: address("carl") });
+    let mark = world.mark();
+    let plan = world.plan(PlanRequest::default()).await;
+    assert!(plan.total >= 4, "{plan:?}");
+    let app = world.open();
+    let dry = SyncRequest { dry_run: true, ..SyncRequest::default() };
+    app.sync(dry, &NoProgress).await.unwrap();
+    app.close().await;
+    world.set("HSMC_SYNC__APPLY", "never");
+    for yes in [false, true] {
+        let report = world.try_sync(SyncRequest { yes, ..SyncRequest::default() }).await.unwrap();
+        assert_eq!(report.run.state, RunState::NeedsApproval);
+    }
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+    assert_eq!(world.mutating_calls(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_that_took_effect_late_subscribes_nobody_twice() {
+    let world = mixed().await;
+    let later = FaultKind::LostThenDoneLater(std::time::Duration::from_secs(100));
+    world.fault(Matches::call(Service::Mailchimp, "POST", "/lists/aud0000001").nth(1), later.clone());
+    world.fault(Matches::call(Service::HubSpot, "PUT", "/memberships").nth(1), later);
+    let mark = world.mark();
+    world.synced().await;
+    let journeys = world.count_since(mark, |what| matches!(what, What::JourneyStarted { .. }));
+    assert_eq!(journeys, 3);
+    assert_eq!(world.person("carl"), "archived []; lists [946]");
+    world.assert_settled().await;
+}

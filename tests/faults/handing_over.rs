@@ -1,0 +1,146 @@
+//! Exit tags, in every condition.
+
+use crate::support::World;
+use crate::support::people::{self, COMPETITION, DEALS, GENERAL, LONG_TERM, NEW_AGENTS, address};
+use hsmc::sandbox::{Act, What};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exit_tag_with_a_destination_moves_the_person_and_archives_them() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946]");
+    assert_eq!(world.property("ada", "import_list"), "General marketing");
+    world.assert_settled().await;
+    // Back in a source list while in the destination: not enrolled again.
+    world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946, 987]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exit_tag_without_a_destination_changes_mailchimp_and_leaves_the_list() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", COMPETITION);
+        builder.tag(&address("ada"), "Competition Finished");
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists []");
+    assert_eq!(world.property("ada", "import_list"), "");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exempt_bearer_is_passed_over() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        builder.tag(&address("ada"), "Manual Inclusion");
+    })
+    .await;
+    let before = world.person("ada");
+    world.synced().await;
+    assert_eq!(world.person("ada"), before);
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_member_whom_hubspot_does_not_know_is_parked_and_not_looked_up_each_run() {
+    let world = World::new(|builder| {
+        people::member(builder, "ada");
+        builder.tag(&address("ada"), "General Single").tag(&address("ada"), "General Single Finished");
+    })
+    .await;
+    let before = world.person("ada");
+    let report = world.synced().await;
+    assert_eq!(world.person("ada"), before);
+    assert_eq!(report.run.counts.people.get("parked"), Some(&1), "{:?}", report.run.counts);
+    let searches = |world: &World| {
+        let sandbox = world.sandbox();
+        let found: u64 = sandbox
+            .calls
+            .all()
+            .iter()
+            .filter(|(kind, _)| {
+                kind.template.ends_with("contacts/search") || kind.template.ends_with("batch/read")
+            })
+            .map(|(_, count)| *count)
+            .sum();
+        found
+    };
+    world.synced().await;
+    let after_second = searches(&world);
+    world.synced().await;
+    let third = searches(&world) - after_second;
+    let app = world.open();
+    let runs = app.runs(10).unwrap();
+    app.close().await;
+    // At most the search for changed contacts, which every incremental run makes.
+    assert!(third <= 1, "{third} searches in a quiet run; {} runs", runs.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_member_whom_hubspot_does_not_know_is_created_there_when_asked() {
+    let mut world = World::new(|builder| {
+        people::member(builder, "ada");
+        builder.tag(&address("ada"), "General Single").tag(&address("ada"), "General Single Finished");
+    })
+    .await;
+    world.set("HSMC_HANDOVER_DEFAULTS__CREATE_MISSING", "true");
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946]");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_exit_tags_at_once_follow_the_entry_tag_and_the_report_says_so() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        builder.tag(&address("ada"), "Competition Finished");
+    })
+    .await;
+    let report = world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946]");
+    let notes = &report.run.counts.notes;
+    assert!(notes.keys().any(|note| note.contains("exit tag")), "{notes:?}");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handed_over_and_still_in_a_dynamic_list_is_not_enrolled_until_gone_and_back() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        let id = builder.contact(&[("email", "spare@example.com")]);
+        builder.join(NEW_AGENTS, id);
+    })
+    .await;
+    world.act(Act::JoinList { contact: address("ada"), list: LONG_TERM });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946, 1032]");
+    world.act(Act::LeaveList { contact: address("ada"), list: 946 });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [1032]", "still in the list they came with");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exclusion_while_enrolled_untags_archives_and_unlists_but_never_unsubscribes() {
+    let world = World::new(|builder| {
+        let ada = people::enrolled(builder, "ada", GENERAL);
+        builder.join(DEALS, ada);
+        let vip = people::enrolled(builder, "vip", GENERAL);
+        builder.join(DEALS, vip).tag(&address("vip"), "VIP");
+    })
+    .await;
+    let mark = world.mark();
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [717]");
+    assert_eq!(world.person("vip"), "subscribed [General Single, VIP]; lists [717, 987]");
+    assert_eq!(
+        world.count_since(mark, |what| matches!(what, What::StatusChanged { to: "unsubscribed", .. })),
+        0
+    );
+    world.assert_settled().await;
+}

@@ -1,0 +1,183 @@
+//! Members in every condition, and merge fields that are not as they should be.
+
+use crate::support::World;
+use crate::support::people::{self, COMPETITION, GENERAL, address, entry_tag};
+use hsmc::sandbox::mailchimp::Status;
+use hsmc::sandbox::{Act, What};
+use hsmc::serve::requests::AdoptRequest;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_of_these_is_ever_subscribed() {
+    let world = World::new(|builder| {
+        for (name, status) in [
+            ("unsubscribed", Status::Unsubscribed),
+            ("cleaned", Status::Cleaned),
+            ("pending", Status::Pending),
+            ("archived", Status::Archived),
+        ] {
+            people::listed(builder, name, GENERAL);
+            people::member(builder, name);
+            builder.member(&address(name), status);
+        }
+        people::listed(builder, "forgotten", GENERAL);
+        people::member(builder, "forgotten");
+    })
+    .await;
+    world.act(Act::Forget { email: address("forgotten") });
+    let mark = world.mark();
+    world.sync().await;
+    world.sync().await;
+    assert_eq!(world.person("unsubscribed"), "unsubscribed []; lists [762, 987], opted out");
+    assert_eq!(world.person("cleaned"), "cleaned []; lists [987]");
+    assert_eq!(world.person("pending"), "pending []; lists [987]");
+    assert_eq!(world.person("archived"), "archived []; lists [987]");
+    assert_eq!(world.person("forgotten"), "no member; lists [987]");
+    let subscribed = |what: &What| {
+        matches!(what, What::MemberCreated { .. } | What::StatusChanged { to: "subscribed", .. })
+    };
+    assert_eq!(world.count_since(mark, subscribed), 0);
+    assert_eq!(world.property("cleaned", "mailchimp_bounced"), "true");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archived_by_us_and_back_in_another_list_is_restored_with_that_lists_tag() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists []");
+    world.act(Act::JoinList { contact: address("ada"), list: COMPETITION });
+    let mark = world.mark();
+    world.synced().await;
+    assert_eq!(world.person("ada"), "subscribed [Competition]; lists [720]");
+    assert_eq!(world.count_since(mark, |what| matches!(what, What::JourneyStarted { .. })), 1);
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archived_by_others_stays_so_until_an_operator_adopts_them() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram"] {
+            people::enrolled(builder, name, GENERAL);
+            builder.archived(&address(name));
+        }
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived [General Single]; lists [987]");
+    let app = world.open();
+    let told = app.adopt(AdoptRequest::People(vec![address("ada"), address("nobody")])).await.unwrap();
+    assert_eq!(told.left_out.len(), 1, "{told:?}");
+    app.close().await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("bram"), "archived [General Single]; lists [987]");
+    let app = world.open();
+    app.adopt(AdoptRequest::List(hsmc::domain::id::ListId(GENERAL))).await.unwrap();
+    app.close().await;
+    world.synced().await;
+    assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twins_rest_and_an_opt_out_of_either_counts_for_both() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "ada", COMPETITION);
+        people::listed(builder, "bram", GENERAL);
+        people::listed(builder, "bram", COMPETITION);
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("bram"), "no member; lists [720] and lists [987]");
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.synced().await;
+    assert!(world.person("ada").starts_with("unsubscribed"), "{}", world.person("ada"));
+    assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_field_that_is_missing_is_created_once_and_filled() {
+    let mut world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world.config = world.config.replace("[merge_fields]", "[merge_fields]\nBRANCHES = \"branches\"");
+    world.act(Act::SetProperty { contact: address("ada"), property: "branches".into(), value: "3".into() });
+    let mark = world.mark();
+    let report = world.synced().await;
+    assert!(report.run.counts.notes.keys().any(|note| note.contains("BRANCHES was missing")));
+    assert_eq!(world.count_since(mark, |what| matches!(what, What::FieldCreated { .. })), 1);
+    let state = world.sandbox().state();
+    assert_eq!(state["mailchimp"]["members"]["ada@example.com"]["fields"]["BRANCHES"], "3");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_field_of_another_type_takes_what_fits_and_the_report_says_so() {
+    let mut world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world.sandbox().mailchimp.define_field("SIZE", "Size", "number");
+    world.config = world.config.replace("[merge_fields]", "[merge_fields]\nSIZE = \"branches\"");
+    for (name, value) in [("ada", "many"), ("bram", "7")] {
+        world.act(Act::SetProperty {
+            contact: address(name),
+            property: "branches".into(),
+            value: value.into(),
+        });
+    }
+    let report = world.synced().await;
+    let notes: Vec<_> = report.run.counts.notes.keys().collect();
+    assert!(notes.iter().any(|note| note.contains("SIZE")), "{notes:?}");
+    let state = world.sandbox().state();
+    let size = |name: &str| state["mailchimp"]["members"][address(name)]["fields"]["SIZE"].clone();
+    assert!(size("bram") == "7" || size("bram") == 7, "{}", size("bram"));
+    assert_ne!(size("ada"), "many");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_too_long_is_cut_at_a_character_and_is_not_written_again() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    let long = "ü".repeat(200);
+    world.act(Act::SetProperty { contact: address("ada"), property: "firstname".into(), value: long });
+    let report = world.synced().await;
+    assert!(
+        report.run.counts.notes.keys().any(|note| note.contains("FNAME")),
+        "{:?}",
+        report.run.counts.notes
+    );
+    let state = world.sandbox().state();
+    let written =
+        state["mailchimp"]["members"]["ada@example.com"]["fields"]["FNAME"].as_str().unwrap().to_owned();
+    assert!(written.len() <= 255 && written.chars().all(|one| one == 'ü'), "{}", written.len());
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fake_looking_address_is_parked_and_tried_no_more() {
+    let world = World::new(|builder| {
+        people::listed(builder, "fake.ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.parked.get("fake-address"), Some(&1), "{:?}", report.run.counts);
+    assert_eq!(world.person("fake.ada"), "no member; lists [987]");
+    assert_eq!(world.person("bram"), format!("subscribed [{}]; lists [987]", entry_tag(GENERAL)));
+    world.assert_settled().await;
+}
