@@ -10,7 +10,7 @@ use crate::domain::pause::Pauses;
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
 use crate::domain::run::RunCause;
-use crate::engine::fold;
+use crate::engine::{MoveStatus, Phase, fold};
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use crate::serve::requests::{
@@ -216,7 +216,11 @@ impl App {
         if status.is_over() {
             return Err(Trouble::usage(format!("move {id} is over")));
         }
-        self.workspace.moves.operate(id, status.draft.person, request).await.map_err(Trouble::usage)?;
+        can_be_asked(id, &status, request)?;
+        self.workspace.moves.operate(id, status.draft.person, request).await.map_err(|why| {
+            Trouble::usage(why)
+                .with_way_out(format!("`hsmc status {id}` tells what it is doing; try again then"))
+        })?;
         let what = match request {
             OperatorRequest::Retry => "is tried again, after a look",
             OperatorRequest::Skip => "goes on behind the step it was stuck at",
@@ -379,6 +383,26 @@ impl App {
             ),
             left_out,
         })
+    }
+}
+
+/// Whether a move can do what is asked of it, in the operator's words.
+fn can_be_asked(id: MoveId, status: &MoveStatus, request: OperatorRequest) -> Done<()> {
+    let is_stuck = matches!(status.phase, Phase::Stuck { .. });
+    let kind = status.draft.kind;
+    match request {
+        OperatorRequest::Retry | OperatorRequest::Skip if !is_stuck => {
+            Err(Trouble::usage(format!("move {id} is not stuck: it goes on by itself"))
+                .with_way_out(format!("`hsmc status {id}` tells what it waits for")))
+        }
+        OperatorRequest::RollBack | OperatorRequest::Cancel
+            if kind.is_opt_out() || (status.has_begun() && status.is_past_pivot()) =>
+        {
+            Err(Trouble::usage(format!("move {id} ({kind}) has no way back any more")).with_way_out(format!(
+                "`hsmc retry {id}` once the cause is mended; `hsmc skip {id}` takes the step as done and goes on"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

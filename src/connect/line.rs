@@ -101,6 +101,10 @@ impl Line {
     pub(crate) async fn answer(&self, ask: &Ask) -> Exchange {
         let answer = self.exchange(ask).await?;
         match answer.is_success() {
+            // A page that somebody on the way put in front of the service, with the best of statuses.
+            true if answer.json.is_none() && !answer.body.trim_ascii().is_empty() => {
+                Err(self.unreadable(ask, &answer, "JSON"))
+            }
             true => Ok(answer),
             false => Err((self.classify)(&ask.request.call, &answer)),
         }

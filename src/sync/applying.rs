@@ -62,7 +62,7 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let chunk = guard.pass(chunk).await?;
+        let chunk = guard.pass(without_paused(workspace, chunk)?).await?;
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
         if workspace.moves.submit(handed).await > ENOUGH_WAITING {
             let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };
@@ -81,6 +81,25 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
             Ok(Applied::Waiting)
         }
     }
+}
+
+/// Those that no pause holds back. The others stay in the journal as they are, and the next run plans them
+/// anew: handed over, they would begin whenever the pause ends, however old their plan is by then.
+fn without_paused(workspace: &Workspace, chunk: Vec<Due>) -> Result<Vec<Due>, RunError> {
+    let pauses = workspace.shared.pauses();
+    if pauses.lines().is_empty() {
+        return Ok(chunk);
+    }
+    let journal = &workspace.shared.journal;
+    let mut free = Vec::with_capacity(chunk.len());
+    for due in chunk {
+        let held = fold(&journal.events(due.id)?)
+            .is_ok_and(|status| !status.has_begun() && pauses.holds(&status.draft).is_some());
+        if !held {
+            free.push(due);
+        }
+    }
+    Ok(free)
 }
 
 /// How long a wait goes on.
@@ -116,9 +135,9 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if asleep && until == WaitUntil::Asleep {
             return Applied::Waiting;
         }
-        // Who only waits for a last look holds nobody up: a daemon looks when it is time, a single run leaves
-        // it to the next.
-        if asleep && only_last_looks(workspace, runs) {
+        // Who only waits for a last look, or for an operator, holds nobody up: a daemon looks when it is time,
+        // a single run leaves it to the next.
+        if asleep && only_held_up(workspace, runs) {
             return Applied::All;
         }
         if got != last {
@@ -139,8 +158,9 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
 }
 
 /// Whether every open move of these runs waits for a last look only.
-fn only_last_looks(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
+fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
     let journal = &workspace.shared.journal;
+    let pauses = workspace.shared.pauses();
     let mut after = None;
     loop {
         let Ok(page) = journal.open_moves(after, 1_000) else { return false };
@@ -150,7 +170,9 @@ fn only_last_looks(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
         for id in of_these {
             let status = journal.events(*id).ok().and_then(|events| fold(&events).ok());
             if !status.is_some_and(|status| {
-                status.awaits_last_look() || matches!(status.phase, Phase::Stuck { .. })
+                status.awaits_last_look()
+                    || matches!(status.phase, Phase::Stuck { .. })
+                    || pauses.holds(&status.draft).is_some()
             }) {
                 return false;
             }

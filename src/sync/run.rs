@@ -15,7 +15,7 @@ use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
-use crate::engine::fold;
+use crate::engine::{Phase, fold};
 use crate::failpoint;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
@@ -270,6 +270,7 @@ fn end(
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;
+    let pauses = workspace.shared.pauses();
     let journal = &workspace.shared.journal;
     let mut after = None;
     loop {
@@ -279,6 +280,12 @@ fn end(
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
+                Ok(Ok(status)) if !matches!(status.phase, Phase::Stuck { .. }) => {
+                    match pauses.holds(&status.draft) {
+                        Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
+                        None => stuck = true,
+                    }
+                }
                 _ => stuck = true,
             }
         }

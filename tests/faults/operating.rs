@@ -124,9 +124,9 @@ async fn waiting() -> (World, MoveId) {
         people::finished(builder, "ada");
     })
     .await;
-    let busy = FaultKind::Status { code: 429, body: None };
-    let _ = busy;
-    world.fail(Service::Mailchimp, "POST", "/segments", FaultKind::Reset);
+    for part in ["/segments", "/tags"] {
+        world.fail(Service::Mailchimp, "POST", part, FaultKind::Reset);
+    }
     let report = world.sync().await;
     assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
     let app = world.open();
