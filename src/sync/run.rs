@@ -24,9 +24,6 @@ use std::time::Duration;
 
 /// A scan in progress older than this is begun anew.
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
-/// Why a run fails whose moves are neither over nor stuck.
-const WAITING: &str =
-    "moves wait for a service that does not answer; the next run goes on with them (see `hsmc status`)";
 /// The name under which the journal keeps what the last scan depended on.
 const SCANNED: &str = "scanned config";
 /// Moves of a saved plan named one by one when they are dropped.
@@ -251,6 +248,12 @@ async fn phases(
     end(workspace, &mut run.counts, [applied, consent_applied, recovered], waits_for)
 }
 
+/// Why a run fails whose moves are neither over nor stuck.
+fn in_vain(waits_for: Option<String>) -> String {
+    let waits_for = waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
+    format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
+}
+
 /// How the run ended, by what became of its moves and of those it took up.
 fn end(
     workspace: &Workspace,
@@ -262,11 +265,7 @@ fn end(
         return Ok(Outcome::Ended(RunEnd::Interrupted));
     }
     if applied.contains(&Applied::Waiting) {
-        let why = waits_for.map_or_else(
-            || WAITING.to_owned(),
-            |what| format!("moves wait: {what}; the next run goes on with them (see `hsmc status`)"),
-        );
-        return Ok(Outcome::Ended(RunEnd::Failed { why }));
+        return Ok(Outcome::Ended(RunEnd::Failed { why: in_vain(waits_for) }));
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;
@@ -321,14 +320,15 @@ async fn opt_outs(
     let mut runs: std::collections::BTreeSet<RunId> = journaled.due.iter().map(|due| due.id.run).collect();
     runs.insert(consent.id);
     let applied = apply(workspace, journaled.due, run.seen).await?;
+    let mut waits_for = None;
     for id in runs {
-        tally(workspace, &mut consent.counts, id).await;
+        waits_for = tally(workspace, &mut consent.counts, id).await.or(waits_for);
     }
     if applied == Applied::Stopped {
         return Err(RunError::Stopped);
     }
     let end = match applied {
-        Applied::Waiting => RunEnd::Failed { why: WAITING.to_owned() },
+        Applied::Waiting => RunEnd::Failed { why: in_vain(waits_for) },
         _ if consent.counts.ended.contains_key("stuck") => RunEnd::Stuck,
         _ => RunEnd::Done,
     };
