@@ -21,6 +21,7 @@
 //!
 //! - [`domain`]: the words of the sync as values, and its rules as one pure function; the ports to the world.
 //! - [`telemetry`]: logs, and what their fields are called.
+//! - [`failpoint`]: places where a crash matters, so that tests can kill the binary there; empty in release builds.
 //! - [`config`]: the config file, its layers and checks, secrets.
 //! - [`journal`]: the durable record. Log and snapshots are the truth, sled is the index.
 //! - [`engine`]: what comes next for a move, as a pure function of what was recorded of it.

@@ -17,11 +17,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("failpoint", &["domain"]),
     ("config", &["domain"]),
     ("journal", &["domain"]),
-    ("engine", &["domain"]),
+    ("engine", &["failpoint", "domain"]),
     ("connect", &["domain"]),
-    ("actors", &["engine", "journal", "domain"]),
+    ("actors", &["engine", "journal", "failpoint", "domain"]),
     // The journal's own words, not its store: docs/decisions/0005-sync-reads-the-journal.md.
-    ("sync", &["actors", "engine", "journal", "domain"]),
+    ("sync", &["actors", "engine", "journal", "failpoint", "domain"]),
     ("sandbox", &["domain"]),
     // The sandbox's HTTP face, and no sync: docs/decisions/0006-serve-carries-values.md.
     ("serve", &["sandbox", "domain"]),
@@ -53,6 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("miette", &["cli/"]),
     ("indicatif", &["cli/"]),
     ("comfy_table", &["cli/"]),
+    ("nix", &["failpoint.rs"]),
     ("ctrlc", &["cli/system.rs"]),
     // The client of the control socket speaks HTTP too.
     ("reqwest", &["connect/http.rs", "serve/socket.rs"]),

@@ -9,7 +9,8 @@
 //! unwind; `random` kills by chance under load (`HSMC_KILLS=200 cargo test --test crash random` for a
 //! long one); `prefixes` cuts the log after every record.
 
-#![cfg(all(test, debug_assertions, unix))]
+#![cfg(test)]
+#![cfg(all(debug_assertions, unix))]
 
 mod patience;
 mod points;

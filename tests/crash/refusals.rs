@@ -77,9 +77,7 @@ async fn refused(prepared: &Prepared, refused: Refused, name: String) -> (Undist
     let turn = points.iter().position(is_turn).unwrap_or_else(|| panic!("{name}: no move ended"));
     if points[turn].starts_with("unwinding:") {
         let after = stage.picture();
-        for line in half_done(&before, &after) {
-            panic!("{name}: not unwound: {line}");
-        }
+        assert_eq!(half_done(&before, &after), Vec::<String>::new(), "{name}: not unwound");
     }
     let runs = stage.settle(RUNS).await.unwrap_or_else(|problem| panic!("{name}: {problem}"));
     assert_eq!(stage.wrongs(), Vec::<String>::new(), "{name}");
