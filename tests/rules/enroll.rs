@@ -1,6 +1,7 @@
 //! R1–R9: enrolling and keeping.
 
 use crate::support::{Stage, ann, tag};
+use hsmc::domain::failure::Service;
 use hsmc::domain::id::ListId;
 use hsmc::domain::member::{MemberStatus, MergeField};
 use hsmc::domain::moves::{MemoryChange, MoveKind};
@@ -238,6 +239,19 @@ fn r05_unsubscribed_and_cleaned_members_only_get_their_merge_fields_refreshed() 
 }
 
 #[test]
+fn r05_whose_opt_out_was_delivered_after_they_were_seen_is_refreshed_in_the_same_run() {
+    let mut stage = ann()
+        .in_lists(&[987])
+        .subscribed(&[])
+        .opted_out_in_hubspot()
+        .opt_out_known(Service::HubSpot, true)
+        .property("firstname", "Anna");
+    stage.rests(PersonState::OptedOut);
+    stage.world.seen = stage.memory.opt_out.as_ref().unwrap().delivered.unwrap();
+    stage.is_due(MoveKind::Refresh, &["refresh merge fields"]);
+}
+
+#[test]
 fn r06_whom_hsmc_archived_while_subscribed_comes_back_with_old_tags_cleared_first() {
     ann()
         .in_lists(&[1032])
@@ -302,6 +316,26 @@ fn r08_changed_properties_refresh_and_unchanged_ones_cost_nothing() {
     changed.is_due(MoveKind::Refresh, &["refresh merge fields"]);
     assert_eq!(changed.decision().memory.fields["FNAME"], "Anna");
     changed.next().rests(PersonState::Enrolled);
+}
+
+#[test]
+fn r08_changed_properties_go_with_whatever_else_is_due_so_that_one_run_is_enough() {
+    let retagged = ann()
+        .in_lists(&[987])
+        .subscribed(&["General Single", "Competition"])
+        .enrolled("General Single", 987)
+        .property("firstname", "Anna");
+    retagged.is_due(MoveKind::Retag, &[UPSERT, "clear tag \"Competition\""]);
+    retagged.next().rests(PersonState::Enrolled);
+    let bounced = ann()
+        .in_lists(&[987])
+        .member(MemberStatus::Cleaned, &["General Single"])
+        .property("firstname", "Anna");
+    bounced.is_due(
+        MoveKind::Bounce,
+        &["clear tag \"General Single\"", "set mailchimp_bounced = \"true\"", "refresh merge fields"],
+    );
+    bounced.next().rests(PersonState::OptedOut);
 }
 
 #[test]

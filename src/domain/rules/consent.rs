@@ -2,11 +2,11 @@
 //! (design §3.4). Whoever opted in again by their own hand is reported and left alone on both sides.
 
 use super::ContactView;
-use super::merge_fields::differ;
+use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
 use crate::domain::failure::Service;
-use crate::domain::member::MemberStatus;
+use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use crate::domain::person::{OptOutMemory, Person};
 use crate::domain::step::{Before, Step};
@@ -155,18 +155,22 @@ pub(super) fn bounce(sight: &Sight<'_>, memory: &mut Person, notes: &mut Vec<Str
         memory.bounce_noted = true;
         return None;
     }
+    // In the same move, so that one run is enough.
+    steps.extend(to_refresh(sight, memory).and_then(|member| fresh_fields(sight, member)));
     let why = ("R22", "hard bounce in Mailchimp".to_owned());
     let then = vec![MemoryChange::BounceNoted, MemoryChange::NotEnrolled];
     Some(sight.draft(MoveKind::Bounce, why, steps, then, None))
 }
 
-/// R5: whether an unsubscribed or cleaned member's merge fields are to be refreshed.
-pub(super) fn wants_refresh(sight: &Sight<'_>) -> bool {
-    let silent = |status: &MemberStatus| matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
-    sight.rules.refresh_unsubscribed
-        && sight.in_any_source()
-        && sight
-            .view
-            .member
-            .is_some_and(|member| silent(&member.status) && differ(sight.world, &sight.fitted.values, member))
+/// R5: the silent member whose merge fields are to be refreshed. Whose opt-out was delivered after they
+/// were seen is silent too, whatever they were then.
+pub(super) fn to_refresh<'a>(sight: &Sight<'a>, memory: &Person) -> Option<&'a Member> {
+    let delivered = memory.opt_out.as_ref().and_then(|opt_out| opt_out.delivered);
+    let just_now = delivered.is_some_and(|at| at >= sight.world.seen);
+    let silent = |member: &&Member| {
+        matches!(member.status, MemberStatus::Unsubscribed | MemberStatus::Cleaned) || just_now
+    };
+    sight.present().filter(silent).filter(|_| {
+        sight.rules.refresh_unsubscribed && sight.in_any_source() && memory.previous_email.is_none()
+    })
 }

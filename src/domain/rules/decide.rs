@@ -114,10 +114,8 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     let silent = sight.view.member.is_some_and(|member| member.status == MemberStatus::Unsubscribed);
     let due = if silent && identity::misnamed(sight, &draft.memory).is_some() {
         identity::rename(sight, &draft.memory)
-    } else if consent::wants_refresh(sight) && draft.memory.previous_email.is_none() {
-        sight.view.member.and_then(|member| enroll::refresh(sight, member))
     } else {
-        None
+        consent::to_refresh(sight, &draft.memory).and_then(|member| enroll::refresh(sight, member))
     };
     Settled(PersonState::OptedOut, why, due)
 }

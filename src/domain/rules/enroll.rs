@@ -34,19 +34,23 @@ pub(super) fn create(sight: &Sight<'_>, place: &Place<'_>) -> Move {
 
 /// A subscribed member without an entry tag: newly confirmed, or there by other ways.
 pub(super) fn enroll_existing(sight: &Sight<'_>, place: &Place<'_>, member: &Member) -> Move {
-    let mut steps = Vec::new();
-    if differ(sight.world, &sight.fitted.values, member) {
-        let fields = fields_fingerprint(&sight.fitted.values);
-        steps.push(PlannedStep {
-            step: Step::UpsertMember { fields, pending: false },
-            before: Before::Status(member.status.clone()),
-        });
-    }
+    let mut steps: Vec<PlannedStep> = fields_first(sight, member).into_iter().collect();
     steps.extend(ori_lists(sight));
     steps.extend(tags(sight, place));
     let why =
         ("R4", format!("a subscribed member without an entry tag, in source list {}", place.source.list));
     sight.draft(MoveKind::Enroll, why, steps, vec![enrolled(place)], Some(place.source.list))
+}
+
+/// Merge fields of a member whose tags change as well: in the same move, so that one run is enough.
+/// Stale values have no claim to come back, so there is nothing to undo.
+fn fields_first(sight: &Sight<'_>, member: &Member) -> Option<PlannedStep> {
+    sight.contact?;
+    let fields = fields_fingerprint(&sight.fitted.values);
+    differ(sight.world, &sight.fitted.values, member).then(|| PlannedStep {
+        step: Step::UpsertMember { fields, pending: false },
+        before: Before::Status(member.status.clone()),
+    })
 }
 
 /// Additional and supplemental tags, then the entry tag.
@@ -108,6 +112,9 @@ pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Opt
     if steps.is_empty() {
         return Some(Kept { tag: stays, retag: None });
     }
+    if let Some(fields) = sight.present().and_then(|member| fields_first(sight, member)) {
+        steps.insert(0, fields);
+    }
     let list = if switch { place.source.list } else { origin.unwrap_or(place.source.list) };
     let why = match (switch, entries.len() > 1) {
         (true, _) => ("R3", format!("source list {} ranks first now: tag \"{stays}\"", place.source.list)),
@@ -137,12 +144,17 @@ pub(super) fn remembered(sight: &Sight<'_>, memory: &Person, place: &Place<'_>, 
 
 /// R8: merge fields only.
 pub(super) fn refresh(sight: &Sight<'_>, member: &Member) -> Option<Move> {
-    if sight.contact.is_none() || !differ(sight.world, &sight.fitted.values, member) {
-        return None;
-    }
-    let fields = fields_fingerprint(&sight.fitted.values);
-    let step =
-        PlannedStep { step: Step::RefreshMember { fields }, before: Before::Status(member.status.clone()) };
+    let step = fresh_fields(sight, member)?;
     let why = ("R8", "properties changed".to_owned());
     Some(sight.draft(MoveKind::Refresh, why, vec![step], Vec::new(), None))
+}
+
+/// The step that brings merge fields up to date, where they are not.
+pub(super) fn fresh_fields(sight: &Sight<'_>, member: &Member) -> Option<PlannedStep> {
+    sight.contact?;
+    let fields = fields_fingerprint(&sight.fitted.values);
+    differ(sight.world, &sight.fitted.values, member).then(|| PlannedStep {
+        step: Step::RefreshMember { fields },
+        before: Before::Status(member.status.clone()),
+    })
 }
