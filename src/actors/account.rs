@@ -175,7 +175,7 @@ impl Message<Finished> for Account {
         match seen {
             Some(seen) => {
                 if self.budget.finish(now, budget, &seen) {
-                    tracing::error!(
+                    tracing::warn!(
                         service = %self.service,
                         "the credentials are refused: this side stops, and is tried once a minute"
                     );

@@ -4,12 +4,13 @@
 use super::App;
 use crate::config::Positions;
 use crate::domain::contact::{ListInfo, ListKind};
-use crate::domain::failure::{CallFailure, FailureClass, Service};
+use crate::domain::failure::CallFailure;
 use crate::domain::id::ListId;
 use crate::domain::port::Priority;
 use crate::domain::rules::TagSource;
 use crate::domain::step::OptOutScope;
 use crate::serve::views::{CheckView, Finding, Severity};
+use crate::sync::preflight::way_out_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -31,6 +32,20 @@ pub fn list_places(config: &Path) -> BTreeMap<ListId, String> {
         }
     });
     found
+}
+
+/// Where the keys stand that name the accounts: a run that cannot reach them says which to mend.
+pub fn key_places(config: &Path) -> BTreeMap<&'static str, String> {
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let positions = Positions::of(&text);
+    let name = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    ["hubspot.token", "hubspot.portal_id", "mailchimp.api_key", "mailchimp.audience"]
+        .into_iter()
+        .map(|key| {
+            let line = positions.line(key).map(|line| format!(":{line}")).unwrap_or_default();
+            (key, format!("{name}{line} {key}"))
+        })
+        .collect()
 }
 
 fn last_key(path: &str) -> &str {
@@ -74,18 +89,8 @@ impl Findings<'_> {
     }
 
     fn failed(&mut self, key: &str, failure: &CallFailure) {
-        let way_out = match (failure.class, failure.service) {
-            (FailureClass::Unauthorized, Service::HubSpot) => {
-                "use a service key or private-app token of this portal"
-            }
-            (FailureClass::Unauthorized, Service::Mailchimp) => {
-                "make a new API key in Mailchimp, under Account › Extras › API keys"
-            }
-            (FailureClass::Misconfigured, Service::HubSpot) => {
-                "give the token the scopes it lacks: crm.lists.read and .write, crm.objects.contacts.read and .write, crm.schemas.contacts.read and .write, communication_preferences.read_write"
-            }
-            _ => "try again; see the service's status page if it stays so",
-        };
+        let way_out =
+            way_out_of(failure).unwrap_or("try again; see the service's status page if it stays so");
         self.add(Severity::Error, key, failure.to_string(), way_out);
     }
 }

@@ -243,6 +243,7 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path, patience: Dur
         scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),
         places: check::list_places(config_path),
+        keys: check::key_places(config_path),
         patience,
     }
 }

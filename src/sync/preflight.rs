@@ -7,6 +7,7 @@ use super::patience::patiently;
 use super::scan::ScanError;
 use super::workspace::Workspace;
 use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::member::MergeField;
 use crate::domain::port::Priority;
@@ -33,12 +34,14 @@ pub struct Accounts {
 /// It is of another portal, or the call failed.
 pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
     let Some(wanted) = workspace.settings.portal else { return Ok(()) };
-    let portal = patiently(workspace, || workspace.shared.crm.portal(Priority::Scan)).await?;
+    let portal = patiently(workspace, || workspace.shared.crm.portal(Priority::Scan))
+        .await
+        .map_err(|problem| of_call(workspace, problem))?;
     if portal.portal_id == wanted {
         return Ok(());
     }
     Err(RunError::Unfit {
-        place: "hubspot.portal_id".to_owned(),
+        place: key(workspace, "hubspot.portal_id"),
         what: format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id),
         way_out: "use a token of the portal named, or correct the number".to_owned(),
     })
@@ -53,7 +56,8 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     let (definitions, fields) = futures::try_join!(
         patiently(workspace, || crm.properties(Priority::Scan)),
         patiently(workspace, || audience.merge_fields(Priority::Scan)),
-    )?;
+    )
+    .map_err(|problem| of_call(workspace, problem))?;
     let mut accounts = Accounts {
         read_only: definitions
             .iter()
@@ -141,6 +145,40 @@ impl Accounts {
         }
         Ok(made)
     }
+}
+
+fn key(workspace: &Workspace, key: &'static str) -> String {
+    workspace.settings.keys.get(key).cloned().unwrap_or_else(|| key.to_owned())
+}
+
+/// What to do about an account that cannot be used as the config names it.
+pub fn way_out_of(failure: &CallFailure) -> Option<&'static str> {
+    match (failure.class, failure.service) {
+        (FailureClass::Unauthorized, Service::HubSpot) => {
+            Some("use a service key or private-app token of this portal")
+        }
+        (FailureClass::Unauthorized, Service::Mailchimp) => {
+            Some("make a new API key in Mailchimp, under Account › Extras › API keys")
+        }
+        (FailureClass::Misconfigured, Service::HubSpot) => Some(
+            "give the token the scopes it lacks: crm.lists.read and .write, crm.objects.contacts.read and .write, crm.schemas.contacts.read and .write, communication_preferences.read_write",
+        ),
+        _ => None,
+    }
+}
+
+/// A first call that the account refuses: the config's line, and the way out.
+fn of_call(workspace: &Workspace, problem: RunError) -> RunError {
+    let RunError::Call(failure) = problem else { return problem };
+    let (place, way_out) = match (way_out_of(&failure), failure.service, failure.refusal) {
+        (Some(way_out), Service::HubSpot, _) => ("hubspot.token", way_out),
+        (Some(way_out), Service::Mailchimp, _) => ("mailchimp.api_key", way_out),
+        (None, Service::Mailchimp, RefusalCode::NotFound) => {
+            ("mailchimp.audience", "use the audience id of Audience › Settings › Audience name and defaults")
+        }
+        _ => return RunError::Call(failure),
+    };
+    RunError::Unfit { place: key(workspace, place), what: failure.to_string(), way_out: way_out.to_owned() }
 }
 
 /// A list that the config names and HubSpot does not have as such: the config's line, and the way out.

@@ -47,6 +47,8 @@ pub struct RunSettings {
     pub state: PathBuf,
     /// Where each list stands in the config, for messages: `hsmc.toml:31 list`.
     pub places: BTreeMap<ListId, String>,
+    /// The same for the keys that name the accounts: `hubspot.token` → `hsmc.toml:8 hubspot.token`.
+    pub keys: BTreeMap<&'static str, String>,
     /// How long a run waits for the services when nothing moves any more.
     pub patience: Duration,
 }

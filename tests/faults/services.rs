@@ -231,14 +231,14 @@ async fn wrong_credentials_from_the_start_change_nothing_and_say_which() {
     let mut world = world().await;
     let mark = world.mark();
     world.set("HSMC_MAILCHIMP__API_KEY", "wrong-us1");
-    let report = world.sync().await;
-    assert_eq!(report.run.state, RunState::Failed);
-    assert!(report.run.phase.contains("Mailchimp"), "{}", report.run.phase);
-    assert!(!report.run.phase.contains("wrong-us1"));
+    let trouble = world.try_sync(SyncRequest::default()).await.unwrap_err();
+    assert_eq!((trouble.exit, trouble.place.as_str()), (2, "hsmc.toml:10 mailchimp.api_key"));
+    assert!(trouble.message.contains("Mailchimp") && !trouble.message.contains("wrong-us1"), "{trouble:?}");
     world.set("HSMC_MAILCHIMP__API_KEY", "sandbox-mailchimp-us1");
     world.set("HSMC_HUBSPOT__TOKEN", "wrong");
-    let report = world.try_sync(SyncRequest::default()).await.unwrap();
-    assert!(report.run.phase.contains("HubSpot"), "{}", report.run.phase);
+    let trouble = world.try_sync(SyncRequest::default()).await.unwrap_err();
+    assert_eq!((trouble.exit, trouble.place.as_str()), (2, "hsmc.toml:5 hubspot.token"));
+    assert!(trouble.way_out.contains("service key"), "{trouble:?}");
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     let _ = GENERAL;
 }
