@@ -4,7 +4,7 @@ use hsmc::cli::{self, ExitCode, Failure, System, Terminal};
 use hsmc::telemetry;
 
 fn main() -> std::process::ExitCode {
-    hsmc::app::arenas::use_one();
+    cli::use_one_arena();
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(code) => return code.into(),

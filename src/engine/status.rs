@@ -138,6 +138,11 @@ impl MoveStatus {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// Whether it waits for the next run or an operator.
+    pub fn is_stuck(&self) -> bool {
+        matches!(self.phase, Phase::Stuck { .. })
+    }
+
     /// Whether a call may ever have left for it.
     pub fn has_begun(&self) -> bool {
         self.steps.iter().any(|step| step.forward != Progress::NotStarted)

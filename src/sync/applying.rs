@@ -11,7 +11,7 @@ use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
 use crate::domain::time::Timestamp;
-use crate::engine::{Phase, fold};
+use crate::engine::fold;
 use crate::journal::store::Batch;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -170,9 +170,7 @@ fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
         for id in of_these {
             let status = journal.events(*id).ok().and_then(|events| fold(&events).ok());
             if !status.is_some_and(|status| {
-                status.awaits_last_look()
-                    || matches!(status.phase, Phase::Stuck { .. })
-                    || pauses.holds(&status.draft).is_some()
+                status.awaits_last_look() || status.is_stuck() || pauses.holds(&status.draft).is_some()
             }) {
                 return false;
             }

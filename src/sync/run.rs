@@ -15,7 +15,7 @@ use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
-use crate::engine::{Phase, fold};
+use crate::engine::fold;
 use crate::failpoint;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
@@ -279,12 +279,10 @@ fn end(
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
-                Ok(Ok(status)) if !matches!(status.phase, Phase::Stuck { .. }) => {
-                    match pauses.holds(&status.draft) {
-                        Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
-                        None => stuck = true,
-                    }
-                }
+                Ok(Ok(status)) if !status.is_stuck() => match pauses.holds(&status.draft) {
+                    Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
+                    None => stuck = true,
+                },
                 _ => stuck = true,
             }
         }
