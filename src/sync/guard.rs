@@ -24,6 +24,9 @@ use std::time::Duration;
 /// How much earlier than the last look opt-outs are asked for again.
 const OVERLAP: Duration = Duration::from_secs(120);
 
+/// Members read one by one, at most: the listing of a tag's bearers leaves out who has not confirmed yet.
+const SINGLES: u32 = 20;
+
 /// The looks of one run.
 pub struct Guard<'a> {
     workspace: &'a Workspace,
@@ -32,6 +35,7 @@ pub struct Guard<'a> {
     unsubscribed: BTreeSet<SubscriberHash>,
     unsubscribed_at: Option<Timestamp>,
     bearers: BTreeMap<TagName, (Timestamp, BTreeSet<SubscriberHash>)>,
+    singles: u32,
 }
 
 impl<'a> Guard<'a> {
@@ -43,6 +47,7 @@ impl<'a> Guard<'a> {
             unsubscribed: BTreeSet::new(),
             unsubscribed_at: None,
             bearers: BTreeMap::new(),
+            singles: 0,
         }
     }
 
@@ -168,6 +173,14 @@ impl<'a> Guard<'a> {
             }
             self.bearers.insert(exit_tag.clone(), (now, bearers));
         }
-        Ok(self.bearers.get(&exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash)))
+        if self.bearers.get(&exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash)) {
+            return Ok(true);
+        }
+        if self.singles >= SINGLES {
+            return Ok(false);
+        }
+        self.singles += 1;
+        let member = patiently(self.workspace, || shared.audience.member(Priority::HandOver, hash)).await?;
+        Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && member.bears(&exit_tag)))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, LONG_TERM, NEW_AGENTS, address};
+use hsmc::sandbox::mailchimp::Status;
 use hsmc::sandbox::{Act, What};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,6 +31,23 @@ async fn an_exit_tag_without_a_destination_changes_mailchimp_and_leaves_the_list
     world.synced().await;
     assert_eq!(world.person("ada"), "archived []; lists []");
     assert_eq!(world.property("ada", "import_list"), "");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_not_confirmed_yet_is_handed_over_although_no_listing_of_bearers_shows_them() {
+    let world = World::new(|builder| {
+        let email = address("ada");
+        people::listed(builder, "ada", GENERAL);
+        builder
+            .member(&email, Status::Pending)
+            .field(&email, "FNAME", "ada")
+            .field(&email, "LNAME", "Archer");
+        builder.tag(&email, "General Single Finished");
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "pending []; lists [946]");
     world.assert_settled().await;
 }
 

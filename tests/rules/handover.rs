@@ -225,6 +225,17 @@ fn r19_of_two_exit_tags_the_one_that_fits_the_entry_tag_counts() {
 }
 
 #[test]
+fn r19_of_two_exit_tags_without_an_entry_tag_the_first_in_the_config_counts() {
+    let due = ann()
+        .in_lists(&[719])
+        .subscribed(&["Recruitment Finished", "General Single Finished"])
+        .decision()
+        .due
+        .unwrap();
+    assert_eq!(due.reason.text, "bears exit tag \"General Single Finished\"");
+}
+
+#[test]
 fn exempt_bearers_are_skipped_by_handover() {
     let stage = finished().rules(|rules| {
         rules.handovers[0].exempt = vec![tag("Foreign")];

@@ -48,9 +48,7 @@ pub(super) fn chosen<'a>(sight: &Sight<'a>, notes: &mut Vec<String>) -> Option<&
 /// How well a handover fits the entry tag: its source list gives that tag; more so when the exit tag
 /// is also named after it, as where one list has several entry tags by override.
 fn fit(sight: &Sight<'_>, handover: &Handover, entry: Option<&TagName>) -> u8 {
-    let Some(entry) = entry else {
-        return u8::from(handover.from.is_some_and(|list| sight.is_in(list)));
-    };
+    let Some(entry) = entry else { return 0 };
     let mut sources = sight.rules.groups.iter().flat_map(|group| &group.lists);
     let by_list = sources.any(|source| Some(source.list) == handover.from && gives(sight, source, entry));
     let by_name = handover.exit_tag.folded().starts_with(&entry.folded());
