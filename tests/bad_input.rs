@@ -243,7 +243,7 @@ fn a_full_disk_is_told_and_what_was_acknowledged_goes_on_afterwards() {
 #[test]
 fn wrong_words_end_with_2_and_say_what_would_be_right() {
     let ground = Ground::new();
-    ground.refuses(&["apply", "none.jsonl"], 2, &["none.jsonl"]);
+    ground.refuses(&["apply", "none.jsonl"], 2, &["none.jsonl", "hsmc plan --out"]);
     std::fs::write(ground.path("plan.jsonl"), "rubbish\n").unwrap();
     ground.refuses(&["apply", "plan.jsonl"], 2, &["plan.jsonl, line 1"]);
     ground.refuses(&["status", "7.7"], 2, &["there is no move 7.7", "help: "]);
@@ -255,7 +255,7 @@ fn wrong_words_end_with_2_and_say_what_would_be_right() {
         &["nobody with this address", "hsmc plan"],
     );
     ground.refuses(&["sync", "--only", "list=1"], 2, &["the config names no list 1"]);
-    ground.refuses(&["plan", "--out", "none/plan.jsonl"], 2, &["none/plan.jsonl"]);
+    ground.refuses(&["plan", "--out", "none/plan.jsonl"], 2, &["no directory", "none to save the plan in"]);
 }
 
 #[test]

@@ -271,7 +271,7 @@ impl RateBudget {
             state: match (self.stopped_until, self.breaker) {
                 (Some(_), _) => "credentials refused",
                 (None, Breaker::Closed { .. }) if now < self.not_before => "waiting as told",
-                (None, Breaker::Closed { .. }) => "open for calls",
+                (None, Breaker::Closed { .. }) => "closed",
                 (None, Breaker::Open { .. } | Breaker::Trying { .. }) => "service down",
             },
         }

@@ -245,7 +245,10 @@ impl Message<MoveReport> for Router {
             }
             Reported::Broken(why) => {
                 tally.broken += 1;
-                tracing::error!(move.id = %id, why, "move cannot go on");
+                // A disk that is full breaks everybody at once, for one reason.
+                if tally.last_why.as_ref() != Some(&why) {
+                    tracing::error!(move.id = %id, why, "move cannot go on");
+                }
                 tally.last_why = Some(why);
             }
         }

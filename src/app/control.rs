@@ -51,7 +51,7 @@ impl From<RunError> for Trouble {
 
 impl From<plan_file::PlanFileError> for Trouble {
     fn from(error: plan_file::PlanFileError) -> Trouble {
-        Trouble::usage(error.to_string())
+        Trouble::usage(error.to_string()).with_way_out("make a plan with `hsmc plan --out FILE`")
     }
 }
 
@@ -80,6 +80,15 @@ impl App {
     /// # Errors
     /// See the message.
     pub async fn plan(&self, request: PlanRequest, progress: &dyn Progress) -> Done<PlanView> {
+        // Told now, not after everything was read.
+        let folder = request.out.as_deref().and_then(std::path::Path::parent);
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Trouble::usage(format!(
+                "there is no directory {} to save the plan in",
+                folder.display()
+            ))
+            .with_way_out("make it, or name another file with --out"));
+        }
         let options = RunOptions {
             cause: RunCause::Command,
             full: request.full,

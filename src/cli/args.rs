@@ -161,7 +161,7 @@ pub struct Narrow {
     /// Only these people: list=ID or contact=ADDRESS; may be given several times
     #[arg(long, value_name = "list=ID|contact=ADDRESS", value_parser = only)]
     pub only: Vec<Only>,
-    /// At most N moves
+    /// At most N moves; opt-outs always go
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
     /// Read everything, not only what can have changed

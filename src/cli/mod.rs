@@ -26,7 +26,7 @@ pub use system::System;
 
 use crate::telemetry::Logging;
 use clap::Parser;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use table::Layout;
 
 /// What the process was started with, as far as its output depends on it.
@@ -78,6 +78,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
 /// Prints a failure to standard error.
 pub fn complain(failure: &Failure, terminal: &Terminal) -> ExitCode {
     let width = terminal.errors_watched.then_some(usize::from(terminal.layout.width));
-    eprint!("{}", failure.render(width, terminal.errors_colour));
+    // With standard error gone, the exit code is all that can be said.
+    std::io::stderr().write_all(failure.render(width, terminal.errors_colour).as_bytes()).ok();
     failure.exit
 }

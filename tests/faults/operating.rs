@@ -207,3 +207,32 @@ async fn a_paused_person_list_or_service_waits_and_the_others_go_on() {
     assert_eq!(world.person("carl"), "archived []; lists [946]");
     world.assert_settled().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_people_than_have_a_place_are_in_flight_at_once() {
+    const PEOPLE: usize = 2_300;
+    let world = World::new(|builder| {
+        for number in 0..PEOPLE {
+            people::listed(builder, &format!("p{number}"), COMPETITION);
+        }
+    })
+    .await;
+    let app = world.open();
+    let most = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (moves, seen) = (app.workspace.moves.clone(), Arc::clone(&most));
+    let watcher = tokio::spawn(async move {
+        loop {
+            seen.fetch_max(moves.overview().await.live, std::sync::atomic::Ordering::SeqCst);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+    let request = hsmc::serve::requests::SyncRequest { yes: true, ..Default::default() };
+    app.sync(request, &hsmc::sync::scan::NoProgress).await.unwrap();
+    watcher.abort();
+    let limit = app.workspace.shared.settings.live_contacts;
+    app.close().await;
+    let most = most.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((100..=limit).contains(&most), "{most} of {limit}");
+    assert_eq!(world.person("p2299"), "subscribed [Competition]; lists [720]");
+    world.assert_careful();
+}

@@ -21,7 +21,7 @@ pub enum SnapshotError {
         path: String,
     },
     /// The disk refused.
-    #[error("{path}: {what}")]
+    #[error("{path}: {what}; free space or mend the disk, then run again: nothing is lost")]
     Io {
         /// The file.
         path: String,
