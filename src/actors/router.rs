@@ -169,6 +169,7 @@ struct Tick;
 struct TallyOf(RunId);
 struct Look;
 struct WakeAll;
+struct OpenMoves;
 struct Forget(RunId);
 struct Abandon(RunId);
 struct Dropped(RunId, &'static str);
@@ -319,6 +320,13 @@ impl Message<Look> for Router {
             waiting: self.waiting.values().map(VecDeque::len).sum(),
             asleep: self.asleep.len(),
         })
+    }
+}
+
+impl Message<OpenMoves> for Router {
+    type Reply = Result<HashSet<MoveId>, Infallible>;
+    async fn handle(&mut self, _: OpenMoves, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Ok(self.open.clone())
     }
 }
 
@@ -561,6 +569,11 @@ impl Moves {
     /// down when that grows.
     pub async fn submit(&self, moves: Vec<(PersonId, MoveId, Priority)>) -> usize {
         self.router.ask(Submit(moves)).await.unwrap_or(0)
+    }
+
+    /// Moves handed over that are neither over nor stuck: nobody else may write their records.
+    pub async fn open(&self) -> HashSet<MoveId> {
+        self.router.ask(OpenMoves).await.unwrap_or_default()
     }
 
     /// How a run's moves are doing.

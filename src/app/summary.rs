@@ -2,8 +2,9 @@
 //! by their numbers only.
 
 use crate::serve::views::{ProcessView, StatusView};
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 fn path(state: &Path) -> PathBuf {
@@ -16,7 +17,8 @@ fn path(state: &Path) -> PathBuf {
 /// The disk refuses.
 pub fn write(state: &Path, view: &StatusView) -> io::Result<()> {
     let part = state.join("summary.part");
-    fs::write(&part, serde_json::to_vec(view)?)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(&serde_json::to_vec(view)?)?;
     fs::rename(&part, path(state))
 }
 

@@ -80,12 +80,12 @@ pub async fn calm(seed: u64, progress: &dyn Progress) -> Answer<DemoView> {
     let system = scratch.system(&served)?;
     let layout = Layout::PLAIN;
     progress.say(
-        "Two simulated accounts, about forty people, nothing real. First the plan: nothing is changed.\n",
+        "Two simulated accounts, about forty people, nothing real.\nFirst the plan: nothing is changed.\n",
     );
     let plan = system.plan(PlanRequest::default(), progress).await?;
     progress.say(&render::plan(&plan, layout));
     progress.say(
-        "Now one run. It touches more than a quarter of the audience, so a gate asks; --yes says yes.\n",
+        "Now one run. It touches more than a quarter of the audience, so a gate asks;\n--yes says yes.\n",
     );
     let answer = system.sync(SyncRequest { yes: true, ..SyncRequest::default() }, progress).await?;
     if let SyncAnswer::Ran(report) = &answer {
@@ -116,7 +116,7 @@ pub async fn crash(seed: u64, progress: &dyn Progress) -> Answer<DemoView> {
     let served = serve(&sandbox, LATENCY).await?;
     let system = scratch.system(&served)?;
     progress.say(
-        "A daemon works on two simulated accounts, and is killed with SIGKILL in the middle of its moves.",
+        "A daemon works on two simulated accounts, and is killed with SIGKILL in the\nmiddle of its moves.",
     );
     let mut kills = 0;
     let mut cut_off = 0;

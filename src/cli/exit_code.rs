@@ -12,7 +12,7 @@ pub enum ExitCode {
     Failed = 1,
     /// The command line or the config is wrong.
     Usage = 2,
-    /// A gate asks: nothing was changed.
+    /// A gate asks: nothing but opt-outs was changed.
     NeedsApproval = 3,
     /// Done, but moves are stuck.
     Stuck = 4,

@@ -92,6 +92,11 @@ async fn answer(
     }
 }
 
+/// Whether a process that owns this state directory listens.
+pub async fn is_served(state: &Path) -> bool {
+    UnixStream::connect(path(state)).await.is_ok()
+}
+
 /// Asks the process that owns a state directory; none when there is no such process.
 ///
 /// # Errors

@@ -49,20 +49,29 @@ pub enum Applied {
 /// Dispatches moves and waits for them.
 ///
 /// # Errors
-/// When a guard's call or the journal fails. What was handed over goes on all the same.
+/// When a guard's call fails for good, after what was handed over has come to rest; or the journal fails.
 pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Result<Applied, RunError> {
     let runs: BTreeSet<RunId> = due.iter().map(|due| due.id.run).collect();
     let mut guard = Guard::new(workspace, seen);
     let mut rest = due;
     rest.reverse();
-    while !rest.is_empty() {
+    let mut unseen = None;
+    'chunks: while !rest.is_empty() {
         if workspace.is_stopping() {
             return Ok(Applied::Stopped);
         }
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let chunk = guard.pass(without_paused(workspace, chunk)?).await?;
+        let chunk = without_paused(workspace, chunk)?;
+        let chunk = match guard.pass(chunk.clone()).await {
+            Ok(passed) => passed,
+            Err(problem) => {
+                rest.extend(chunk.into_iter().rev());
+                unseen = Some(problem);
+                break 'chunks;
+            }
+        };
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
         if workspace.moves.submit(handed).await > ENOUGH_WAITING {
             let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };
@@ -73,6 +82,10 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
     }
     let never_sent: Vec<(PersonId, MoveId)> = rest.iter().map(|due| (due.person, due.id)).collect();
     let applied = wait_for(workspace, &runs, WaitUntil::Over).await;
+    if let Some(problem) = unseen {
+        drop_unbegun(workspace, &runs, &never_sent).await?;
+        return Err(problem);
+    }
     match applied {
         Applied::All if never_sent.is_empty() => Ok(Applied::All),
         Applied::Stopped => Ok(Applied::Stopped),

@@ -46,6 +46,8 @@ pub struct Leftover {
 pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     let journal = &workspace.shared.journal;
     let damaged: BTreeSet<MoveId> = journal.damaged_moves().into_iter().collect();
+    // A daemon's earlier run may have left moves with the actors: those write their records.
+    let with_actors = workspace.moves.open().await;
     let mut leftover = Leftover::default();
     let mut mail = Mail::default();
     let mut after = None;
@@ -59,6 +61,11 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
         for id in page {
             if damaged.contains(&id) {
                 leftover.broken.push(id);
+                continue;
+            }
+            if with_actors.contains(&id) {
+                leftover.begun += 1;
+                leftover.runs.insert(id.run);
                 continue;
             }
             let status = match journal.events(id).map(|events| fold(&events)) {
@@ -178,6 +185,7 @@ pub async fn finish(
         wait_for(workspace, &leftover.runs, WaitUntil::Asleep).await
     };
     let journal = &workspace.shared.journal;
+    let with_actors = workspace.moves.open().await;
     let mut held = BTreeSet::new();
     let mut after = None;
     loop {
@@ -186,7 +194,7 @@ pub async fn finish(
         after = Some(*last);
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
-                Ok(Ok(status)) if status.has_begun() => {
+                Ok(Ok(status)) if status.has_begun() || with_actors.contains(&id) => {
                     held.insert(status.draft.person);
                 }
                 Ok(Ok(_)) => {}

@@ -24,13 +24,13 @@ pub fn check(view: &CheckView, layout: Layout) -> String {
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
-    let checked = view.checked.join(", ");
     let verdict = match (errors, warnings) {
         (0, 0) => layout.paint("ready", Mood::Good),
         (0, warnings) => layout.paint(&format!("ready, with {}", plural(warnings, "warning")), Mood::Wary),
         (errors, _) => layout.paint(&format!("not ready: {}", plural(errors, "error")), Mood::Bad),
     };
-    text.push_str(&format!("checked {checked}: {verdict}\n"));
+    text.push_str(&layout.labelled("checked", &view.checked.join(" · ")));
+    text.push_str(&layout.labelled("result", &verdict));
     text
 }
 

@@ -39,7 +39,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     }
     match run.state {
         RunState::NeedsApproval => {
-            text.push_str("\nnothing but opt-outs was changed; `hsmc plan` shows what waits, `hsmc sync --yes` does it\n");
+            text.push_str("\nnothing but opt-outs was changed\n`hsmc plan` shows what waits, `hsmc sync --yes` does it\n");
         }
         RunState::Interrupted => text.push_str("\nstart again: it goes on where it stood\n"),
         _ if !view.stuck.is_empty() => {

@@ -8,6 +8,7 @@ use crate::sync::snapshot::{self, FORMAT, Snapshot, SnapshotError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ impl Base {
     /// Begins a scan in `ctx.dir`, or finds the one begun there.
     pub(super) fn begin(ctx: &ScanContext, mode: &ScanMode) -> Result<Base, ScanError> {
         let dir = &ctx.dir;
-        fs::create_dir_all(dir).map_err(SnapshotError::io(dir))?;
+        // People's addresses stand in these files: nobody else may look, whoever made the state directory.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(SnapshotError::io(dir))?;
         let (old, carry) = match mode {
             ScanMode::Incremental { previous } => {
                 let old = Snapshot::open(previous)?;
