@@ -27,6 +27,7 @@ async fn kills_by_chance_under_load_change_nothing_about_the_outcome() {
     let (kills, seed) = (number("HSMC_KILLS", 20), number("HSMC_SEED", 1));
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let each = 16 + usize::try_from(kills).unwrap() / 5;
+    let people = each * Due::ALL.len();
     let prepared = prepare(World::Plain, &Due::ALL, each).await;
     let wanted = undisturbed(&prepared).await;
 
@@ -61,10 +62,12 @@ async fn kills_by_chance_under_load_change_nothing_about_the_outcome() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+    // Kills that all fell into scans would prove nothing of moves.
+    let (done, of): (usize, usize) = (stage.changes().values().sum(), wanted.changes.values().sum());
     println!(
-        "{killed} kills by chance among {} people, {at_rest} runs came to their end",
-        each * Due::ALL.len()
+        "{killed} kills by chance among {people} people, {done} of {of} changes made, {at_rest} runs came to their end"
     );
+    assert!(done > 0, "no kill fell into a move");
     let wrong = afterwards(&stage, &wanted, &format!("seed {seed}")).await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
