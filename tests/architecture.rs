@@ -31,9 +31,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "telemetry"]),
 ];
 
-/// Points where tests kill the process: nothing but names in a release build, so anybody may pass them.
-const ANYBODY_MAY_IMPORT: &[&str] = &["failpoint"];
-
 /// What of a module another one may name, where that is not all of it.
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
     ("sync", "journal", &["ledger", "store"]),
@@ -245,7 +242,7 @@ fn every_module_imports_only_what_stands_below_it() {
         };
         for (module, name) in imports(source) {
             let module_name = module.as_str();
-            let known = module == source.module || ANYBODY_MAY_IMPORT.contains(&module_name);
+            let known = module == source.module;
             if !known && !may.contains(&module_name) {
                 wrong.push(format!(
                     "{}: {} must not know {module} ({module}::{name})",

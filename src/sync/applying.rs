@@ -56,20 +56,20 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
     let mut rest = due;
     rest.reverse();
     let mut unseen = None;
-    'chunks: while !rest.is_empty() {
+    while !rest.is_empty() {
         if workspace.is_stopping() {
             return Ok(Applied::Stopped);
         }
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let chunk = without_paused(workspace, chunk)?;
-        let chunk = match guard.pass(chunk.clone()).await {
+        let kept = without_paused(workspace, chunk)?;
+        let chunk = match guard.pass(kept.clone()).await {
             Ok(passed) => passed,
             Err(problem) => {
-                rest.extend(chunk.into_iter().rev());
+                rest.extend(kept.into_iter().rev());
                 unseen = Some(problem);
-                break 'chunks;
+                break;
             }
         };
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();

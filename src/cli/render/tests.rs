@@ -245,7 +245,7 @@ fn check_sorts_findings_and_ends_with_a_verdict() {
     fits(&text);
     assert!(
         check(&CheckView { checked: vec!["config".to_owned()], findings: Vec::new() }, Layout::PLAIN)
-            == "checked config: ready\n"
+            == "checked    config\nresult     ready\n"
     );
 }
 
