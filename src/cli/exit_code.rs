@@ -30,7 +30,7 @@ impl From<&ReportView> for ExitCode {
     fn from(report: &ReportView) -> ExitCode {
         match report.run.state {
             RunState::NeedsApproval => ExitCode::NeedsApproval,
-            RunState::Failed | RunState::Superseded => ExitCode::Failed,
+            RunState::Failed | RunState::Superseded | RunState::Rejected => ExitCode::Failed,
             RunState::Interrupted => ExitCode::Interrupted,
             RunState::Stuck => ExitCode::Stuck,
             RunState::Done | RunState::Running if !report.stuck.is_empty() => ExitCode::Stuck,

@@ -71,6 +71,8 @@ pub enum RefusalCode {
     InvalidAddress,
     /// Anything else, with the service's text in the message.
     Other,
+    /// An operator undid what hsmc had done: it is not done again on the same input.
+    Undone,
 }
 
 impl RefusalCode {
@@ -89,6 +91,7 @@ impl RefusalCode {
             RefusalCode::NotWritable => "not-writable",
             RefusalCode::InvalidAddress => "invalid-address",
             RefusalCode::Other => "refused",
+            RefusalCode::Undone => "undone",
         }
     }
 }

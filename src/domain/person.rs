@@ -5,6 +5,7 @@ use super::email::Email;
 use super::failure::{Refusal, Service};
 use super::id::{ListId, PersonId, RecordId};
 use super::member::MemberStatus;
+use super::moves::MoveKind;
 use super::step::Fingerprint;
 use super::tag::TagName;
 use super::time::Timestamp;
@@ -142,6 +143,29 @@ pub struct OptOutMemory {
     pub delivered: Option<Timestamp>,
 }
 
+/// A change hsmc has made, remembered for some days: made again and again, it is somebody else who takes it
+/// back (design §3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeChange {
+    /// By a move of this kind.
+    pub kind: MoveKind,
+    /// What was changed: the same change has the same fingerprint.
+    pub change: Fingerprint,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Somebody else keeps taking back what hsmc does (design §3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contested {
+    /// The kind of move that was taken back.
+    pub kind: MoveKind,
+    /// How often it was made.
+    pub times: u32,
+    /// Since when nothing is done any more.
+    pub since: Timestamp,
+}
+
 /// One person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -175,6 +199,25 @@ pub struct Person {
     pub bounce_noted: bool,
     /// An operator settled that this archived member may be restored (R6, `adopt`).
     pub adopted: bool,
+    /// Since when the person has been seen opted in again by their own hand after an opt-out (R21a).
+    pub opted_in_again: Option<Timestamp>,
+    /// The changes hsmc made lately, oldest first.
+    pub made: Vec<MadeChange>,
+    /// Set while contested, until an operator releases them.
+    pub contested: Option<Contested>,
+}
+
+/// A state a person was in and left, for their timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastState {
+    /// The state.
+    pub state: PersonState,
+    /// Why, in words without personal data.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 impl Person {
@@ -196,6 +239,9 @@ impl Person {
             opt_out: None,
             bounce_noted: false,
             adopted: false,
+            opted_in_again: None,
+            made: Vec::new(),
+            contested: None,
         }
     }
 }

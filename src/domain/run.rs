@@ -42,6 +42,8 @@ pub enum RunEnd {
     Superseded,
     /// Stopped by a signal; goes on at the next start.
     Interrupted,
+    /// An operator said no to its plan.
+    Rejected,
 }
 
 /// Why a run was started.
@@ -53,6 +55,10 @@ pub enum RunCause {
     Schedule,
     /// A saved plan was applied.
     PlanFile,
+    /// An operator approved the plan of an earlier run.
+    Approval,
+    /// An operator undoes an earlier run, or a move of it.
+    Undo,
 }
 
 /// Counts of a run, for `status` and its report.
@@ -81,6 +87,8 @@ pub struct Run {
     pub id: RunId,
     /// Why it was started.
     pub cause: RunCause,
+    /// The earlier run it approves or undoes.
+    pub of: Option<RunId>,
     /// Whether everything was read, or only what can have changed.
     pub full: bool,
     /// When it started.
@@ -108,6 +116,7 @@ impl fmt::Display for RunPhase {
             RunPhase::Finished(RunEnd::Failed { why }) => write!(f, "failed: {why}"),
             RunPhase::Finished(RunEnd::Superseded) => f.write_str("superseded"),
             RunPhase::Finished(RunEnd::Interrupted) => f.write_str("interrupted"),
+            RunPhase::Finished(RunEnd::Rejected) => f.write_str("rejected"),
         }
     }
 }

@@ -10,8 +10,9 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The format this version writes, and the newest it reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format this version writes, and the newest it reads. Format 2 has more tables than format 1, which
+/// is otherwise the same; a directory of format 1 becomes one of format 2 when it is opened.
+pub(crate) const FORMAT: u32 = 2;
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -99,6 +100,16 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Says that the directory has this version's format from now on: once it has been opened whole, and
+    /// before anything is written that an older version would not know.
+    pub(crate) fn raise_format(&self) -> Result<(), StoreError> {
+        let (path, text) = (self.format(), format!("{FORMAT}\n"));
+        match fs::read_to_string(&path) {
+            Ok(found) if found.trim() == text.trim() => Ok(()),
+            _ => replace(&path, text.as_bytes()),
+        }
     }
 
     /// Notes that the log reached a sequence: after an orderly end, all of it is known to be there.

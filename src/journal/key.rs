@@ -59,9 +59,9 @@ impl Key for SubscriberHash {
     }
 }
 
-/// A piece of evidence: whose, when, and its number among those of the same moment.
+/// Something of a person at a moment: whose, when, and its number among those of the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EvidenceKey {
+pub struct PersonMoment {
     /// Whose.
     pub person: PersonId,
     /// When.
@@ -70,7 +70,7 @@ pub struct EvidenceKey {
     pub number: u32,
 }
 
-impl EvidenceKey {
+impl PersonMoment {
     /// What the keys of one person and moment begin with. Moments before 1970 sort before later ones.
     pub fn prefix(person: PersonId, at: Timestamp) -> Vec<u8> {
         let moment = at.0.cast_unsigned() ^ (1 << 63);
@@ -78,15 +78,15 @@ impl EvidenceKey {
     }
 }
 
-impl Key for EvidenceKey {
+impl Key for PersonMoment {
     fn to_key(&self) -> Vec<u8> {
-        [EvidenceKey::prefix(self.person, self.at), self.number.to_be_bytes().to_vec()].concat()
+        [PersonMoment::prefix(self.person, self.at), self.number.to_be_bytes().to_vec()].concat()
     }
     fn from_key(bytes: &[u8]) -> Option<Self> {
         let (person, rest) = bytes.split_at_checked(8)?;
         let (moment, number) = rest.split_at_checked(8)?;
         let moment = u64::from_be_bytes(moment.try_into().ok()?) ^ (1 << 63);
-        Some(EvidenceKey {
+        Some(PersonMoment {
             person: PersonId::from_key(person)?,
             at: Timestamp(moment.cast_signed()),
             number: u32::from_be_bytes(number.try_into().ok()?),
@@ -131,7 +131,7 @@ mod tests {
             round_trips(&a_move(a, n));
             round_trips(&(PersonId(b), a_move(a, n)));
             round_trips(&SubscriberHash(hash));
-            round_trips(&EvidenceKey { person: PersonId(a), at: Timestamp(at), number: n });
+            round_trips(&PersonMoment { person: PersonId(a), at: Timestamp(at), number: n });
         }
 
         #[test]
@@ -140,7 +140,7 @@ mod tests {
         ) {
             let (one, two) = (a_move(a.0, a.1), a_move(b.0, b.1));
             prop_assert_eq!(one.cmp(&two), one.to_key().cmp(&two.to_key()));
-            let evidence = |at| EvidenceKey { person: PersonId(1), at: Timestamp(at), number: 0 };
+            let evidence = |at| PersonMoment { person: PersonId(1), at: Timestamp(at), number: 0 };
             prop_assert_eq!(at.cmp(&other), evidence(at).to_key().cmp(&evidence(other).to_key()));
         }
     }

@@ -5,15 +5,16 @@
 //! only [`Journal::commit`] waits for the disk. Never: judging what an event means.
 
 use super::codec::{self, DecodeError, Record};
-use super::key::{EvidenceKey, Key};
+use super::key::{Key, PersonMoment};
 use super::record;
 use super::store::{Batch, Change, Entry, Sequence, Store, StoreError, Table};
 use crate::domain::consent::Evidence;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
-use crate::domain::person::Person;
+use crate::domain::person::{PastState, Person};
 use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
 use crate::domain::watermark::Watermark;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -285,7 +286,7 @@ impl Journal {
     }
 
     /// Writes a person as they are now, and makes the indexes by hash and record follow. `old` is what
-    /// was last written of them.
+    /// was last written of them; a state they have left since is kept as a past one.
     ///
     /// # Errors
     /// The index cannot be read, or the record is too long.
@@ -307,6 +308,13 @@ impl Journal {
         }
         if let Some(record) = new.record {
             Journal::put(batch, Table::PeopleByRecord, &record, &new.id)?;
+        }
+        // Who was never decided on has left no state.
+        if let Some(left) = old.filter(|old| old.state != new.state && !old.why.is_empty()) {
+            let key = self.next_of_moment(batch, Table::History, new.id, new.since)?;
+            let past =
+                PastState { state: left.state, why: left.why.clone(), since: left.since, until: new.since };
+            Journal::put(batch, Table::History, &key, &past)?;
         }
         Journal::put(batch, Table::People, &new.id, new)
     }
@@ -374,6 +382,35 @@ impl Journal {
         Journal::put(batch, Table::Watermarks, &source.to_owned(), mark)
     }
 
+    /// The states a person has left, oldest first.
+    ///
+    /// # Errors
+    /// The index, or a record, cannot be read.
+    pub fn past_states(&self, person: PersonId) -> JournalResult<Vec<PastState>> {
+        let found = self.store.scan(Table::History, &person.to_key(), None, usize::MAX)?;
+        found.iter().map(|(_, value)| in_table(Table::History, codec::decode(value))).collect()
+    }
+
+    /// The key of the next thing that befell a person at a moment: those of one moment are kept apart.
+    fn next_of_moment(
+        &self,
+        batch: &Batch,
+        table: Table,
+        person: PersonId,
+        at: Timestamp,
+    ) -> JournalResult<PersonMoment> {
+        let prefix = PersonMoment::prefix(person, at);
+        let stored = self.store.scan(table, &prefix, None, usize::MAX)?;
+        let added = batch.changes.iter().filter_map(|change| match change {
+            Change::Put { table: into, key, .. } if *into == table && key.starts_with(&prefix) => Some(key),
+            _ => None,
+        });
+        let taken =
+            stored.iter().map(|(key, _)| key).chain(added).filter_map(|key| PersonMoment::from_key(key));
+        let number = taken.map(|key| key.number.saturating_add(1)).max().unwrap_or(0);
+        Ok(PersonMoment { person, at, number })
+    }
+
     /// Adds a piece of evidence; several of one moment are kept apart.
     ///
     /// # Errors
@@ -384,16 +421,7 @@ impl Journal {
         person: PersonId,
         evidence: &Evidence,
     ) -> JournalResult<()> {
-        let prefix = EvidenceKey::prefix(person, evidence.at);
-        let stored = self.store.scan(Table::Evidence, &prefix, None, usize::MAX)?;
-        let added = batch.changes.iter().filter_map(|change| match change {
-            Change::Put { table: Table::Evidence, key, .. } if key.starts_with(&prefix) => Some(key),
-            _ => None,
-        });
-        let taken =
-            stored.iter().map(|(key, _)| key).chain(added).filter_map(|key| EvidenceKey::from_key(key));
-        let number = taken.map(|key| key.number.saturating_add(1)).max().unwrap_or(0);
-        let key = EvidenceKey { person, at: evidence.at, number };
+        let key = self.next_of_moment(batch, Table::Evidence, person, evidence.at)?;
         Journal::put(batch, Table::Evidence, &key, evidence)
     }
 

@@ -29,5 +29,6 @@ mod recovery;
 mod snapshot;
 pub mod store;
 mod totals;
+mod upgrade;
 
 pub use ledger::{Journal, JournalError};

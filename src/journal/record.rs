@@ -2,18 +2,32 @@
 //! one is changed is told in docs/journal-format.md.
 
 use super::codec::{DecodeError, Record, decode_series, encode_event};
+use super::upgrade;
 use crate::domain::consent::Evidence;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::PersonId;
-use crate::domain::person::Person;
+use crate::domain::person::{PastState, Person};
 use crate::domain::run::Run;
 use crate::domain::watermark::Watermark;
 
 impl Record for Person {
     const KIND: &'static str = "person";
+    const VERSION: u8 = 2;
+
+    fn upgrade(version: u8, body: &[u8]) -> Result<Person, DecodeError> {
+        upgrade::person(version, body)
+    }
 }
 impl Record for Run {
     const KIND: &'static str = "run";
+    const VERSION: u8 = 2;
+
+    fn upgrade(version: u8, body: &[u8]) -> Result<Run, DecodeError> {
+        upgrade::run(version, body)
+    }
+}
+impl Record for PastState {
+    const KIND: &'static str = "past state";
 }
 impl Record for MoveEvent {
     const KIND: &'static str = "move event";

@@ -161,6 +161,8 @@ pub enum RunState {
     Superseded,
     /// Stopped by a signal.
     Interrupted,
+    /// An operator said no to its plan.
+    Rejected,
 }
 
 /// One run.
@@ -190,6 +192,8 @@ impl From<&Run> for RunView {
             RunCause::Command => "command",
             RunCause::Schedule => "schedule",
             RunCause::PlanFile => "plan file",
+            RunCause::Approval => "approval",
+            RunCause::Undo => "undo",
         };
         let state = match &run.phase {
             RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => {
@@ -201,6 +205,7 @@ impl From<&Run> for RunView {
             RunPhase::Finished(RunEnd::Failed { .. }) => RunState::Failed,
             RunPhase::Finished(RunEnd::Superseded) => RunState::Superseded,
             RunPhase::Finished(RunEnd::Interrupted) => RunState::Interrupted,
+            RunPhase::Finished(RunEnd::Rejected) => RunState::Rejected,
         };
         RunView {
             id: run.id,

@@ -435,6 +435,7 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
     let run = Run {
         id,
         cause: options.cause,
+        of: None,
         full: options.full,
         started: now,
         seen: now,

@@ -4,7 +4,7 @@ use super::samples;
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{MoveEnd, MoveEvent};
 use hsmc::domain::id::{MoveId, PersonId, RecordId, RunId};
-use hsmc::domain::person::Person;
+use hsmc::domain::person::{PastState, Person, PersonState};
 use hsmc::domain::run::Run;
 use hsmc::domain::time::Timestamp;
 use hsmc::journal::Journal;
@@ -174,4 +174,31 @@ async fn single_values_and_watermarks_come_back_and_an_unreadable_record_is_name
     assert_eq!(journal.watermark("list 946").unwrap(), Some(samples::watermark()));
     let error = journal.run(RunId(1)).unwrap_err().to_string();
     assert_eq!(error, "the journal's table Runs: a run record has version 200; this hsmc reads up to 1");
+}
+
+#[tokio::test]
+async fn a_state_that_a_person_has_left_stays_in_their_history() {
+    let journal = journal();
+    let new = Person::new(PersonId(7), email("ann"), None, Timestamp(1));
+    put(&journal, &new, None).await;
+    let enrolled =
+        Person { state: PersonState::Enrolled, why: "R1".to_owned(), since: Timestamp(2), ..new.clone() };
+    put(&journal, &enrolled, Some(&new)).await;
+    assert_eq!(journal.past_states(PersonId(7)).unwrap(), [], "nobody had decided on them before");
+    let out = Person {
+        state: PersonState::OptedOut,
+        why: "R20".to_owned(),
+        since: Timestamp(3),
+        ..enrolled.clone()
+    };
+    put(&journal, &out, Some(&enrolled)).await;
+    put(&journal, &Person { why: "R21".to_owned(), ..out.clone() }, Some(&out)).await;
+    let past = PastState {
+        state: PersonState::Enrolled,
+        why: "R1".to_owned(),
+        since: Timestamp(2),
+        until: Timestamp(3),
+    };
+    assert_eq!(journal.past_states(PersonId(7)).unwrap(), [past]);
+    assert_eq!(journal.past_states(PersonId(8)).unwrap(), []);
 }

@@ -8,7 +8,10 @@ use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
 use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, StepIndex};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
-use hsmc::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use hsmc::domain::person::{
+    ArchivedByUs, Contested, Enrolled, HandedOver, MadeChange, OptOutMemory, Parked, PastState, Person,
+    PersonState,
+};
 use hsmc::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use hsmc::domain::step::{Before, Delivery, Fingerprint, OptOutScope, Step};
 use hsmc::domain::tag::TagName;
@@ -49,13 +52,38 @@ pub fn person() -> Person {
         opt_out: Some(OptOutMemory { seen: Service::HubSpot, at: AT, delivered: Some(AT) }),
         bounce_noted: true,
         adopted: false,
+        opted_in_again: None,
+        made: Vec::new(),
+        contested: None,
     }
+}
+
+/// The person as of the second version of the record.
+pub fn person_2() -> Person {
+    Person {
+        opted_in_again: Some(AT),
+        made: vec![MadeChange { kind: MoveKind::Retag, change: Fingerprint(11), at: AT }],
+        contested: Some(Contested { kind: MoveKind::Retag, times: 3, since: AT }),
+        ..person()
+    }
+}
+
+pub fn past_state() -> PastState {
+    let (state, why) = (PersonState::Enrolled, "R1: in source list 946".to_owned());
+    PastState { state, why, since: AT, until: AT }
+}
+
+/// The run as of the second version of the record.
+pub fn run_2() -> Run {
+    let phase = RunPhase::Finished(RunEnd::Rejected);
+    Run { cause: RunCause::Approval, of: Some(RunId(11)), phase, ..run() }
 }
 
 pub fn run() -> Run {
     Run {
         id: RunId(12),
         cause: RunCause::Schedule,
+        of: None,
         full: true,
         started: AT,
         seen: AT,

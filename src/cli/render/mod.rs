@@ -59,7 +59,9 @@ fn run_mood(state: RunState) -> Mood {
     match state {
         RunState::Done => Mood::Good,
         RunState::Running => Mood::Plain,
-        RunState::NeedsApproval | RunState::Superseded | RunState::Interrupted => Mood::Wary,
+        RunState::NeedsApproval | RunState::Superseded | RunState::Rejected | RunState::Interrupted => {
+            Mood::Wary
+        }
         RunState::Stuck | RunState::Failed => Mood::Bad,
     }
 }

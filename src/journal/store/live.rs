@@ -99,6 +99,7 @@ impl LiveStore {
         let Recovered { index, mark, end, damaged, log_bytes } =
             recovery::recover(&directory, settings.cache_bytes)?;
         let log = LogWriter::open(&directory.log(), &end, settings.medium, settings.segment_bytes)?;
+        directory.raise_format()?;
 
         let fault = Arc::new(Fault::default());
         let overlay = Arc::new(Overlay::default());

@@ -34,11 +34,23 @@ pub enum Table {
     Evidence = 9,
     /// Watermarks of scans. Key: text.
     Watermarks = 10,
+    /// The consent ledger. Key: place in the chain (8 bytes). Value: a link of the chain.
+    Consent = 11,
+    /// Notifications not delivered yet. Key: number (8 bytes).
+    Outbox = 12,
+    /// Who was forgotten and may not come back. Key: a keyed hash (32 bytes).
+    Forgotten = 13,
+    /// Names a list has had. Key: list (8 bytes), moment. Value: the renaming.
+    ListNames = 14,
+    /// States a person has left. Key: person, moment, number. Value: the state.
+    History = 15,
+    /// What is left of moves whose details were given up. Key: person, run, number. Value: one line.
+    Audit = 16,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 16] = [
         Table::Meta,
         Table::Runs,
         Table::Moves,
@@ -49,6 +61,12 @@ impl Table {
         Table::PeopleByRecord,
         Table::Evidence,
         Table::Watermarks,
+        Table::Consent,
+        Table::Outbox,
+        Table::Forgotten,
+        Table::ListNames,
+        Table::History,
+        Table::Audit,
     ];
 }
 

@@ -1,0 +1,77 @@
+//! Records as older versions of hsmc wrote them, and how each becomes one of now. A type here is frozen: it
+//! is how bytes on somebody's disk are read. Golden files hold every one of them.
+
+use super::codec::{DecodeError, Record, decode_body};
+use crate::domain::email::Email;
+use crate::domain::id::{PersonId, RecordId, RunId};
+use crate::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use crate::domain::run::{Run, RunCause, RunCounts, RunPhase};
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A person before changes taken back by others were counted.
+#[derive(Serialize, Deserialize)]
+struct PersonVersion1 {
+    id: PersonId,
+    email: Option<Email>,
+    previous_email: Option<Email>,
+    record: Option<RecordId>,
+    fields: BTreeMap<String, String>,
+    state: PersonState,
+    since: Timestamp,
+    why: String,
+    enrolled: Option<Enrolled>,
+    handed_over: Option<HandedOver>,
+    archived: Option<ArchivedByUs>,
+    parked: Option<Parked>,
+    opt_out: Option<OptOutMemory>,
+    bounce_noted: bool,
+    adopted: bool,
+}
+
+pub(super) fn person(version: u8, body: &[u8]) -> Result<Person, DecodeError> {
+    let old: PersonVersion1 = match version {
+        1 => decode_body(Person::KIND, body)?,
+        found => return Err(unknown::<Person>(found)),
+    };
+    Ok(Person {
+        previous_email: old.previous_email,
+        fields: old.fields,
+        state: old.state,
+        why: old.why,
+        enrolled: old.enrolled,
+        handed_over: old.handed_over,
+        archived: old.archived,
+        parked: old.parked,
+        opt_out: old.opt_out,
+        bounce_noted: old.bounce_noted,
+        adopted: old.adopted,
+        ..Person::new(old.id, old.email, old.record, old.since)
+    })
+}
+
+/// A run before one could be about another.
+#[derive(Serialize, Deserialize)]
+struct RunVersion1 {
+    id: RunId,
+    cause: RunCause,
+    full: bool,
+    started: Timestamp,
+    seen: Timestamp,
+    ended: Option<Timestamp>,
+    phase: RunPhase,
+    counts: RunCounts,
+}
+
+pub(super) fn run(version: u8, body: &[u8]) -> Result<Run, DecodeError> {
+    let RunVersion1 { id, cause, full, started, seen, ended, phase, counts } = match version {
+        1 => decode_body(Run::KIND, body)?,
+        found => return Err(unknown::<Run>(found)),
+    };
+    Ok(Run { id, cause, of: None, full, started, seen, ended, phase, counts })
+}
+
+fn unknown<R: Record>(found: u8) -> DecodeError {
+    DecodeError::Version { kind: R::KIND, found, known: R::VERSION }
+}
