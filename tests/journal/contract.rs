@@ -86,8 +86,8 @@ async fn only_one_process_has_a_state_directory() {
 async fn a_directory_of_a_newer_version_is_refused() {
     let home = tempfile::tempdir().unwrap();
     open(home.path()).unwrap().close().unwrap();
-    std::fs::write(home.path().join("format"), "2\n").unwrap();
-    assert!(matches!(open(home.path()), Err(StoreError::Newer { found: 2, known: 1, .. })));
+    std::fs::write(home.path().join("format"), "3\n").unwrap();
+    assert!(matches!(open(home.path()), Err(StoreError::Newer { found: 3, known: 2, .. })));
 }
 
 #[tokio::test]
