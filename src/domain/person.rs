@@ -221,6 +221,11 @@ pub struct PastState {
 }
 
 impl Person {
+    /// The address Mailchimp knows the member by: while a rename is due, not yet the present one (R10).
+    pub fn member_email(&self) -> Option<&Email> {
+        self.previous_email.as_ref().or(self.email.as_ref())
+    }
+
     /// A person just seen for the first time.
     pub fn new(id: PersonId, email: Option<Email>, record: Option<RecordId>, now: Timestamp) -> Person {
         Person {

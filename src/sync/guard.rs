@@ -128,7 +128,7 @@ impl<'a> Guard<'a> {
         let mut found: BTreeSet<PersonId> = people
             .iter()
             .filter(|person| {
-                person.email.as_ref().is_some_and(|email| self.unsubscribed.contains(&email.hash()))
+                person.member_email().is_some_and(|email| self.unsubscribed.contains(&email.hash()))
             })
             .map(|person| person.id)
             .collect();
@@ -152,8 +152,8 @@ impl<'a> Guard<'a> {
             MemoryChange::HandedOver { exit_tag, .. } => Some(exit_tag.clone()),
             _ => None,
         });
-        let hash =
-            shared.journal.person(due.person)?.and_then(|person| person.email).map(|email| email.hash());
+        let person = shared.journal.person(due.person)?;
+        let hash = person.as_ref().and_then(Person::member_email).map(|email| email.hash());
         let (Some(exit_tag), Some(hash)) = (exit_tag, hash) else { return Ok(true) };
         let Some(segment) = shared.tags.find(&exit_tag) else { return Ok(true) };
         let now = shared.clock.now();

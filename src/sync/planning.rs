@@ -5,9 +5,9 @@
 use super::error::RunError;
 use super::identify::{self, Renames};
 use super::preflight::Accounts;
-use super::scan::{ScanContext, Stop, look_up, prove};
+use super::scan::{ScanContext, Stop, look_up, prove, trace};
 use super::snapshot::{Lookup, PersonKey, PersonRow, Snapshot};
-use crate::domain::email::Email;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::moves::{Move, MoveKind};
@@ -111,6 +111,8 @@ pub struct Planning {
     pub snapshot: Snapshot,
     /// Memberships proven by a probe.
     pub proofs: BTreeMap<RecordId, BTreeSet<ListId>>,
+    /// Records that were traced and did not lead back to their person.
+    lost: BTreeMap<RecordId, Lost>,
     /// Renamed people.
     pub renames: Renames,
     /// People with a move under way, or stuck: they stay as they are, but for an opt-out, which overtakes.
@@ -121,6 +123,15 @@ pub struct Planning {
     pub narrowing: Narrowing,
     /// Moves of the saved plan that came out the same.
     matched: BTreeSet<Fingerprint>,
+}
+
+/// What became of a record that no longer shows its person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    /// Deleted.
+    Gone,
+    /// It has an address that is somebody else's here.
+    Elsewhere,
 }
 
 /// What a pass over all people says of each.
@@ -157,6 +168,7 @@ impl Planning {
             world,
             snapshot,
             proofs: BTreeMap::new(),
+            lost: BTreeMap::new(),
             renames,
             held: BTreeSet::new(),
             unbegun: BTreeMap::new(),
@@ -197,8 +209,38 @@ impl Planning {
                 self.snapshot.record_lookups(answers)?;
             }
             self.proofs.extend(prove(context, &questions.records, stop).await?);
+            self.follow(context, questions.traces, stop).await?;
         }
         Err(RunError::Internal("the rules never stop asking".to_owned()))
+    }
+
+    /// Asks for records whose address HubSpot no longer knows (R10): a contact found under another address
+    /// is recorded as the answer to the old one; the others are deleted, or somebody else by now.
+    async fn follow(
+        &mut self,
+        context: &ScanContext,
+        traces: BTreeMap<RecordId, (SubscriberHash, PersonId)>,
+        stop: &Stop,
+    ) -> Result<(), RunError> {
+        let records: Vec<RecordId> = traces.keys().copied().collect();
+        let mut answers = Vec::new();
+        for (record, found) in trace(context, &records, stop).await? {
+            let Some((hash, person)) = traces.get(&record).copied() else { continue };
+            let Some((contact, lists)) = found else {
+                self.lost.insert(record, Lost::Gone);
+                continue;
+            };
+            let address = contact.email().map(|email| email.hash());
+            let owner = address.map(|hash| self.journal.person_by_hash(hash)).transpose()?.flatten();
+            if owner.is_some_and(|owner| owner != person) {
+                self.lost.insert(record, Lost::Elsewhere);
+                continue;
+            }
+            self.proofs.insert(contact.record, lists.keys().copied().collect());
+            answers.push(Lookup { hash, at: self.world.seen, found: Some((contact, lists)) });
+        }
+        self.snapshot.record_lookups(answers)?;
+        Ok(())
     }
 
     fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
@@ -207,6 +249,11 @@ impl Planning {
         self.pass(|seen| {
             match &seen.verdict {
                 Verdict::Ask(Question::LookUp) => questions.emails.extend(seen.person.email.clone()),
+                Verdict::Ask(Question::Trace) => {
+                    if let (Some(record), PersonKey::Hash(hash)) = (seen.person.record, seen.row.key) {
+                        questions.traces.insert(record, (hash, seen.person.id));
+                    }
+                }
                 Verdict::Ask(Question::Prove) => {
                     questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
                 }
@@ -261,7 +308,13 @@ impl Planning {
                 }
             };
             let contact = match contacts.as_slice() {
-                [] if row.looked_up.is_some() => ContactView::NotInHubSpot,
+                [] if row.looked_up.is_some() => {
+                    match person.record.and_then(|record| self.lost.get(&record)) {
+                        None => ContactView::NotInHubSpot,
+                        Some(Lost::Gone) => ContactView::Gone,
+                        Some(Lost::Elsewhere) => ContactView::Elsewhere,
+                    }
+                }
                 [] => ContactView::NotLookedUp,
                 [one] => ContactView::Known(one),
                 several => ContactView::Twins(several),
@@ -457,11 +510,13 @@ pub struct Journaled {
 struct Questions {
     emails: Vec<Email>,
     records: Vec<RecordId>,
+    /// Records to be traced: under which address their person stands in the snapshot, and who it is.
+    traces: BTreeMap<RecordId, (SubscriberHash, PersonId)>,
 }
 
 impl Questions {
     fn is_empty(&self) -> bool {
-        self.emails.is_empty() && self.records.is_empty()
+        self.emails.is_empty() && self.records.is_empty() && self.traces.is_empty()
     }
 }
 

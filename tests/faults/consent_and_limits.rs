@@ -283,3 +283,17 @@ async fn a_lost_answer_that_took_effect_late_subscribes_nobody_twice() {
     assert_eq!(world.person("carl"), "archived []; lists [946]");
     world.assert_settled().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_who_opted_out_is_unsubscribed_and_not_archived_for_the_list_they_went_into() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    // The list follows at once; the search for changed contacts may not yet.
+    world.act(Act::OptOut { email: address("ada"), subscription: None });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
+    world.assert_settled().await;
+}

@@ -7,6 +7,7 @@
 mod between;
 mod consent_and_limits;
 mod handing_over;
+mod identity;
 mod machine;
 mod members;
 mod operating;

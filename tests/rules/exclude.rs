@@ -141,11 +141,15 @@ fn a_protected_member_is_still_enrolled_and_refreshed() {
 }
 
 #[test]
-fn r10_a_record_that_no_longer_shows_the_address_is_parked_not_orphaned() {
+fn r10_a_record_that_no_longer_shows_the_address_is_traced_before_anybody_is_an_orphan() {
     let mut stage = ann().subscribed(&["General Single"]);
     stage.side = Side::NotInHubSpot;
-    stage.rests(PersonState::Parked);
-    stage.proven().is_due(MoveKind::Orphan, &[SINGLE_OFF, ARCHIVE]);
+    assert_eq!(stage.asks(), Some(Question::Trace));
+    stage.side = Side::Elsewhere;
+    stage.clone().rests(PersonState::Parked);
+    stage.side = Side::Gone;
+    stage.clone().is_due(MoveKind::Orphan, &[SINGLE_OFF, ARCHIVE]);
+    assert_eq!(stage.decision().memory.record, None, "nobody asks for it again");
 }
 
 #[test]

@@ -201,7 +201,12 @@ fn r18_else_parked_with_the_reason_and_not_looked_up_again() {
 fn r18_nobody_is_created_twice_because_their_address_changed() {
     let mut stage = finished().leaves(987).rules(|rules| rules.handovers[0].create_missing = true);
     stage.side = crate::support::Side::NotInHubSpot;
-    stage.rests(PersonState::Parked);
+    assert_eq!(stage.asks(), Some(Question::Trace), "the record of old may only have another address");
+    stage.side = crate::support::Side::Elsewhere;
+    stage.clone().rests(PersonState::Parked);
+    stage.side = crate::support::Side::Gone;
+    let (_, steps) = stage.due().unwrap();
+    assert_eq!(steps[0], "create the contact");
 }
 
 #[test]

@@ -71,7 +71,7 @@ prop_compose! {
     fn stage()(
         memory in memory_of(),
         fresh in any::<bool>(),
-        side in 0u8..6,
+        side in 0u8..9,
         opted_out in proptest::bool::weighted(0.1),
         lists in proptest::sample::subsequence(LISTS.to_vec(), 0..5),
         incomplete in proptest::option::weighted(0.1, 0usize..LISTS.len()),
@@ -101,6 +101,8 @@ prop_compose! {
         stage.side = match side {
             0 if !listed => Side::NotLookedUp,
             1 if !listed => Side::NotInHubSpot,
+            4 if !listed => Side::Gone,
+            5 if !listed => Side::Elsewhere,
             2 => Side::Twins(vec![one, contact(52)]),
             _ => Side::Known(one),
         };
@@ -131,11 +133,12 @@ prop_compose! {
 
 /// Answers questions as the caller would.
 fn answered(mut stage: Stage) -> Stage {
-    for _ in 0..3 {
+    for _ in 0..4 {
         match stage.verdict() {
             Verdict::Settled(_) => return stage,
             Verdict::Ask(Question::LookUp) => stage.side = Side::NotInHubSpot,
             Verdict::Ask(Question::Prove) => stage.proven = true,
+            Verdict::Ask(Question::Trace) => stage.side = Side::Gone,
         }
     }
     panic!("asks for ever: {stage:?}");
@@ -145,7 +148,7 @@ fn opt_out_sign(stage: &Stage) -> bool {
     let contacts = match &stage.side {
         Side::Known(contact) => contact.opted_out,
         Side::Twins(twins) => twins.iter().any(|twin| twin.opted_out),
-        Side::NotLookedUp | Side::NotInHubSpot => false,
+        _ => false,
     };
     let silent = |status: &MemberStatus| matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
     contacts

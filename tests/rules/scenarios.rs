@@ -128,8 +128,9 @@ fn nobody_is_enrolled_past_an_exclusion_list_seen_in_part() {
 fn a_contact_deleted_in_hubspot_is_an_orphan_only_once_proven() {
     let mut stage = ann().in_lists(&[987]).next().leaves(987);
     stage.side = crate::support::Side::NotInHubSpot;
-    stage.rests(PersonState::Parked);
-    assert_eq!(stage.proven().decision().due.unwrap().kind, MoveKind::Orphan);
+    assert_eq!(stage.asks(), Some(Question::Trace));
+    stage.side = crate::support::Side::Gone;
+    assert_eq!(stage.decision().due.unwrap().kind, MoveKind::Orphan);
 }
 
 #[test]

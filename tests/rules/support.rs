@@ -143,6 +143,8 @@ pub fn world(rules: &RuleSet) -> World {
 pub enum Side {
     NotLookedUp,
     NotInHubSpot,
+    Gone,
+    Elsewhere,
     Known(Contact),
     Twins(Vec<Contact>),
 }
@@ -245,7 +247,7 @@ impl Stage {
         match &mut self.side {
             Side::Known(contact) => contact.opted_out = true,
             Side::Twins(twins) => twins[0].opted_out = true,
-            Side::NotLookedUp | Side::NotInHubSpot => panic!("there is no contact"),
+            _ => panic!("there is no contact"),
         }
         self
     }
@@ -299,6 +301,8 @@ impl Stage {
         let contact = match &self.side {
             Side::NotLookedUp => ContactView::NotLookedUp,
             Side::NotInHubSpot => ContactView::NotInHubSpot,
+            Side::Gone => ContactView::Gone,
+            Side::Elsewhere => ContactView::Elsewhere,
             Side::Known(contact) => ContactView::Known(contact),
             Side::Twins(twins) => ContactView::Twins(twins),
         };
@@ -426,7 +430,7 @@ impl Stage {
             Step::OptOut { .. } => match &mut self.side {
                 Side::Known(contact) => contact.opted_out = true,
                 Side::Twins(twins) => twins.iter_mut().for_each(|twin| twin.opted_out = true),
-                Side::NotLookedUp | Side::NotInHubSpot => {}
+                _ => {}
             },
             Step::RecordEvidence => {}
         }

@@ -5,7 +5,6 @@ use super::list::urgency;
 use super::outcome::{in_doubt, of_failure, of_item};
 use super::perform::Ready;
 use crate::actors::context::Shared;
-use crate::domain::email::Email;
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
 use crate::domain::member::MemberStatus;
@@ -29,7 +28,7 @@ pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOu
     let answer = shared.audience.subscribe(urgency(part), &members).await?;
     let mut outcomes = Vec::with_capacity(part.len());
     for ready in part {
-        let hash = ready.person.email.as_ref().map(Email::hash);
+        let hash = ready.member_hash();
         let item = hash.and_then(|hash| answer.get(&hash).cloned()).unwrap_or(ItemOutcome::Unknown);
         outcomes.push(match (item, ready.item.attempts) {
             // A call sent before may have created them: only a look can tell.
@@ -45,7 +44,7 @@ pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOu
 }
 
 fn new_member(ready: &Ready) -> Option<NewMember> {
-    let email = ready.person.email.clone()?;
+    let email = ready.member_email()?.clone();
     let pending = matches!(ready.step.step, Step::UpsertMember { pending: true, .. });
     let tags = ready
         .item
@@ -77,7 +76,7 @@ pub fn wire_fields(fields: &BTreeMap<String, String>) -> BTreeMap<String, serde_
 
 /// One member, one call.
 pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
-    let Some(email) = &ready.person.email else { return Ok(ItemOutcome::Unknown) };
+    let Some(email) = ready.member_email() else { return Ok(ItemOutcome::Unknown) };
     let priority = ready.item.priority;
     let audience = shared.audience.as_ref();
     match &ready.step.step {
@@ -106,7 +105,7 @@ fn gone_is_archived(outcome: ItemOutcome) -> ItemOutcome {
 /// The call an asynchronous batch can carry for this step; none for steps that go singly whatever their
 /// number.
 pub fn bulk_call(ready: &Ready) -> Option<BatchCall> {
-    ready.person.email.as_ref()?;
+    ready.member_email()?;
     match &ready.step.step {
         Step::ArchiveMember => Some(BatchCall::Archive),
         Step::RefreshMember { .. } | Step::UpsertMember { .. } => {
@@ -130,7 +129,7 @@ pub async fn submit(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
     let calls: Vec<_> = ready
         .iter()
         .filter_map(|one| {
-            let email = one.person.email.clone()?;
+            let email = one.member_email()?.clone();
             Some((operation_id(&one.item), email.hash(), Some(email), bulk_call(one)?))
         })
         .collect();

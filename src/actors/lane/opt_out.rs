@@ -8,12 +8,12 @@ use crate::domain::step::OptOutScope;
 
 /// Unsubscribes members; one outcome for each, in order.
 pub async fn unsubscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
-    let emails: Vec<Email> = part.iter().filter_map(|ready| ready.person.email.clone()).collect();
+    let emails: Vec<Email> = part.iter().filter_map(|ready| ready.member_email().cloned()).collect();
     let answer = shared.audience.unsubscribe(Priority::OptOut, &emails).await?;
     Ok(part
         .iter()
         .map(|ready| {
-            let hash = ready.person.email.as_ref().map(Email::hash);
+            let hash = ready.member_hash();
             hash.and_then(|hash| answer.get(&hash).cloned()).unwrap_or(ItemOutcome::Unknown)
         })
         .collect())

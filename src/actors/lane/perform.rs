@@ -4,6 +4,7 @@ use super::item::{LaneItem, LaneStep, Work};
 use super::outcome::{of_failure, of_item, refused};
 use super::{audience, contacts, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::{FailureClass, RefusalCode};
 use crate::domain::id::StepIndex;
@@ -47,6 +48,21 @@ pub struct Ready {
     pub step: LaneStep,
     /// The person, addresses included.
     pub person: Person,
+}
+
+impl Ready {
+    /// The address the step's member has in Mailchimp: with a rename, the one it shall have.
+    pub fn member_email(&self) -> Option<&Email> {
+        match self.step.step {
+            Step::RenameMember => self.person.email.as_ref(),
+            _ => self.person.member_email(),
+        }
+    }
+
+    /// The same as Mailchimp names it.
+    pub fn member_hash(&self) -> Option<SubscriberHash> {
+        self.member_email().map(Email::hash)
+    }
 }
 
 /// The call that carries a part of a batch.
@@ -233,8 +249,7 @@ async fn addressable(verb: &Verb, ready: Vec<Ready>) -> Vec<Ready> {
                 .is_none()
                 .then_some((RefusalCode::NotFound, "the person has no HubSpot record")),
             Verb::SetTag | Verb::ClearTag | Verb::Subscribe | Verb::Unsubscribe | Verb::Singly => one
-                .person
-                .email
+                .member_email()
                 .is_none()
                 .then_some((RefusalCode::InvalidAddress, "the person has no address")),
         };

@@ -5,7 +5,7 @@ use super::list::urgency;
 use super::outcome::{holds, in_doubt, of_failure, refused};
 use super::perform::Ready;
 use crate::actors::context::Shared;
-use crate::domain::email::{Email, SubscriberHash};
+use crate::domain::email::SubscriberHash;
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::RefusalCode;
 use crate::domain::id::{ListId, RecordId};
@@ -144,18 +144,18 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
     let listed = &listed;
     futures::stream::iter(ready)
         .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
-            let Some(email) = one.person.email.clone() else {
+            let Some(hash) = one.member_hash() else {
                 one.item.settle_all(refused(RefusalCode::InvalidAddress, "the person has no address")).await;
                 return;
             };
             // A listing may lag: what it shows as done is done; what it does not show is asked for singly.
-            if let Some(member) = listed.get(&email.hash())
+            if let Some(member) = listed.get(&hash)
                 && is_so(&one, Some(member))
             {
                 one.item.settle_all(StepOutcome::Done).await;
                 return;
             }
-            let outcome = match shared.audience.member(one.item.priority, email.hash()).await {
+            let outcome = match shared.audience.member(one.item.priority, hash).await {
                 Ok(member) => holds(is_so(&one, member.as_ref())),
                 Err(failure) => again(shared, &failure),
             };
@@ -168,7 +168,7 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
 async fn changed(shared: &Shared, ready: &[Ready]) -> CallResult<BTreeMap<SubscriberHash, Member>> {
     let sent = ready.iter().filter_map(|one| one.item.sent_at).min().unwrap_or(shared.clock.now());
     let wanted: std::collections::BTreeSet<SubscriberHash> =
-        ready.iter().filter_map(|one| one.person.email.as_ref().map(Email::hash)).collect();
+        ready.iter().filter_map(Ready::member_hash).collect();
     let mut found = BTreeMap::new();
     for status in [None, Some(MemberStatus::Archived)] {
         let query =

@@ -22,13 +22,13 @@ pub async fn set(shared: &Shared, tag: &TagName, part: &[Ready], on: bool) -> Ca
         return each(shared, part, tag, on, priority).await;
     }
     let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
-    let emails: Vec<Email> = part.iter().filter_map(|ready| ready.person.email.clone()).collect();
+    let emails: Vec<Email> = part.iter().filter_map(|ready| ready.member_email().cloned()).collect();
     let (add, remove): (&[Email], &[Email]) = if on { (&emails, &[]) } else { (&[], &emails) };
     let answer = shared.audience.tag_many(priority, segment, add, remove).await?;
     let mut outcomes: Vec<ItemOutcome> = part
         .iter()
         .map(|ready| {
-            let hash = ready.person.email.as_ref().map(Email::hash);
+            let hash = ready.member_hash();
             hash.and_then(|hash| answer.get(&hash).cloned()).unwrap_or(ItemOutcome::Unknown)
         })
         .collect();
@@ -81,8 +81,8 @@ async fn one(
     priority: Priority,
     delivery: Delivery,
 ) -> CallResult<ItemOutcome> {
-    let Some(email) = &ready.person.email else { return Ok(ItemOutcome::Unknown) };
-    match shared.audience.tag_one(priority, email.hash(), &[(tag.clone(), on)], delivery).await {
+    let Some(hash) = ready.member_hash() else { return Ok(ItemOutcome::Unknown) };
+    match shared.audience.tag_one(priority, hash, &[(tag.clone(), on)], delivery).await {
         Ok(()) => Ok(ItemOutcome::Done),
         // Nobody there bears nothing.
         Err(failure) if !on && is_gone(&failure) => Ok(ItemOutcome::Done),

@@ -1,10 +1,10 @@
 //! Consent, both ways (R20–R22). An opt-out once seen is never forgotten: consent only ever tightens
 //! (design §3.4). Whoever opted in again by their own hand is reported and left alone on both sides.
 
-use super::ContactView;
 use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
+use super::{ContactView, Question};
 use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
@@ -59,12 +59,16 @@ pub(super) fn is_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
         || matches!(hidden, Some(MemberStatus::Unsubscribed | MemberStatus::Cleaned))
 }
 
-/// Whether HubSpot must be asked for the person before anything can be said (R20, R22).
-pub(super) fn must_look_up(sight: &Sight<'_>, memory: &Person) -> bool {
+/// What HubSpot must be asked of the person before anything can be said (R20, R22).
+pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
     let untold = memory.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
     let tells = opted_out_in_mailchimp(sight) && untold && !sight.rules.opt_out_scopes.is_empty();
     let notes = is_cleaned(sight) && !memory.bounce_noted && bounce_property(sight).is_some();
-    sight.view.contact == ContactView::NotLookedUp && (tells || notes)
+    match sight.view.contact {
+        ContactView::NotLookedUp if tells || notes => Some(Question::LookUp),
+        ContactView::NotInHubSpot if (tells || notes) && memory.record.is_some() => Some(Question::Trace),
+        _ => None,
+    }
 }
 
 /// The opt-out that is due, if any.

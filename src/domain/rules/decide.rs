@@ -93,8 +93,8 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
 fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     draft.memory.enrolled = None;
     let why = if consent::is_cleaned(sight) { "hard bounce" } else { "opted out" }.to_owned();
-    if consent::must_look_up(sight, &draft.memory) {
-        return Ask(Question::LookUp);
+    if let Some(question) = consent::must_ask(sight, &draft.memory) {
+        return Ask(question);
     }
     if let Some(due) = consent::opt_out(sight, &draft.memory) {
         return Settled(PersonState::OptedOut, why, Some(due));
@@ -173,7 +173,7 @@ fn orphaned(sight: &Sight<'_>) -> Ruling {
         ),
         Proof::Unresolved => Settled(
             PersonState::Parked,
-            "R10: HubSpot no longer shows the contact by this address".to_owned(),
+            "R10: the contact of old has an address that is somebody else's here".to_owned(),
             None,
         ),
     }

@@ -30,8 +30,8 @@ pub(super) enum Proof {
     Needs(Question),
     /// Not while this list is incomplete.
     Incomplete(ListId),
-    /// HubSpot no longer shows a contact it once had by this address: perhaps renamed or merged, and
-    /// R10 says never to take such a person for an orphan.
+    /// The contact of old lives on under an address that is somebody else's here, and R10 says never to
+    /// take such a person for an orphan.
     Unresolved,
 }
 
@@ -117,8 +117,9 @@ pub(super) fn orphan_proof(sight: &Sight<'_>) -> Proof {
     match sight.view.contact {
         _ if sight.view.proven => Proof::Given,
         ContactView::NotLookedUp => Proof::Needs(Question::LookUp),
-        ContactView::NotInHubSpot if sight.view.memory.record.is_some() => Proof::Unresolved,
-        ContactView::NotInHubSpot => Proof::Given,
+        ContactView::NotInHubSpot if sight.view.memory.record.is_some() => Proof::Needs(Question::Trace),
+        ContactView::NotInHubSpot | ContactView::Gone => Proof::Given,
+        ContactView::Elsewhere => Proof::Unresolved,
         ContactView::Known(_) | ContactView::Twins(_) => Proof::Needs(Question::Prove),
     }
 }

@@ -66,10 +66,16 @@ pub(super) fn hand_over(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<
     if let Some(to) = handover.to {
         match sight.view.contact {
             ContactView::NotLookedUp => return Way::Ask(Question::LookUp),
-            ContactView::NotInHubSpot if !may_create(sight, handover) => {
+            ContactView::NotInHubSpot if sight.view.memory.record.is_some() => {
+                return Way::Ask(Question::Trace);
+            }
+            ContactView::NotInHubSpot | ContactView::Gone if handover.create_missing => {
+                steps.push(not_held(Step::CreateContact));
+            }
+            // Somebody whose record lives on is not made a second time (R10).
+            ContactView::NotInHubSpot | ContactView::Gone | ContactView::Elsewhere => {
                 return Way::Park(Box::new(not_found(sight)));
             }
-            ContactView::NotInHubSpot => steps.push(not_held(Step::CreateContact)),
             ContactView::Known(_) | ContactView::Twins(_) => {}
         }
         if !sight.is_static(to) {
@@ -124,12 +130,6 @@ fn import_list(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<String>) 
         step: Step::SetProperty { property: property.clone(), value },
         before: Before::Property(present.map(str::to_owned)),
     })
-}
-
-/// R18; but not while a record known earlier may only have changed its address (R10): that would make
-/// a second contact of one person.
-fn may_create(sight: &Sight<'_>, handover: &Handover) -> bool {
-    handover.create_missing && (sight.view.memory.record.is_none() || sight.view.proven)
 }
 
 /// R18: remembered with the input, so that nobody asks again while nothing changed.

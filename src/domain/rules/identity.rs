@@ -1,6 +1,7 @@
 //! Who the person is now (R10): links to both sides, a changed address, and what memory holds that
 //! the world has overtaken.
 
+use super::ContactView;
 use super::place::taken;
 use super::sight::Sight;
 use super::tagging::ours_borne;
@@ -20,6 +21,8 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
     let member = sight.view.member;
     if let Some(contact) = sight.contact {
         memory.record = Some(contact.record);
+    } else if sight.view.contact == ContactView::Gone {
+        memory.record = None;
     }
     let address = sight.contacts.iter().find_map(|contact| contact.email());
     if let Some(address) = address {

@@ -259,6 +259,10 @@ pub enum ContactView<'a> {
     NotLookedUp,
     /// HubSpot was asked for the address and has nobody.
     NotInHubSpot,
+    /// Nor is there any more the record this person was known by: deleted.
+    Gone,
+    /// The record this person was known by lives on under an address that is somebody else's here (R10).
+    Elsewhere,
     /// Exactly one contact.
     Known(&'a Contact),
     /// Several contacts share the address (design §8).
@@ -288,6 +292,8 @@ pub enum Question {
     LookUp,
     /// Which lists is the contact really in?
     Prove,
+    /// What became of the record the person was known by?
+    Trace,
 }
 
 /// What the rules say of one person.

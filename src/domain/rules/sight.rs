@@ -29,7 +29,10 @@ pub(super) struct Sight<'a> {
 impl<'a> Sight<'a> {
     pub fn new(rules: &'a RuleSet, world: &'a World, view: &'a PersonView<'a>) -> Sight<'a> {
         let (contact, contacts): (Option<&Contact>, &[Contact]) = match view.contact {
-            ContactView::NotLookedUp | ContactView::NotInHubSpot => (None, &[]),
+            ContactView::NotLookedUp
+            | ContactView::NotInHubSpot
+            | ContactView::Gone
+            | ContactView::Elsewhere => (None, &[]),
             ContactView::Known(contact) => (Some(contact), std::slice::from_ref(contact)),
             ContactView::Twins(twins) => (None, twins),
         };

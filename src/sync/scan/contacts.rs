@@ -10,8 +10,8 @@ use crate::domain::contact::{Contact, ListInfo, Membership};
 use crate::domain::email::SubscriberHash;
 use crate::domain::id::{ListId, RecordId};
 use crate::sync::snapshot::{
-    ExternalSorter, Keyed, MergeSorted, RowReader, RowWriter, SnapshotError, contacts_path, link_or_copy,
-    list_path, recorded, survivor, unanswered_path,
+    ExternalSorter, Keyed, MergeSorted, RowReader, RowWriter, Snapshot, SnapshotError, contacts_path,
+    link_or_copy, list_path, recorded, survivor, unanswered_path,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +83,11 @@ impl Gather {
                 known.extend(lookup?.row().record);
             }
             sort_unique(&mut known);
-            want.retain(|id| known.binary_search(&old.header().survivor(*id)).is_err());
+            // Why somebody joined (an opt-out, say) may not have reached the search yet: they are read again.
+            let joined = self.joined(old)?;
+            want.retain(|id| {
+                known.binary_search(&old.header().survivor(*id)).is_err() || joined.contains(id)
+            });
         }
         let none_changed = changed.records().next().is_none();
         Ok(Gathered { ids, looked_up, want, none_changed })
@@ -104,6 +108,23 @@ impl Gather {
             }
         }
         writer.finish().map(|_| ())
+    }
+
+    /// Everybody in a list who was not in it when the older snapshot was taken.
+    fn joined(&self, old: &Snapshot) -> Result<BTreeSet<RecordId>, SnapshotError> {
+        let by_record = |row: &Membership| row.record;
+        let mut joined = BTreeSet::new();
+        for list in self.changed.iter().filter(|list| old.header().lists.contains_key(list)) {
+            let mut before =
+                Keyed::new(RowReader::<Membership>::open(&list_path(old.dir(), *list))?, by_record);
+            for row in RowReader::<Membership>::open(&list_path(&self.dir, *list))? {
+                let record = row?.record;
+                if before.take(record)?.is_empty() {
+                    joined.insert(record);
+                }
+            }
+        }
+        Ok(joined)
     }
 
     fn lists(&self) -> impl Iterator<Item = ListId> + '_ {

@@ -41,12 +41,10 @@ pub async fn look_up(
     let lists = prove(ctx, &records, stop).await?;
     // In no list is an answer; no entry is none.
     answers.retain(|_, contact| contact.as_ref().is_none_or(|contact| lists.contains_key(&contact.record)));
-    let with_lists = |contact: Contact| {
-        let all = lists.get(&contact.record).into_iter().flatten();
-        let scanned: Lists = all.filter(|list| ctx.lists.contains(list)).map(|list| (*list, None)).collect();
-        (contact, scanned)
-    };
-    Ok(answers.into_iter().map(|(hash, contact)| (hash, contact.map(with_lists))).collect())
+    Ok(answers
+        .into_iter()
+        .map(|(hash, contact)| (hash, contact.map(|contact| with_lists(ctx, contact, &lists))))
+        .collect())
 }
 
 /// The lists these contacts are in now. A record without an entry stays unproven.
@@ -75,6 +73,48 @@ pub async fn prove(
             Ok(all)
         })
         .await
+}
+
+/// What became of these records: the contact, under its survivor's number where it was merged, with the
+/// scanned lists it is in; none when it was deleted. A record without a complete answer is left out.
+///
+/// # Errors
+/// When a call is refused or keeps failing.
+pub async fn trace(
+    ctx: &ScanContext,
+    records: &[RecordId],
+    stop: &Stop,
+) -> Result<BTreeMap<RecordId, Option<Found>>, ScanError> {
+    let reader = Reader { ctx, progress: &NoProgress, stop, in_vain: Stop::never() };
+    let crm: &dyn CrmAccount = ctx.crm.as_ref();
+    let mut found: BTreeMap<RecordId, Option<Contact>> = BTreeMap::new();
+    for chunk in records.chunks(BATCH) {
+        let answer =
+            reader.call(Source::LookUp, || async move { crm.contacts(Priority::Scan, chunk).await }).await?;
+        found.extend(answer.into_iter().map(|contact| (contact.record, Some(contact))));
+        // A batch leaves out who was deleted and who was merged; only asking for one tells which.
+        for record in chunk.iter().copied().filter(|record| !found.contains_key(record)).collect::<Vec<_>>() {
+            let one = reader
+                .call(Source::LookUp, || async move { crm.contact(Priority::Scan, record).await })
+                .await?;
+            found.insert(record, one);
+        }
+    }
+    found.retain(|record, _| records.contains(record));
+    let alive: Vec<RecordId> = found.values().flatten().map(|contact| contact.record).collect();
+    let lists = prove(ctx, &alive, stop).await?;
+    found.retain(|_, contact| contact.as_ref().is_none_or(|contact| lists.contains_key(&contact.record)));
+    Ok(found
+        .into_iter()
+        .map(|(record, contact)| (record, contact.map(|contact| with_lists(ctx, contact, &lists))))
+        .collect())
+}
+
+/// A contact with the scanned lists among those it is in.
+fn with_lists(ctx: &ScanContext, contact: Contact, lists: &BTreeMap<RecordId, BTreeSet<ListId>>) -> Found {
+    let all = lists.get(&contact.record).into_iter().flatten();
+    let scanned: Lists = all.filter(|list| ctx.lists.contains(list)).map(|list| (*list, None)).collect();
+    (contact, scanned)
 }
 
 /// One batch. The answer names contacts by their own address only, so whoever answers under another

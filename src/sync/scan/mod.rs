@@ -24,7 +24,7 @@ mod work;
 
 pub use context::{ScanContext, ScanMode, Tuning};
 pub use error::ScanError;
-pub use lookup::{look_up, prove};
+pub use lookup::{look_up, prove, trace};
 pub use progress::{NoProgress, Progress, Source, Stop};
 
 use crate::sync::snapshot::{self, Counts, FORMAT, Header, Join, Snapshot, SnapshotError};
