@@ -259,7 +259,11 @@ impl App {
         }
     }
 
-    fn person(&self, address: &str) -> Done<Person> {
+    /// Who has an address, as far as hsmc has seen.
+    ///
+    /// # Errors
+    /// It is no address, or nobody with it has been seen.
+    pub(super) fn person(&self, address: &str) -> Done<Person> {
         let email = Email::parse(address).map_err(|why| Trouble::usage(why.to_string()))?;
         let journal = &self.workspace.shared.journal;
         let id = journal.person_by_hash(email.hash())?;
@@ -434,6 +438,9 @@ impl Control for App {
             Call::Pause(scope) => json(self.pause(scope).await),
             Call::Resume(scope) => json(self.resume(scope).await),
             Call::Adopt(request) => json(self.adopt(request).await),
+            Call::Why(address) => json(self.why(&address).await),
+            Call::Parked => json(self.parked()),
+            Call::Release(request) => json(self.release(request).await),
         }
     }
 }

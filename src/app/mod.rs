@@ -7,10 +7,12 @@ pub mod arenas;
 pub mod check;
 pub mod control;
 pub mod daemon;
+pub mod parked;
 pub mod plan_file;
 pub mod ports;
 pub mod show;
 pub mod summary;
+pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};
 use crate::actors::budget::BudgetLimits;

@@ -202,11 +202,17 @@ pub fn detail(journal: &Journal, id: MoveId, names: Names) -> Result<Option<Move
         reason: format!("{} {}", status.draft.reason.rule, status.draft.reason.text),
         standing: standing(&status),
         steps: steps(&status.draft),
-        events: events.iter().map(|event| event_line(&status, event)).collect(),
+        events: self::events(&status, &events),
     }))
 }
 
-fn standing(status: &MoveStatus) -> String {
+/// Everything that befell a move, oldest first, one line each.
+pub fn events(status: &MoveStatus, events: &[MoveEvent]) -> Vec<String> {
+    events.iter().map(|event| event_line(status, event)).collect()
+}
+
+/// Where a move stands, or how it ended, in words.
+pub fn standing(status: &MoveStatus) -> String {
     match &status.phase {
         Phase::Ready => "not begun".to_owned(),
         Phase::Forward => "under way".to_owned(),

@@ -4,6 +4,7 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -105,6 +106,23 @@ pub enum Command {
     Resume(ScopeArgs),
     /// Settle that archived members may be enrolled again
     Adopt(AdoptArgs),
+    /// Tell everything about one person: what holds, since when, by whom, and what comes next
+    Why {
+        /// Their address
+        address: String,
+    },
+    /// List whom hsmc leaves alone for good, and what would change it
+    Parked {
+        /// What to do about them; lists them when left out
+        #[command(subcommand)]
+        command: Option<ParkedCommand>,
+    },
+    /// Let people be judged afresh: parked, contested or handed over; opt-outs stay
+    Release {
+        /// Their addresses
+        #[arg(value_name = "ADDRESS", required = true)]
+        people: Vec<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -121,6 +139,38 @@ pub enum RunsCommand {
         #[arg(value_parser = run_id)]
         id: RunId,
     },
+}
+
+/// `parked …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ParkedCommand {
+    /// Let them be judged afresh by the next run
+    Release(ParkedReleaseArgs),
+}
+
+/// `parked release`
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ParkedReleaseArgs {
+    /// These people
+    #[arg(value_name = "ADDRESS")]
+    pub people: Vec<String>,
+    /// Everybody parked for this reason, as `hsmc parked` names it
+    #[arg(long, value_name = "CODE")]
+    pub reason: Option<String>,
+    /// Everybody parked or contested
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl From<&ParkedReleaseArgs> for ReleaseRequest {
+    fn from(args: &ParkedReleaseArgs) -> ReleaseRequest {
+        match args {
+            ParkedReleaseArgs { reason: Some(reason), .. } => ReleaseRequest::Reason(reason.clone()),
+            ParkedReleaseArgs { all: true, .. } => ReleaseRequest::All,
+            ParkedReleaseArgs { people, .. } => ReleaseRequest::People(people.clone()),
+        }
+    }
 }
 
 /// `sandbox`
@@ -368,6 +418,12 @@ mod tests {
             "hsmc pause --person a@example.com",
             "hsmc adopt a@example.com b@example.com",
             "hsmc adopt --list 987",
+            "hsmc why a@example.com --json",
+            "hsmc parked",
+            "hsmc parked release --reason fake-address",
+            "hsmc parked release --all",
+            "hsmc parked release a@example.com b@example.com",
+            "hsmc release a@example.com",
             "hsmc completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -383,6 +439,9 @@ mod tests {
             "hsmc pause --all --list 3",
             "hsmc adopt",
             "hsmc retry 12",
+            "hsmc release",
+            "hsmc parked release",
+            "hsmc parked release --all --reason fake-address",
             "hsmc plan --only everything",
             "hsmc status whatever",
         ] {

@@ -5,12 +5,14 @@
 use super::error::Failure;
 use super::progress::Progress;
 use crate::domain::id::RunId;
+use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest,
 };
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
 };
+use crate::serve::why::WhyView;
 use async_trait::async_trait;
 
 /// What an operation answers.
@@ -48,4 +50,10 @@ pub trait Backend: Send + Sync {
     async fn resume(&self, scope: Scope) -> Answer<Acknowledgement>;
     /// Settles who may be enrolled again.
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement>;
+    /// One person's whole timeline, by address.
+    async fn why(&self, address: &str) -> Answer<WhyView>;
+    /// Whom hsmc leaves alone for good.
+    async fn parked(&self) -> Answer<ParkedView>;
+    /// Lets people be judged afresh.
+    async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement>;
 }

@@ -10,6 +10,7 @@ use crate::app::{App, OpenError, check, daemon, summary};
 use crate::config::{self, Config, Environment};
 use crate::domain::id::RunId;
 use crate::journal::store::StoreError;
+use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
     SyncRequest, Trouble,
@@ -19,6 +20,7 @@ use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunState, RunView, Severity,
     StatusAnswer, SyncAnswer,
 };
+use crate::serve::why::WhyView;
 use crate::sync::scan;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -315,6 +317,28 @@ impl Backend for System {
             return answer;
         }
         self.own("adopt", |app| async move { app.adopt(request).await }).await
+    }
+
+    async fn why(&self, address: &str) -> Answer<WhyView> {
+        let address = address.to_owned();
+        if let Some(answer) = self.ask(&Call::Why(address.clone())).await {
+            return answer;
+        }
+        self.own("why", |app| async move { app.why(&address).await }).await
+    }
+
+    async fn parked(&self) -> Answer<ParkedView> {
+        if let Some(answer) = self.ask(&Call::Parked).await {
+            return answer;
+        }
+        self.own("parked", |app| async move { app.parked() }).await
+    }
+
+    async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Release(request.clone())).await {
+            return answer;
+        }
+        self.own("release", |app| async move { app.release(request).await }).await
     }
 }
 

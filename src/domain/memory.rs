@@ -3,7 +3,9 @@
 use super::event::MoveEnd;
 use super::failure::{Refusal, RefusalCode, Service};
 use super::moves::{MemoryChange, Move};
-use super::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use super::person::{
+    ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, PastState, Person, PersonState,
+};
 use super::time::Timestamp;
 
 /// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did.
@@ -32,6 +34,44 @@ pub fn remember(
         MoveEnd::Superseded | MoveEnd::Dropped { .. } | MoveEnd::Skipped => {}
     }
     after
+}
+
+/// How much of what holds a person back an operator wants forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Why they are parked or contested.
+    Parked,
+    /// That they were handed over, too (R16).
+    Everything,
+}
+
+/// The person once an operator has released them, and the line that tells of it; none when nothing holds
+/// them back. Their opt-out, and whom hsmc archived, stay remembered: consent is never loosened.
+pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person, PastState)> {
+    let mut held = Vec::new();
+    held.extend(person.parked.as_ref().map(|parked| format!("parked as {}", parked.refusal.code.word())));
+    held.extend(person.contested.map(|contested| format!("contested over {}", contested.kind)));
+    let handed_over = person.handed_over.as_ref().filter(|_| scope == Release::Everything);
+    held.extend(handed_over.map(|past| format!("handed over by exit tag \"{}\"", past.exit_tag)));
+    if held.is_empty() {
+        return None;
+    }
+    let past = PastState {
+        state: person.state,
+        why: format!("{}; released by an operator: was {}", person.why, held.join(", ")),
+        since: person.since,
+        until: at,
+    };
+    let after = Person {
+        parked: None,
+        contested: None,
+        made: Vec::new(),
+        handed_over: person.handed_over.clone().filter(|_| scope == Release::Parked),
+        since: at,
+        why: "released by an operator: the next run judges them afresh".to_owned(),
+        ..person.clone()
+    };
+    Some((after, past))
 }
 
 /// Whether a refusal says something of the person, rather than that the world moved on meanwhile.

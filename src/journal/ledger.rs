@@ -311,12 +311,26 @@ impl Journal {
         }
         // Who was never decided on has left no state.
         if let Some(left) = old.filter(|old| old.state != new.state && !old.why.is_empty()) {
-            let key = self.next_of_moment(batch, Table::History, new.id, new.since)?;
             let past =
                 PastState { state: left.state, why: left.why.clone(), since: left.since, until: new.since };
-            Journal::put(batch, Table::History, &key, &past)?;
+            self.append_past_state(batch, new.id, &past)?;
         }
         Journal::put(batch, Table::People, &new.id, new)
+    }
+
+    /// Adds a line to a person's past: a state they have left, or what an operator did about it. It stands
+    /// at the moment of its end; several of one moment are kept apart.
+    ///
+    /// # Errors
+    /// The index cannot be read, or the record is too long.
+    pub fn append_past_state(
+        &self,
+        batch: &mut Batch,
+        person: PersonId,
+        past: &PastState,
+    ) -> JournalResult<()> {
+        let key = self.next_of_moment(batch, Table::History, person, past.until)?;
+        Journal::put(batch, Table::History, &key, past)
     }
 
     /// Hands out `n` person numbers that nobody had before; durable before they are given. Numbers of a

@@ -5,7 +5,9 @@
 //! face listens on loopback or a private socket only. Never: deciding anything.
 
 mod cut;
+pub mod parked;
 pub mod requests;
 pub mod sandbox_http;
 pub mod socket;
 pub mod views;
+pub mod why;

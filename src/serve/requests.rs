@@ -4,6 +4,7 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::serve::parked::ReleaseRequest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -138,6 +139,12 @@ pub enum Call {
     Resume(Scope),
     /// Settle who may be enrolled again.
     Adopt(AdoptRequest),
+    /// One person's timeline, by address.
+    Why(String),
+    /// Whom hsmc leaves alone for good.
+    Parked,
+    /// Let people be judged afresh.
+    Release(ReleaseRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

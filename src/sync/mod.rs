@@ -14,6 +14,7 @@ pub mod applying;
 pub mod error;
 pub mod guard;
 pub mod identify;
+pub mod judging;
 pub mod patience;
 pub mod planning;
 pub mod preflight;

@@ -4,6 +4,7 @@
 
 use super::error::RunError;
 use super::identify::{self, Renames};
+use super::judging::{Asked, Lost, judge, world};
 use super::preflight::Accounts;
 use super::scan::{ScanContext, Stop, look_up, prove, trace};
 use super::snapshot::{Lookup, PersonKey, PersonRow, Snapshot};
@@ -15,7 +16,7 @@ use crate::domain::person::Person;
 use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
 };
-use crate::domain::rules::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World, decide};
+use crate::domain::rules::{Decision, Question, RuleSet, Verdict, World};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
@@ -125,15 +126,6 @@ pub struct Planning {
     matched: BTreeSet<Fingerprint>,
 }
 
-/// What became of a record that no longer shows its person's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lost {
-    /// Deleted.
-    Gone,
-    /// It has an address that is somebody else's here.
-    Elsewhere,
-}
-
 /// What a pass over all people says of each.
 struct Seen {
     row: PersonRow,
@@ -154,14 +146,7 @@ impl Planning {
         now: Timestamp,
     ) -> Result<Planning, RunError> {
         let renames = identify::identify(&journal, &snapshot, now).await?;
-        let header = snapshot.header();
-        let world = World {
-            lists: header.lists.clone(),
-            read_only: accounts.read_only.clone(),
-            merge_fields: accounts.merge_fields.clone(),
-            subscribed: header.counts.subscribed,
-            seen: header.seen,
-        };
+        let world = world(snapshot.header(), accounts);
         Ok(Planning {
             journal,
             rules,
@@ -270,7 +255,6 @@ impl Planning {
 
     /// Every person through the rules, in the snapshot's order.
     fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<(), RunError> {
-        let nowhere = BTreeMap::new();
         for row in self.snapshot.people()? {
             let row = row?;
             if let PersonKey::Hash(hash) = row.key
@@ -285,42 +269,10 @@ impl Planning {
                 continue;
             }
             let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
-            let contacts: Vec<_> = row.contacts.iter().map(|(contact, _)| contact.clone()).collect();
-            let mut merged = BTreeMap::new();
             let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
-            let lists = match (row.contacts.as_slice(), proof) {
-                ([], _) => &nowhere,
-                ([(_, lists)], None) => lists,
-                ([(_, lists)], Some(proof)) => {
-                    merged.extend(
-                        proof
-                            .iter()
-                            .filter(|list| self.world.lists.contains_key(list))
-                            .map(|list| (*list, lists.get(list).copied().flatten())),
-                    );
-                    &merged
-                }
-                (several, _) => {
-                    merged.extend(
-                        several.iter().flat_map(|(_, lists)| lists.iter().map(|(list, at)| (*list, *at))),
-                    );
-                    &merged
-                }
-            };
-            let contact = match contacts.as_slice() {
-                [] if row.looked_up.is_some() => {
-                    match person.record.and_then(|record| self.lost.get(&record)) {
-                        None => ContactView::NotInHubSpot,
-                        Some(Lost::Gone) => ContactView::Gone,
-                        Some(Lost::Elsewhere) => ContactView::Elsewhere,
-                    }
-                }
-                [] => ContactView::NotLookedUp,
-                [one] => ContactView::Known(one),
-                several => ContactView::Twins(several),
-            };
-            let view = PersonView { contact, lists, proven: proof.is_some(), member, memory: &person };
-            let mut verdict = decide(&self.rules, &self.world, &view);
+            let asked =
+                Asked { proof, lost: person.record.and_then(|record| self.lost.get(&record).copied()) };
+            let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
             if self.held.contains(&person.id) && !is_opt_out(&verdict) {
                 verdict = rest(&person);
             }

@@ -10,7 +10,7 @@ use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::member::MergeField;
-use crate::domain::port::Priority;
+use crate::domain::port::{CallResult, Priority};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run must know of the accounts besides the scan.
@@ -58,23 +58,43 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
         patiently(workspace, || audience.merge_fields(Priority::Scan)),
     )
     .map_err(|problem| of_call(workspace, problem))?;
-    let mut accounts = Accounts {
-        read_only: definitions
-            .iter()
-            .filter(|definition| definition.read_only)
-            .map(|definition| definition.name.clone())
-            .collect(),
-        merge_fields: fields.into_iter().map(|field| (field.tag.clone(), field)).collect(),
-        notes: Vec::new(),
-        missing_properties: BTreeMap::new(),
-        missing_fields: BTreeSet::new(),
-    };
-    accounts.match_properties(workspace, &definitions);
-    accounts.match_fields(workspace);
-    Ok(accounts)
+    Ok(Accounts::of(workspace, &definitions, fields))
+}
+
+/// The same by one try of each call, for whoever only wants to say what a run would do.
+///
+/// # Errors
+/// A call that failed.
+pub async fn glance(workspace: &Workspace) -> CallResult<Accounts> {
+    let (crm, audience) = (&workspace.shared.crm, &workspace.shared.audience);
+    let (definitions, fields) =
+        futures::try_join!(crm.properties(Priority::Scan), audience.merge_fields(Priority::Scan))?;
+    Ok(Accounts::of(workspace, &definitions, fields))
 }
 
 impl Accounts {
+    /// What these definitions mean for this config.
+    pub fn of(
+        workspace: &Workspace,
+        definitions: &[PropertyDefinition],
+        fields: Vec<MergeField>,
+    ) -> Accounts {
+        let mut accounts = Accounts {
+            read_only: definitions
+                .iter()
+                .filter(|definition| definition.read_only)
+                .map(|definition| definition.name.clone())
+                .collect(),
+            merge_fields: fields.into_iter().map(|field| (field.tag.clone(), field)).collect(),
+            notes: Vec::new(),
+            missing_properties: BTreeMap::new(),
+            missing_fields: BTreeSet::new(),
+        };
+        accounts.match_properties(workspace, definitions);
+        accounts.match_fields(workspace);
+        accounts
+    }
+
     /// Which properties cannot be written. A bounce property that is missing is reported once and left
     /// alone (R22).
     fn match_properties(&mut self, workspace: &Workspace, definitions: &[PropertyDefinition]) {

@@ -4,18 +4,20 @@
 mod accounts;
 mod init;
 mod moves;
+mod people;
 mod plan;
 mod runs;
 mod setup;
 mod status;
 
 use super::Terminal;
-use super::args::{Cli, Command};
+use super::args::{Cli, Command, ParkedCommand};
 use super::backend::Backend;
 use super::error::Failure;
 use super::exit_code::ExitCode;
 use super::progress::Watch;
 use super::table::Layout;
+use crate::serve::parked::ReleaseRequest;
 use serde::Serialize;
 use std::io::Write;
 
@@ -45,6 +47,14 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Pause(args) => moves::pause(backend, args, &show).await,
         Command::Resume(args) => moves::resume(backend, args, &show).await,
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
+        Command::Why { address } => people::why(backend, address, &show).await,
+        Command::Parked { command: None } => people::parked(backend, &show).await,
+        Command::Parked { command: Some(ParkedCommand::Release(args)) } => {
+            people::release(backend, args.into(), &show).await
+        }
+        Command::Release { people } => {
+            people::release(backend, ReleaseRequest::People(people.clone()), &show).await
+        }
         Command::Completions { shell } => setup::completions(*shell),
     }
 }

@@ -3,17 +3,21 @@
 
 mod check;
 mod detail;
+mod parked;
 mod plan;
 mod report;
 mod runs;
 mod status;
+mod why;
 
 pub use check::check;
 pub use detail::moves;
+pub use parked::parked;
 pub use plan::plan;
 pub use report::report;
 pub use runs::runs;
 pub use status::status;
+pub use why::why;
 
 use super::table::{Layout, Mood, duration, print};
 use crate::domain::time::Timestamp;

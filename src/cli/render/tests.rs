@@ -2,9 +2,11 @@
 
 use super::super::table::Layout;
 use super::*;
-use crate::domain::id::{MoveId, RunId};
+use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
 use crate::domain::run::RunCounts;
+use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
 use crate::serve::views::*;
+use crate::serve::why::{EventView, HeldView, NextView, RememberedView, StateView, WhyView};
 use std::collections::BTreeMap;
 
 fn words(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -271,6 +273,98 @@ fn runs_are_a_table() {
     let text = runs(&[run(RunState::Done, "done")], Layout::PLAIN);
     golden("runs", &text);
     fits(&text);
+}
+
+fn held(what: &str, since: Option<&str>, by: &str) -> HeldView {
+    HeldView { what: what.to_owned(), since: since.map(at), by: by.to_owned() }
+}
+
+#[test]
+fn why_tells_what_holds_then_what_comes_next_then_everything_that_was() {
+    let event = |moment: &str, what: &str, details: &[&str]| EventView {
+        at: at(moment),
+        what: what.to_owned(),
+        details: details.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    let view = WhyView {
+        at: at("2026-11-23T02:00:00Z"),
+        person: "anna@example.com".to_owned(),
+        id: PersonId(4711),
+        record: Some(RecordId(201)),
+        state: StateView {
+            word: "enrolled".to_owned(),
+            since: at("2026-11-20T01:00:00Z"),
+            why: "bears entry tag \"General Single\"".to_owned(),
+        },
+        member: Some(held("subscribed", Some("2026-11-20T01:00:02Z"), "R4 enroll, move 3.1")),
+        lists: vec![held(
+            "987 \"General marketing\"",
+            Some("2026-11-19T08:00:00Z"),
+            "before hsmc looked (run 3's scan has it)",
+        )],
+        tags: vec![
+            held("General Single", Some("2026-11-20T01:00:02Z"), "R4 enroll, move 3.1"),
+            held("Guest", Some("2026-11-22T09:00:00Z"), "somebody else; seen first in run 9's scan"),
+        ],
+        memory: vec![RememberedView {
+            what: "parked since 2026-11-22 09:00:10 UTC, by Mailchimp: fake-address: looks fake".to_owned(),
+            released_by: "a change of their data, or `hsmc release ADDRESS`".to_owned(),
+        }],
+        under_way: vec![stuck_move()],
+        pauses: vec!["HubSpot is paused".to_owned()],
+        timeline: vec![
+            event(
+                "2026-11-19T08:00:00Z",
+                "foreign until 2026-11-20 01:00:00 UTC",
+                &["R14: in no source list"],
+            ),
+            event("2026-11-20T01:00:00Z", "enroll 3.1: done", &["R4 new in source list 987"]),
+        ],
+        next: NextView {
+            seen: Some((RunId(12), at("2026-11-23T01:00:00Z"))),
+            what: "refresh: R8 properties changed; then enrolled".to_owned(),
+            steps: vec!["refresh merge fields".to_owned()],
+            waits_for: vec!["a yes: apply = \"ask\" in the config".to_owned()],
+        },
+    };
+    let text = why(&view, Layout::PLAIN);
+    golden("why", &text);
+    fits(&text);
+    let json = serde_json::to_string(&view).unwrap();
+    assert_eq!(serde_json::from_str::<WhyView>(&json).unwrap(), view);
+}
+
+#[test]
+fn parked_tells_groups_and_people_and_what_would_change_it() {
+    let view = ParkedView {
+        at: at("2026-11-23T02:00:00Z"),
+        groups: vec![
+            ParkedGroupView {
+                reason: "not-found".to_owned(),
+                count: 129,
+                since: at("2026-11-01T02:00:00Z"),
+                changed_by: "a change of their data, or `hsmc release ADDRESS`".to_owned(),
+            },
+            ParkedGroupView {
+                reason: "twin".to_owned(),
+                count: 2,
+                since: at("2026-11-22T02:00:00Z"),
+                changed_by: "the contacts merged, or another address for one of them".to_owned(),
+            },
+        ],
+        people: vec![ParkedPersonView {
+            person: "anna@example.com".to_owned(),
+            reason: "not-found".to_owned(),
+            since: at("2026-11-01T02:00:00Z"),
+            why: "HubSpot: HubSpot has no contact with this address".to_owned(),
+        }],
+        total: 131,
+    };
+    let text = parked(&view, Layout::PLAIN);
+    golden("parked", &text);
+    fits(&text);
+    let nobody = ParkedView { groups: Vec::new(), people: Vec::new(), total: 0, ..view };
+    assert_eq!(parked(&nobody, Layout::PLAIN), "nobody is parked\n");
 }
 
 #[test]

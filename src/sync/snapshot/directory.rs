@@ -32,6 +32,20 @@ pub fn newest_finished(snapshots: &Path, but: Option<&Path>) -> Result<Option<Sn
     Ok(None)
 }
 
+/// Every finished snapshot in `<state>/snapshots`, the newest first; unreadable ones are passed over.
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub fn finished(snapshots: &Path) -> Result<Vec<Snapshot>, SnapshotError> {
+    let found = directories(snapshots)?;
+    Ok(found.iter().rev().filter_map(|dir| Snapshot::open(dir).ok()).collect())
+}
+
+/// The run whose scan made the snapshot in this directory.
+pub fn run_of(dir: &Path) -> Option<RunId> {
+    dir.file_name()?.to_str()?.parse().ok().map(RunId)
+}
+
 /// Removes snapshots older than `keep`, but never the newest finished one nor anything newer than
 /// that. How many were removed.
 ///

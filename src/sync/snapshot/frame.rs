@@ -60,6 +60,12 @@ pub(super) fn read(input: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<N
     Ok(if whole { Next::Frame } else { Next::Torn })
 }
 
+/// Whether a whole frame may begin here: its length fits what there is. The checksum tells for sure.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    let Some(length) = bytes.first_chunk::<4>().map(|four| u32::from_le_bytes(*four)) else { return false };
+    length > 0 && length <= LONGEST && bytes.len() as u64 >= u64::from(length) + 8
+}
+
 /// Reads until the buffer is full or the input ends; how much was read.
 pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;

@@ -72,6 +72,18 @@ pub(crate) fn recorded(dir: &Path, spill: &Path, budget: usize) -> Result<Record
     sorter.finish()
 }
 
+/// The last answer for one address that was recorded in `dir` since its scan.
+pub(super) fn last_recorded(dir: &Path, hash: SubscriberHash) -> Result<Option<Lookup>, SnapshotError> {
+    let mut last = None;
+    for lookup in PageRows::<Lookup>::open(&recorded_path(dir))? {
+        let lookup = lookup?;
+        if lookup.hash == hash {
+            last = Some(lookup);
+        }
+    }
+    Ok(last)
+}
+
 /// All answers a snapshot knows, by hash, each address once: carried and recorded ones.
 pub(super) fn all(
     dir: &Path,

@@ -28,11 +28,12 @@ mod merge;
 mod pages;
 mod person;
 mod rows;
+mod search;
 mod sort;
 mod view;
 
 pub(crate) use directory::{clear, link_or_copy, remove_work, write_json};
-pub use directory::{newest_finished, path_of, prune};
+pub use directory::{finished, newest_finished, path_of, prune, run_of};
 pub use error::SnapshotError;
 pub(crate) use header::survivor;
 pub use header::{Counts, FORMAT, Header};

@@ -8,6 +8,7 @@ use super::lookups::{self, Lookup, LookupRow, RecordedLookups};
 use super::pages::PageLog;
 use super::person::{LookedUp, PersonKey, PersonRow};
 use super::rows::RowReader;
+use super::search::find;
 use crate::domain::contact::{Contact, Membership};
 use crate::domain::email::SubscriberHash;
 use crate::domain::id::{ListId, RecordId};
@@ -55,6 +56,22 @@ impl Snapshot {
             rows: RowReader::open(&people_path(&self.dir))?,
             recorded: Keyed::new(lookups::recorded(&self.dir, &self.dir, SORT_BYTES)?, |lookup| lookup.hash),
         })
+    }
+
+    /// One person, by search: no more than a few blocks are read, however many people there are.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn person(&self, key: PersonKey) -> Result<Option<PersonRow>, SnapshotError> {
+        let Some(mut row) = find(&people_path(&self.dir), |row: &PersonRow| row.key, &key)? else {
+            return Ok(None);
+        };
+        if let PersonKey::Hash(hash) = key
+            && let Some(lookup) = lookups::last_recorded(&self.dir, hash)?
+        {
+            amend(&mut row, lookup);
+        }
+        Ok(Some(row))
     }
 
     /// The contacts, by record.
@@ -129,15 +146,21 @@ pub struct People {
 impl People {
     fn amend(&mut self, row: &mut PersonRow) -> Result<(), SnapshotError> {
         let PersonKey::Hash(hash) = row.key else { return Ok(()) };
-        let Some(lookup) = self.recorded.take(hash)?.pop() else { return Ok(()) };
-        row.looked_up = Some(LookedUp { at: lookup.at, record: lookup.row().record });
-        if let Some(found) = lookup.found
-            && row.contacts.iter().all(|(contact, _)| contact.record != found.0.record)
-        {
-            row.contacts.push(found);
-            row.contacts.sort_by_key(|(contact, _)| contact.record);
+        if let Some(lookup) = self.recorded.take(hash)?.pop() {
+            amend(row, lookup);
         }
         Ok(())
+    }
+}
+
+/// Adds what HubSpot answered since the scan.
+fn amend(row: &mut PersonRow, lookup: Lookup) {
+    row.looked_up = Some(LookedUp { at: lookup.at, record: lookup.row().record });
+    if let Some(found) = lookup.found
+        && row.contacts.iter().all(|(contact, _)| contact.record != found.0.record)
+    {
+        row.contacts.push(found);
+        row.contacts.sort_by_key(|(contact, _)| contact.record);
     }
 }
 

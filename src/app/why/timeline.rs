@@ -1,0 +1,74 @@
+//! Everything that befell a person, oldest first: states, moves with every call and answer, evidence.
+
+use super::super::show;
+use super::Told;
+use crate::domain::consent::Evidence;
+use crate::domain::event::MoveEvent;
+use crate::domain::id::MoveId;
+use crate::domain::person::PastState;
+use crate::domain::time::Timestamp;
+use crate::serve::why::EventView;
+
+/// The timeline. Moves whose records cannot be read are named first.
+pub fn timeline(
+    moves: &[Told],
+    unreadable: &[MoveId],
+    states: Vec<PastState>,
+    evidence: Vec<Evidence>,
+) -> Vec<EventView> {
+    let mut events: Vec<EventView> = unreadable
+        .iter()
+        .map(|id| EventView {
+            at: Timestamp::default(),
+            what: format!("move {id}: its records cannot be read"),
+            details: vec!["the person gets no other move until it is settled, but an opt-out".to_owned()],
+        })
+        .collect();
+    events.extend(states.into_iter().map(|state| EventView {
+        at: state.since,
+        what: format!("{} until {}", state.state, state.until),
+        details: vec![state.why],
+    }));
+    events.extend(moves.iter().filter_map(of_move));
+    events.extend(evidence.iter().map(|evidence| EventView {
+        at: evidence.at,
+        what: evidence_line(evidence),
+        details: Vec::new(),
+    }));
+    // Stable: what happened in the same moment stays in the order above.
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+fn of_move(told: &Told) -> Option<EventView> {
+    let at = told.events.iter().find_map(|event| match event {
+        MoveEvent::Planned { at, .. } => Some(*at),
+        _ => None,
+    })?;
+    let draft = &told.status.draft;
+    let mut details = vec![format!("{} {}", draft.reason.rule, draft.reason.text)];
+    details.extend(show::events(&told.status, &told.events));
+    Some(EventView {
+        at,
+        what: format!("{} {}: {}", draft.kind, told.id, show::standing(&told.status)),
+        details,
+    })
+}
+
+/// One piece of evidence in one line: what was seen where, what was called, what was answered.
+fn evidence_line(evidence: &Evidence) -> String {
+    let mut line = format!("evidence: {} in {} (by {})", evidence.status, evidence.seen, evidence.source);
+    if let Some(called) = &evidence.called {
+        line.push_str(&format!("; called \"{called}\""));
+    }
+    if let Some(answer) = &evidence.answer {
+        line.push_str(&format!(", answered {answer}"));
+    }
+    if let Some(basis) = &evidence.legal_basis {
+        line.push_str(&format!(", basis {basis}"));
+    }
+    if let Some(by) = evidence.by {
+        line.push_str(&format!(", move {by}"));
+    }
+    line
+}

@@ -1,0 +1,82 @@
+//! From a row of a snapshot to the rules' verdict on one person: the same for everybody in a plan and for
+//! the one person whom somebody asks about. Pure; whoever calls has read what is judged.
+
+use super::preflight::Accounts;
+use super::snapshot::{Header, PersonRow};
+use crate::domain::id::ListId;
+use crate::domain::member::Member;
+use crate::domain::person::Person;
+use crate::domain::rules::{ContactView, PersonView, RuleSet, Verdict, World, decide};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What holds for everybody under this snapshot.
+pub fn world(header: &Header, accounts: &Accounts) -> World {
+    World {
+        lists: header.lists.clone(),
+        read_only: accounts.read_only.clone(),
+        merge_fields: accounts.merge_fields.clone(),
+        subscribed: header.counts.subscribed,
+        seen: header.seen,
+    }
+}
+
+/// What became of a record that no longer shows its person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Deleted.
+    Gone,
+    /// It has an address that is somebody else's here.
+    Elsewhere,
+}
+
+/// What HubSpot was asked about one person beside the scan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Every list they are really in, where a probe has told.
+    pub proof: Option<&'a BTreeSet<ListId>>,
+    /// What became of their record, where it was traced and did not lead back to them.
+    pub lost: Option<Lost>,
+}
+
+/// What the rules say of one person. `member` is theirs, under whatever address it stands.
+pub fn judge(
+    rules: &RuleSet,
+    world: &World,
+    row: &PersonRow,
+    person: &Person,
+    member: Option<&Member>,
+    asked: Asked<'_>,
+) -> Verdict {
+    let proof = asked.proof;
+    let nowhere = BTreeMap::new();
+    let contacts: Vec<_> = row.contacts.iter().map(|(contact, _)| contact.clone()).collect();
+    let mut merged = BTreeMap::new();
+    let lists = match (row.contacts.as_slice(), proof) {
+        ([], _) => &nowhere,
+        ([(_, lists)], None) => lists,
+        ([(_, lists)], Some(proof)) => {
+            merged.extend(
+                proof
+                    .iter()
+                    .filter(|list| world.lists.contains_key(list))
+                    .map(|list| (*list, lists.get(list).copied().flatten())),
+            );
+            &merged
+        }
+        (several, _) => {
+            merged.extend(several.iter().flat_map(|(_, lists)| lists.iter().map(|(list, at)| (*list, *at))));
+            &merged
+        }
+    };
+    let contact = match contacts.as_slice() {
+        [] if row.looked_up.is_some() => match asked.lost {
+            None => ContactView::NotInHubSpot,
+            Some(Lost::Gone) => ContactView::Gone,
+            Some(Lost::Elsewhere) => ContactView::Elsewhere,
+        },
+        [] => ContactView::NotLookedUp,
+        [one] => ContactView::Known(one),
+        several => ContactView::Twins(several),
+    };
+    decide(rules, world, &PersonView { contact, lists, proven: proof.is_some(), member, memory: person })
+}
