@@ -20,6 +20,8 @@ pub const PLANNED: &str = "planned";
 pub const JOURNALED: &str = "journaled";
 /// The run is recorded as being applied; no move has begun.
 pub const APPLYING: &str = "applying";
+/// What waits for a yes is on disk, and the run does not say so yet.
+pub const SHOWN: &str = "shown";
 /// The opt-outs are over, the rest of the run has not begun.
 pub const CONSENT_OVER: &str = "consent-over";
 /// The run is recorded as being reported.

@@ -14,10 +14,12 @@ use crate::engine::{MoveStatus, Phase, fold};
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use crate::serve::requests::{
-    AdoptRequest, ApplyRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject, SyncRequest, Trouble,
+    AdoptRequest, ApplyRequest, ApproveRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject,
+    SyncRequest, Trouble,
 };
 use crate::serve::socket::Control;
 use crate::serve::views::{Acknowledgement, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer};
+use crate::sync::approval;
 use crate::sync::error::RunError;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
@@ -43,6 +45,7 @@ impl From<RunError> for Trouble {
     fn from(error: RunError) -> Trouble {
         match error {
             RunError::Unfit { place, what, way_out } => Trouble { exit: 2, message: what, place, way_out },
+            RunError::NotNow { what, way_out } => Trouble::usage(what).with_way_out(way_out),
             RunError::Stopped => Trouble { exit: 130, ..Trouble::failed(error.to_string()) },
             other => Trouble::failed(other.to_string()),
         }
@@ -90,27 +93,48 @@ impl App {
             .with_way_out("make it, or name another file with --out"));
         }
         let options = RunOptions {
-            cause: RunCause::Command,
             full: request.full,
-            since: None,
-            yes: false,
             narrowing: self.narrowing(&request.only, request.limit)?,
+            ..RunOptions::of(RunCause::Command)
         };
         let shown = run::plan(&self.workspace, &options, progress).await?;
         if let Some(out) = &request.out {
             plan_file::save(self, out, shown.seen, &shown.summary, &shown.moves)?;
         }
-        let journal = &self.workspace.shared.journal;
-        let mut view = show::plan(
-            journal,
-            (shown.seen, shown.full),
-            shown.summary,
-            &shown.moves,
-            SHOWN,
-            Names::Addresses,
-        );
+        let mut view = self.plan_view(shown);
         view.saved = request.out.map(|out| out.display().to_string());
         Ok(view)
+    }
+
+    fn plan_view(&self, shown: run::Shown) -> PlanView {
+        let run::Shown { seen, full, summary, moves } = shown;
+        let journal = &self.workspace.shared.journal;
+        show::plan(journal, (seen, full), summary, &moves, SHOWN, Names::Addresses)
+    }
+
+    /// Carries out what a waiting run has shown, as far as it still comes out the same (design §3.10).
+    ///
+    /// # Errors
+    /// See the message.
+    pub async fn approve(&self, request: ApproveRequest, progress: &dyn Progress) -> Done<SyncAnswer> {
+        let options = RunOptions::approving(request.run);
+        if request.dry_run {
+            let shown = run::plan(&self.workspace, &options, progress).await?;
+            return Ok(SyncAnswer::Planned(Box::new(self.plan_view(shown))));
+        }
+        let ended = run::sync(&self.workspace, &options, progress).await?;
+        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+    }
+
+    /// Ends a waiting run: nothing of its plan is applied.
+    ///
+    /// # Errors
+    /// It does not wait, or the journal cannot be written.
+    pub async fn reject(&self, id: RunId) -> Done<Acknowledgement> {
+        let run = approval::reject(&self.workspace, id).await?;
+        let message =
+            format!("run {} is rejected: nothing of it is applied, the next run plans anew", run.id);
+        Ok(Acknowledgement { message, left_out: Vec::new() })
     }
 
     /// Reads again, applies what still comes out the same, and names what was dropped (design §3.10).
@@ -118,13 +142,11 @@ impl App {
     /// # Errors
     /// See the message.
     pub async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Done<SyncAnswer> {
-        let saved = plan_file::read(self, &request.file)?;
+        let shown = plan_file::read(self, &request.file)?;
         let options = RunOptions {
-            cause: RunCause::PlanFile,
-            full: false,
-            since: None,
             yes: true,
-            narrowing: Narrowing { saved: Some(Arc::new(saved.moves)), ..Narrowing::default() },
+            narrowing: Narrowing { shown: Some(Arc::new(shown)), ..Narrowing::default() },
+            ..RunOptions::of(RunCause::PlanFile)
         };
         let ended = run::sync(&self.workspace, &options, progress).await?;
         Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
@@ -141,11 +163,11 @@ impl App {
             return Ok(SyncAnswer::Planned(Box::new(self.plan(plan, progress).await?)));
         }
         let options = RunOptions {
-            cause: RunCause::Command,
             full: request.full,
             since: request.since,
             yes: request.yes,
             narrowing: self.narrowing(&request.only, request.limit)?,
+            ..RunOptions::of(RunCause::Command)
         };
         let ended = run::sync(&self.workspace, &options, progress).await?;
         Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
@@ -434,6 +456,8 @@ impl Control for App {
             Call::Plan(request) => json(self.plan(request, &NoProgress).await),
             Call::Apply(request) => json(self.apply(request, &NoProgress).await),
             Call::Sync(request) => json(self.sync(request, &NoProgress).await),
+            Call::Approve(request) => json(self.approve(request, &NoProgress).await),
+            Call::Reject(run) => json(self.reject(run).await),
             Call::Operate(request) => json(self.operate(request).await),
             Call::Pause(scope) => json(self.pause(scope).await),
             Call::Resume(scope) => json(self.resume(scope).await),

@@ -7,7 +7,6 @@ use super::summary;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::sync::RunError;
-use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::NoProgress;
 use std::sync::{Arc, PoisonError};
@@ -67,13 +66,7 @@ pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), RunError>
             return Ok(());
         }
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let options = RunOptions {
-            cause: RunCause::Schedule,
-            full: false,
-            since: None,
-            yes: false,
-            narrowing: Narrowing::default(),
-        };
+        let options = RunOptions::of(RunCause::Schedule);
         let started = clock.now();
         let ended = match run::sync(&app.workspace, &options, &NoProgress).await {
             Ok(ended) => ended,

@@ -2,10 +2,10 @@
 
 use super::App;
 use crate::domain::moves::Move;
-use crate::domain::plan::{PLAN_FORMAT, PlanHeader, PlanLine, PlanLineError, PlanSummary, move_fingerprint};
+use crate::domain::plan::{PLAN_FORMAT, PlanHeader, PlanLine, PlanLineError, PlanSummary};
+use crate::domain::shown::ShownPlan;
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,12 +43,6 @@ pub enum PlanFileError {
         /// What is wrong.
         why: String,
     },
-}
-
-/// What a saved plan wants: every move's fingerprint, and its words for the report.
-pub struct SavedPlan {
-    /// Moves by fingerprint.
-    pub moves: BTreeMap<Fingerprint, Move>,
 }
 
 /// Saves a plan, whole or not at all.
@@ -92,7 +86,7 @@ pub fn save(
 ///
 /// # Errors
 /// It cannot be read, is of another workspace or audience, or was cut.
-pub fn read(app: &App, path: &Path) -> Result<SavedPlan, PlanFileError> {
+pub fn read(app: &App, path: &Path) -> Result<ShownPlan, PlanFileError> {
     let told = path.display().to_string();
     let io_error = |why| PlanFileError::Io { path: told.clone(), why };
     let foreign = |why: String| PlanFileError::Foreign { path: told.clone(), why };
@@ -100,7 +94,7 @@ pub fn read(app: &App, path: &Path) -> Result<SavedPlan, PlanFileError> {
     if file.metadata().map_err(io_error)?.len() > LARGEST {
         return Err(foreign("it is too large for a plan".to_owned()));
     }
-    let mut moves = BTreeMap::new();
+    let (mut shown, mut moves) = (ShownPlan::default(), 0u64);
     let mut promised = None;
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(io_error)?;
@@ -129,16 +123,16 @@ pub fn read(app: &App, path: &Path) -> Result<SavedPlan, PlanFileError> {
             }
             (PlanLine::Move(_), None) => return Err(foreign("it has no header".to_owned())),
             (PlanLine::Move(planned), Some(_)) => {
-                moves.insert(move_fingerprint(&planned), *planned);
+                moves += 1;
+                shown.add(&planned);
             }
         }
     }
     match promised {
         None => Err(foreign("it is empty; make it with `hsmc plan --out FILE`".to_owned())),
-        Some(count) if count != moves.len() as u64 => Err(foreign(format!(
-            "it names {count} moves and holds {}: it was cut; make it anew",
-            moves.len()
-        ))),
-        Some(_) => Ok(SavedPlan { moves }),
+        Some(count) if count != moves => {
+            Err(foreign(format!("it names {count} moves and holds {moves}: it was cut; make it anew")))
+        }
+        Some(_) => Ok(shown),
     }
 }

@@ -72,6 +72,21 @@ pub enum Command {
     },
     /// Run once: scan, plan, apply, report
     Sync(SyncArgs),
+    /// Say yes to the plan of a waiting run: what still comes out the same is applied
+    Approve {
+        /// The run that waits
+        #[arg(value_name = "RUN", value_parser = run_id)]
+        run: RunId,
+        /// Show what would be applied now, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say no to the plan of a waiting run: nothing of it is applied
+    Reject {
+        /// The run that waits
+        #[arg(value_name = "RUN", value_parser = run_id)]
+        run: RunId,
+    },
     /// Run on schedule until stopped
     Daemon,
     /// Show what goes on: everything, or a move (12.3), a run (12), a list (list=987), a person (address)
@@ -404,6 +419,9 @@ mod tests {
             "hsmc apply p.json",
             "hsmc sync --yes --full",
             "hsmc sync --dry-run --since 2026-11-23 --limit 3",
+            "hsmc approve 12",
+            "hsmc approve 12 --dry-run",
+            "hsmc reject 12",
             "hsmc daemon",
             "hsmc status",
             "hsmc status 12.3",

@@ -7,7 +7,8 @@ use super::progress::Progress;
 use crate::domain::id::RunId;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
-    AdoptRequest, ApplyRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest,
+    AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
+    SyncRequest,
 };
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
@@ -34,6 +35,10 @@ pub trait Backend: Send + Sync {
     async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Answer<SyncAnswer>;
     /// One run.
     async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Answer<SyncAnswer>;
+    /// Carries out what a waiting run has shown.
+    async fn approve(&self, request: ApproveRequest, progress: &dyn Progress) -> Answer<SyncAnswer>;
+    /// Ends a waiting run.
+    async fn reject(&self, run: RunId) -> Answer<Acknowledgement>;
     /// Runs on schedule until stopped.
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()>;
     /// What goes on.

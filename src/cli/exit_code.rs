@@ -34,7 +34,7 @@ impl From<&ReportView> for ExitCode {
             RunState::Interrupted => ExitCode::Interrupted,
             RunState::Stuck => ExitCode::Stuck,
             RunState::Done | RunState::Running if !report.stuck.is_empty() => ExitCode::Stuck,
-            RunState::Done | RunState::Running => ExitCode::Done,
+            RunState::Done | RunState::Running | RunState::Approved => ExitCode::Done,
         }
     }
 }

@@ -12,13 +12,13 @@ use crate::domain::id::RunId;
 use crate::journal::store::StoreError;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
-    AdoptRequest, ApplyRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
-    SyncRequest, Trouble,
+    AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
+    Subject, SyncRequest, Trouble,
 };
 use crate::serve::socket;
 use crate::serve::views::{
-    Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunState, RunView, Severity,
-    StatusAnswer, SyncAnswer,
+    Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunView, Severity, StatusAnswer,
+    SyncAnswer,
 };
 use crate::serve::why::WhyView;
 use crate::sync::scan;
@@ -234,6 +234,21 @@ impl Backend for System {
         self.own("sync", |app| async move { app.sync(request, &line).await }).await
     }
 
+    async fn approve(&self, request: ApproveRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
+        if let Some(answer) = self.ask(&Call::Approve(request)).await {
+            return answer;
+        }
+        let line = ScanLine::new(progress);
+        self.own("approve", |app| async move { app.approve(request, &line).await }).await
+    }
+
+    async fn reject(&self, run: RunId) -> Answer<Acknowledgement> {
+        if let Some(answer) = self.ask(&Call::Reject(run)).await {
+            return answer;
+        }
+        self.own("reject", |app| async move { app.reject(run).await }).await
+    }
+
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {
         let held = self.hold(self.load()?, "daemon")?;
         progress.say(&format!(
@@ -244,10 +259,8 @@ impl Backend for System {
         let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
         let ended = daemon::run_forever(&held.app, |run| {
             let view = RunView::from(run);
-            match view.state {
-                RunState::NeedsApproval => progress.say(&format!("run {}: {}; pass it with `hsmc sync --yes`, or `hsmc plan --out FILE` and `hsmc apply FILE`", view.id, view.phase)),
-                _ => progress.say(&format!("run {}: {}", view.id, view.phase)),
-            }
+            let way_out = view.asks.as_ref().map_or_else(String::new, |asks| format!("; {}", asks.way_out()));
+            progress.say(&format!("run {}: {}{way_out}", view.id, view.phase));
         })
         .await;
         keeper.abort();

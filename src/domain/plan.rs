@@ -8,7 +8,8 @@
 //! No plan names anybody: a person is a number here (design §3.13).
 
 use super::id::PersonId;
-use super::moves::{Move, MoveKind};
+use super::member::MemberStatus;
+use super::moves::{Move, MoveKind, PlannedStep};
 use super::person::PersonState;
 use super::rules::{Digest, RuleSet};
 use super::step::{Before, Fingerprint, Step};
@@ -268,6 +269,12 @@ pub struct PlanSummary {
     pub final_steps: BTreeMap<String, u64>,
     /// Why the plan must wait for a yes.
     pub gate: Option<String>,
+    /// People it subscribes.
+    #[serde(default)]
+    pub joining: u64,
+    /// Subscribed members it archives or unsubscribes.
+    #[serde(default)]
+    pub leaving: u64,
 }
 
 impl PlanSummary {
@@ -286,6 +293,7 @@ impl PlanSummary {
             Some((planned, Admission::Yes)) => {
                 *self.moves.entry(planned.kind.word().to_owned()).or_default() += 1;
                 self.count_final(planned);
+                self.count_audience(planned);
                 state
             }
             None => state,
@@ -294,6 +302,20 @@ impl PlanSummary {
         for note in notes {
             *self.notes.entry(note).or_default() += 1;
         }
+    }
+
+    fn count_audience(&mut self, planned: &Move) {
+        let was_subscribed = |before: &Before| *before == Before::Status(MemberStatus::Subscribed);
+        let joins = |one: &PlannedStep| match &one.step {
+            Step::UpsertMember { pending, .. } => !pending && one.before == Before::NotHeld,
+            Step::RestoreMember { .. } => true,
+            _ => false,
+        };
+        let leaves = |one: &PlannedStep| {
+            matches!(one.step, Step::ArchiveMember | Step::UnsubscribeMember) && was_subscribed(&one.before)
+        };
+        self.joining += u64::from(planned.steps.iter().any(joins));
+        self.leaving += u64::from(planned.steps.iter().any(leaves));
     }
 
     fn count_final(&mut self, planned: &Move) {

@@ -1,6 +1,7 @@
 //! Runs: one execution of a plan, as a journaled workflow (design §1).
 
 use super::id::RunId;
+use super::report::RunReport;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,12 +39,17 @@ pub enum RunEnd {
         /// Why, in one line.
         why: String,
     },
-    /// A newer run took its place, or it was rejected.
+    /// A newer run took its place.
     Superseded,
     /// Stopped by a signal; goes on at the next start.
     Interrupted,
     /// An operator said no to its plan.
     Rejected,
+    /// An operator said yes to its plan, and another run carried it out.
+    Approved {
+        /// That run.
+        by: RunId,
+    },
 }
 
 /// Why a run was started.
@@ -101,6 +107,8 @@ pub struct Run {
     pub phase: RunPhase,
     /// Its counts.
     pub counts: RunCounts,
+    /// What its report says beside them.
+    pub report: RunReport,
 }
 
 impl fmt::Display for RunPhase {
@@ -117,6 +125,7 @@ impl fmt::Display for RunPhase {
             RunPhase::Finished(RunEnd::Superseded) => f.write_str("superseded"),
             RunPhase::Finished(RunEnd::Interrupted) => f.write_str("interrupted"),
             RunPhase::Finished(RunEnd::Rejected) => f.write_str("rejected"),
+            RunPhase::Finished(RunEnd::Approved { by }) => write!(f, "approved: carried out by run {by}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::codec::{DecodeError, Record, decode_body};
 use crate::domain::email::Email;
 use crate::domain::id::{PersonId, RecordId, RunId};
 use crate::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use crate::domain::report::RunReport;
 use crate::domain::run::{Run, RunCause, RunCounts, RunPhase};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ pub(super) fn run(version: u8, body: &[u8]) -> Result<Run, DecodeError> {
         1 => decode_body(Run::KIND, body)?,
         found => return Err(unknown::<Run>(found)),
     };
-    Ok(Run { id, cause, of: None, full, started, seen, ended, phase, counts })
+    Ok(Run { id, cause, of: None, full, started, seen, ended, phase, counts, report: RunReport::default() })
 }
 
 fn unknown<R: Record>(found: u8) -> DecodeError {

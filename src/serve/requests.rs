@@ -37,6 +37,15 @@ pub struct ApplyRequest {
     pub file: PathBuf,
 }
 
+/// Carry out what a waiting run has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproveRequest {
+    /// Which run.
+    pub run: RunId,
+    /// Plan and show only.
+    pub dry_run: bool,
+}
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRequest {
@@ -131,6 +140,10 @@ pub enum Call {
     Apply(ApplyRequest),
     /// One run.
     Sync(SyncRequest),
+    /// Carry out what a waiting run has shown.
+    Approve(ApproveRequest),
+    /// End a waiting run.
+    Reject(RunId),
     /// An operator's word on a move.
     Operate(OperateRequest),
     /// Hold work back.

@@ -5,6 +5,7 @@
 //! person's number (design §3.13).
 
 use crate::domain::id::{MoveId, RunId};
+use crate::domain::report::{ApprovalAsked, RunReport};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,8 @@ pub enum RunState {
     Interrupted,
     /// An operator said no to its plan.
     Rejected,
+    /// An operator said yes to its plan, and another run carried it out.
+    Approved,
 }
 
 /// One run.
@@ -170,8 +173,10 @@ pub enum RunState {
 pub struct RunView {
     /// Its number.
     pub id: RunId,
-    /// `command`, `schedule`, `plan file`.
+    /// `command`, `schedule`, `plan file`, `approval`, `undo`.
     pub cause: String,
+    /// The earlier run that it approves or undoes.
+    pub of: Option<RunId>,
     /// Whether everything was read.
     pub full: bool,
     /// How it stands.
@@ -184,6 +189,10 @@ pub struct RunView {
     pub ended: Option<Timestamp>,
     /// Its counts.
     pub counts: RunCounts,
+    /// What its report says beside them.
+    pub report: RunReport,
+    /// What it asks, while it waits for a yes.
+    pub asks: Option<ApprovalAsked>,
 }
 
 impl From<&Run> for RunView {
@@ -206,16 +215,20 @@ impl From<&Run> for RunView {
             RunPhase::Finished(RunEnd::Superseded) => RunState::Superseded,
             RunPhase::Finished(RunEnd::Interrupted) => RunState::Interrupted,
             RunPhase::Finished(RunEnd::Rejected) => RunState::Rejected,
+            RunPhase::Finished(RunEnd::Approved { .. }) => RunState::Approved,
         };
         RunView {
             id: run.id,
             cause: cause.to_owned(),
+            of: run.of,
             full: run.full,
             state,
             phase: run.phase.to_string(),
             started: run.started,
             ended: run.ended,
             counts: run.counts.clone(),
+            report: run.report.clone(),
+            asks: ApprovalAsked::of(run),
         }
     }
 }

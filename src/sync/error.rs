@@ -30,6 +30,14 @@ pub enum RunError {
     /// A snapshot could not be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// What was asked for cannot be done now; nothing was changed.
+    #[error("{what}; {way_out}")]
+    NotNow {
+        /// Why not.
+        what: String,
+        /// What to do.
+        way_out: String,
+    },
     /// hsmc was asked to stop.
     #[error("stopped; what was begun goes on at the next start")]
     Stopped,

@@ -11,6 +11,7 @@
 //! Never: HTTP, kameo or sled; the accounts are ports, the actors are behind their handles.
 
 pub mod applying;
+pub mod approval;
 pub mod error;
 pub mod guard;
 pub mod identify;
@@ -19,6 +20,7 @@ pub mod patience;
 pub mod planning;
 pub mod preflight;
 pub mod recovering;
+mod reporting;
 pub mod run;
 pub mod scan;
 pub mod snapshot;

@@ -2,6 +2,7 @@
 //! gates over all. Passes over sorted files; memory does not grow with the number of people, but for a
 //! few bytes for each move that is due.
 
+use super::approval::Shower;
 use super::error::RunError;
 use super::identify::{self, Renames};
 use super::judging::{Asked, Lost, judge, world};
@@ -17,6 +18,7 @@ use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
 };
 use crate::domain::rules::{Decision, Question, RuleSet, Verdict, World};
+use crate::domain::shown::{ShownMove, ShownPlan};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
@@ -41,11 +43,23 @@ pub struct Narrowing {
     pub emails: BTreeSet<Email>,
     /// At most so many moves.
     pub limit: Option<u64>,
-    /// Only moves that come out as one of these: a saved plan.
-    pub saved: Option<Arc<BTreeMap<Fingerprint, Move>>>,
+    /// Only moves that were shown before, and come out the same.
+    pub shown: Option<Arc<ShownPlan>>,
 }
 
 impl Narrowing {
+    /// How many lists and people it is about, for the report; none when it is about everybody.
+    pub fn in_words(&self) -> Option<String> {
+        let mut words: Vec<String> = self.lists.iter().map(|list| format!("list {list}")).collect();
+        match self.emails.len() {
+            0 => {}
+            1 => words.push("one person".to_owned()),
+            several => words.push(format!("{several} people")),
+        }
+        words.extend(self.limit.map(|limit| format!("at most {limit} moves")));
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
     fn keeps(&self, row: &PersonRow, person: &Person) -> bool {
         if self.lists.is_empty() && self.emails.is_empty() {
             return true;
@@ -85,6 +99,10 @@ pub struct Unbegun {
     pub id: MoveId,
     /// What it would do.
     pub fingerprint: Fingerprint,
+    /// The same in words.
+    pub shown: ShownMove,
+    /// A pause holds it back.
+    pub paused: bool,
 }
 
 /// What a dispatched move is, in few bytes: the order of application, whose, which.
@@ -122,8 +140,8 @@ pub struct Planning {
     pub unbegun: BTreeMap<PersonId, Unbegun>,
     /// How the run is narrowed.
     pub narrowing: Narrowing,
-    /// Moves of the saved plan that came out the same.
-    matched: BTreeSet<Fingerprint>,
+    /// Moves shown before that came out the same, as of the last pass over everybody.
+    came_out: BTreeSet<Fingerprint>,
 }
 
 /// What a pass over all people says of each.
@@ -158,14 +176,18 @@ impl Planning {
             held: BTreeSet::new(),
             unbegun: BTreeMap::new(),
             narrowing: Narrowing::default(),
-            matched: BTreeSet::new(),
+            came_out: BTreeSet::new(),
         })
     }
 
-    /// Moves of the saved plan that no longer come out the same: they are not applied (design §3.10).
-    pub fn dropped_of_saved(&self) -> Vec<&Move> {
-        let saved = self.narrowing.saved.iter().flat_map(|saved| saved.iter());
-        saved.filter(|(print, _)| !self.matched.contains(print)).map(|(_, planned)| planned).collect()
+    /// Moves shown before that no longer come out the same: they are not applied (design §3.10).
+    pub fn dropped_of_shown(&self) -> Vec<&ShownMove> {
+        self.narrowing.shown.iter().flat_map(|shown| shown.dropped(&self.came_out)).collect()
+    }
+
+    /// Why too many of them do not (design §3.10).
+    pub fn too_different(&self) -> Option<String> {
+        self.narrowing.shown.as_ref()?.too_different(&self.came_out, self.rules.max_changed_share)
     }
 
     /// Asks every question the rules have, in batches, until none is left; then knows the limits.
@@ -231,6 +253,7 @@ impl Planning {
     fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
         let mut questions = Questions::default();
         let mut collector = LimitCollector::new(&self.rules, self.world.subscribed);
+        let mut came_out = BTreeSet::new();
         self.pass(|seen| {
             match &seen.verdict {
                 Verdict::Ask(Question::LookUp) => questions.emails.extend(seen.person.email.clone()),
@@ -243,14 +266,24 @@ impl Planning {
                     questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
                 }
                 Verdict::Settled(decision) => {
-                    if let Some(due) = decision.due.as_ref().filter(|due| Part::Rest.takes(due.kind)) {
+                    let due = decision.due.as_ref().filter(|due| Part::Rest.takes(due.kind));
+                    if let Some(due) = due.filter(|due| self.is_shown(due)) {
                         collector.collect(due);
+                        if self.narrowing.shown.is_some() {
+                            came_out.insert(move_fingerprint(due));
+                        }
                     }
                 }
             }
             Ok(())
         })?;
+        self.came_out = came_out;
         Ok((questions, collector.finish()))
+    }
+
+    /// Whether this run may make the move: one of those shown before, where it is about these only.
+    fn is_shown(&self, due: &Move) -> bool {
+        self.narrowing.shown.as_ref().is_none_or(|shown| shown.holds(due))
     }
 
     /// Every person through the rules, in the snapshot's order.
@@ -281,14 +314,16 @@ impl Planning {
         Ok(())
     }
 
-    /// The plan in figures, and its first moves, without writing anything.
+    /// The plan in figures, and its first moves; all of them written down where the plan is to wait. Nothing is
+    /// journaled.
     ///
     /// # Errors
-    /// When the snapshot or the journal cannot be read.
+    /// When the snapshot or the journal cannot be read, or the disk refuses.
     pub async fn show(
         self,
         limits: Limits,
         most: usize,
+        mut shower: Option<Shower>,
     ) -> Result<(Planning, PlanSummary, Vec<Move>), RunError> {
         let (planning, summary, moves) = blocking(self, move |planning| {
             let mut summary = PlanSummary { gate: limits.gate.clone(), ..PlanSummary::default() };
@@ -298,13 +333,17 @@ impl Planning {
                 let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
                 let due = planning.admitted(&decision, &limits, &mut left);
                 summary.count(decision.state, due, decision.notes.iter().cloned());
-                if let Some((due, Admission::Yes)) = due
-                    && moves.len() < most
-                {
-                    moves.push(due.clone());
+                if let Some((due, Admission::Yes)) = due {
+                    if let Some(shower) = &mut shower {
+                        shower.add(due)?;
+                    }
+                    if moves.len() < most {
+                        moves.push(due.clone());
+                    }
                 }
                 Ok(())
             })?;
+            shower.map(Shower::finish).transpose()?;
             // As they would be applied: what is most urgent first.
             moves.sort_by_key(|due| (due.kind, due.since, due.person));
             Ok((summary, moves))
@@ -325,9 +364,7 @@ impl Planning {
         if due.kind.is_opt_out() {
             return Some((due, Admission::Yes));
         }
-        if let Some(saved) = &self.narrowing.saved
-            && !saved.contains_key(&move_fingerprint(due))
-        {
+        if !self.is_shown(due) {
             return None;
         }
         let admission = limits.admits(due);
@@ -369,13 +406,9 @@ impl Planning {
                 journaled: Journaled::default(),
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
-            let mut matched = BTreeSet::new();
             planning.pass(|seen| {
                 let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
                 let due = planning.admitted(&decision, &limits, &mut left);
-                if let Some((due, _)) = due.filter(|_| planning.narrowing.saved.is_some()) {
-                    matched.insert(move_fingerprint(due));
-                }
                 if part == Part::Rest {
                     writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
                 }
@@ -416,7 +449,6 @@ impl Planning {
                     }
                 }
             }
-            planning.matched.append(&mut matched);
             writer.flush()?;
             planning.unbegun.retain(|person, _| !writer.met.contains(person));
             writer.journaled.due.sort_unstable();

@@ -12,6 +12,7 @@ use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::plan::move_fingerprint;
 use crate::domain::port::Priority;
+use crate::domain::shown::ShownMove;
 use crate::domain::time::Timestamp;
 use crate::engine::recovery::{Resumption, classify};
 use crate::engine::retry::STALE_AFTER;
@@ -48,6 +49,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     let damaged: BTreeSet<MoveId> = journal.damaged_moves().into_iter().collect();
     // A daemon's earlier run may have left moves with the actors: those write their records.
     let with_actors = workspace.moves.open().await;
+    let pauses = workspace.shared.pauses();
     let mut leftover = Leftover::default();
     let mut mail = Mail::default();
     let mut after = None;
@@ -103,9 +105,13 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                     }
                 }
                 Resumption::Fresh | Resumption::PlanAnew => {
-                    leftover
-                        .unbegun
-                        .insert(person, Unbegun { id, fingerprint: move_fingerprint(&status.draft) });
+                    let unbegun = Unbegun {
+                        id,
+                        fingerprint: move_fingerprint(&status.draft),
+                        shown: ShownMove::from(&status.draft),
+                        paused: pauses.holds(&status.draft).is_some(),
+                    };
+                    leftover.unbegun.insert(person, unbegun);
                 }
                 Resumption::Over => {}
             }

@@ -3,22 +3,24 @@
 //! others after being planned anew.
 
 use super::applying::{Applied, WaitUntil, apply, wait_for};
+use super::approval::{self, Shower, asks, has_moves};
 use super::error::RunError;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
+use super::reporting::{self, count_plan, enter, in_vain, in_words, note, tally};
 use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::id::RunId;
 use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
+use crate::domain::report::{Asked, RunReport};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use crate::domain::shown::ShownPlan;
 use crate::domain::time::Timestamp;
-use crate::engine::fold;
 use crate::failpoint;
 use crate::journal::store::Batch;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +28,6 @@ use std::time::Duration;
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
 /// The name under which the journal keeps what the last scan depended on.
 const SCANNED: &str = "scanned config";
-/// Moves of a saved plan named one by one when they are dropped.
-const DROPPED_SHOWN: usize = 50;
 /// Moves shown of a plan.
 const SHOWN: usize = 50_000;
 
@@ -44,6 +44,30 @@ pub struct RunOptions {
     pub yes: bool,
     /// How it is narrowed.
     pub narrowing: Narrowing,
+    /// The waiting run that it carries out.
+    pub approves: Option<RunId>,
+}
+
+impl RunOptions {
+    /// A run that reads what can have changed, is about everybody, and passes no gate.
+    pub fn of(cause: RunCause) -> RunOptions {
+        let narrowing = Narrowing::default();
+        RunOptions { cause, full: false, since: None, yes: false, narrowing, approves: None }
+    }
+
+    /// A run that carries out what a waiting one has shown.
+    pub fn approving(run: RunId) -> RunOptions {
+        RunOptions { yes: true, approves: Some(run), ..RunOptions::of(RunCause::Approval) }
+    }
+
+    /// The same, with what the waiting run has shown.
+    fn with_shown(&self, workspace: &Workspace) -> Result<RunOptions, RunError> {
+        let mut options = self.clone();
+        if let Some(run) = self.approves {
+            options.narrowing.shown = Some(Arc::new(approval::shown(workspace, run)?));
+        }
+        Ok(options)
+    }
 }
 
 /// A plan that was only to be shown.
@@ -68,6 +92,7 @@ pub async fn plan(
     progress: &dyn Progress,
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
+    let options = &options.with_shown(workspace)?;
     preflight::right_portal(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
@@ -77,6 +102,7 @@ pub async fn plan(
         Ok(_) => RunEnd::Done,
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
     };
+    reporting::count_people(workspace, &mut run)?;
     finish(workspace, run, end).await?;
     result
 }
@@ -93,29 +119,38 @@ async fn show(
     let mut planning = prepare(workspace, picture, accounts).await?;
     planning.narrowing = options.narrowing.clone();
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
-    let (_, mut summary, moves) = planning.show(limits, SHOWN).await?;
+    let too_different = planning.too_different();
+    let (planning, mut summary, moves) = planning.show(limits, SHOWN, None).await?;
+    summary.gate = too_different.or(summary.gate);
     note(&mut summary.notes, &accounts.notes);
     note(&mut summary.notes, &accounts.missing());
+    note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     Ok(Shown { seen, full, summary, moves })
 }
 
 /// One run, from recovery to report.
 ///
 /// # Errors
-/// When the journal cannot be written, and, after the run was closed as failed, when the accounts do not
-/// fit the config. Everything else ends the run as failed, by name.
+/// When the journal cannot be written, or what is to be approved does not wait; and, after the run was closed
+/// as failed, when the accounts do not fit the config. Everything else ends the run as failed, by name.
 pub async fn sync(
     workspace: &Workspace,
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Run, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
+    if let Some(run) = options.approves {
+        approval::may_be_approved(workspace, run)?;
+    }
+    let options = &options.with_shown(workspace)?;
     let calls_before = workspace.calls().await;
+    let began = workspace.shared.clock.now();
     let taken_up = match preflight::right_portal(workspace).await {
         Ok(()) => recovering::take_up(workspace).await,
         Err(problem) => Err(problem),
     };
     let mut run = begin(workspace, options).await?;
+    enter(&mut run, Some("before"), began);
     let result = match taken_up {
         Ok(leftover) => phases(workspace, &mut run, options, &leftover, progress).await,
         Err(problem) => Err(problem),
@@ -124,10 +159,12 @@ pub async fn sync(
         let before = calls_before.get(&service).copied().unwrap_or(0);
         run.counts.calls.insert(service, calls.saturating_sub(before));
     }
+    enter(&mut run, None, workspace.shared.clock.now());
     let end = match result {
         Ok(Outcome::Approval(why)) => {
             run.phase = RunPhase::AwaitingApproval { why };
             put(workspace, &run).await?;
+            close_older(workspace, &run).await?;
             return Ok(run);
         }
         Ok(Outcome::Ended(end)) => end,
@@ -136,7 +173,7 @@ pub async fn sync(
         Err(RunError::Journal(problem)) => return Err(problem.into()),
         Err(problem @ RunError::Unfit { .. }) => {
             close_older(workspace, &run).await?;
-            finish(workspace, run, RunEnd::Failed { why: problem.to_string() }).await?;
+            report_and_finish(workspace, run, RunEnd::Failed { why: problem.to_string() }).await?;
             return Err(problem);
         }
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
@@ -148,6 +185,12 @@ pub async fn sync(
         return Ok(run);
     }
     close_older(workspace, &run).await?;
+    report_and_finish(workspace, run, end).await
+}
+
+/// Ends a run with the people as they are now: a refusal on the way changes somebody's state.
+async fn report_and_finish(workspace: &Workspace, mut run: Run, end: RunEnd) -> Result<Run, RunError> {
+    reporting::count_people(workspace, &mut run)?;
     finish(workspace, run, end).await
 }
 
@@ -163,16 +206,19 @@ async fn phases(
     leftover: &Leftover,
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
+    let clock = &workspace.shared.clock;
     let accounts = preflight::preflight(workspace).await?;
     let (recovered, held) = recovering::finish(workspace, leftover).await?;
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
     }
+    enter(run, Some("reading"), clock.now());
     let (context, picture) = look(workspace, run, options, progress).await?;
     failpoint::pass(|| failpoint::SCANNED.to_owned());
     run.seen = picture.header().seen;
     run.full = picture.header().full;
     run.phase = RunPhase::Planning;
+    enter(run, Some("planning"), clock.now());
     put(workspace, run).await?;
 
     let mut planning = prepare(workspace, picture, &accounts).await?;
@@ -186,31 +232,37 @@ async fn phases(
         if opt_outs_flow { opt_outs(workspace, run, planning, &limits).await? } else { (planning, None) };
     // Opt-outs change who is wanted: what they decided is memory now.
     let (planning, limits) = if consent.is_some() {
+        enter(run, Some("planning"), clock.now());
         planning.settle(&context, &Stop::when(workspace.stop.clone())).await?
     } else {
         (planning, limits)
     };
+    let (planning, limits, asked) = gate(workspace, run, options, planning, limits, &context).await?;
+    let cap = workspace.rules.audience_cap;
 
-    if let Some(why) = asks(workspace, options, &limits) {
-        let (_, mut summary, _) = planning.show(limits, 0).await?;
+    if let Some((asked, why)) = asked {
+        let shower = Shower::new(&workspace.settings.state, run.id)?;
+        let (_, mut summary, _) = planning.show(limits.clone(), 0, Some(shower)).await?;
         note(&mut summary.notes, &accounts.notes);
         note(&mut summary.notes, &accounts.missing());
-        count_plan(&mut run.counts, &summary);
+        count_plan(run, &summary, &limits, cap);
+        run.report.asked = Some(asked);
         if recovered == Applied::Waiting {
             wait_for(workspace, &leftover.runs, WaitUntil::Over).await;
         }
         recovering::discard(workspace, &leftover.unbegun, "the plan made anew waits for approval").await?;
+        failpoint::pass(|| failpoint::SHOWN.to_owned());
         return Ok(Outcome::Approval(why));
     }
     let made = accounts.complete(workspace).await?;
-    let now = workspace.shared.clock.now();
+    let now = clock.now();
     let (planning, journaled) = planning.journal(run.id, Part::Rest, &limits, now).await?;
     let Journaled { due, mut summary, confirmed, dropped } = journaled;
     note(&mut summary.notes, &accounts.notes);
     note(&mut summary.notes, &made);
-    note(&mut summary.notes, &in_words(&planning.dropped_of_saved()));
+    note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     drop(planning);
-    count_plan(&mut run.counts, &summary);
+    count_plan(run, &summary, &limits, cap);
     if confirmed > 0 {
         run.counts.notes.insert("moves of an earlier run taken over".to_owned(), confirmed);
     }
@@ -221,7 +273,8 @@ async fn phases(
         );
     }
     run.phase = RunPhase::Applying;
-    put(workspace, run).await?;
+    enter(run, Some("applying"), clock.now());
+    approval::carry_out(workspace, run).await?;
     failpoint::pass(|| format!("{}:rest", failpoint::APPLYING));
     let confirmed_runs: std::collections::BTreeSet<RunId> = due.iter().map(|due| due.id.run).collect();
     let applied = apply(workspace, due, run.seen).await?;
@@ -235,65 +288,53 @@ async fn phases(
         waits_for = tally(workspace, &mut run.counts, id).await.or(waits_for);
     }
     run.phase = RunPhase::Reporting;
+    enter(run, Some("reporting"), clock.now());
     put(workspace, run).await?;
     failpoint::pass(|| failpoint::REPORTING.to_owned());
-    // A refusal on the way changes somebody's state: the report counts people as they are now.
-    run.counts.people = people_by_state(workspace)?;
     let consent_applied = consent.unwrap_or(Applied::All);
     let removed =
         snapshot::prune(&workspace.settings.state.join("snapshots"), workspace.settings.snapshots, now);
     if let Err(problem) = removed {
         tracing::warn!(%problem, "old snapshots could not be removed");
     }
-    end(workspace, &mut run.counts, [applied, consent_applied, recovered], waits_for)
+    let end = reporting::end(workspace, &mut run.counts, [applied, consent_applied, recovered], waits_for)?;
+    Ok(Outcome::Ended(end))
 }
 
-/// Why a run fails whose moves are neither over nor stuck.
-fn in_vain(waits_for: Option<String>) -> String {
-    let waits_for = waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
-    format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
-}
-
-/// How the run ended, by what became of its moves and of those it took up.
-fn end(
+/// Whether a person must say yes, and to what. What a person, or an earlier run's own gate, has let through
+/// before goes on as far as it still comes out the same: after a yes only that, and after a crash under
+/// `apply = "ask"` too. Where too much of it has changed, the plan as it is now asks (design §3.10).
+async fn gate(
     workspace: &Workspace,
-    counts: &mut RunCounts,
-    applied: [Applied; 3],
-    waits_for: Option<String>,
-) -> Result<Outcome, RunError> {
-    if applied.contains(&Applied::Stopped) {
-        return Ok(Outcome::Ended(RunEnd::Interrupted));
-    }
-    if applied.contains(&Applied::Waiting) {
-        return Ok(Outcome::Ended(RunEnd::Failed { why: in_vain(waits_for) }));
-    }
-    let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
-    let mut last_looks = 0;
-    let pauses = workspace.shared.pauses();
-    let journal = &workspace.shared.journal;
-    let mut after = None;
-    loop {
-        let page = journal.open_moves(after, 1_000)?;
-        let Some(last) = page.last() else { break };
-        after = Some(*last);
-        for id in page {
-            match journal.events(id).map(|events| fold(&events)) {
-                Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
-                Ok(Ok(status)) if !status.is_stuck() => match pauses.holds(&status.draft) {
-                    Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
-                    None => stuck = true,
-                },
-                _ => stuck = true,
-            }
+    run: &mut Run,
+    options: &RunOptions,
+    mut planning: Planning,
+    mut limits: Limits,
+    context: &ScanContext,
+) -> Result<(Planning, Limits, Option<(Asked, String)>), RunError> {
+    let stop = Stop::when(workspace.stop.clone());
+    let mut asked = asks(workspace, options, &limits);
+    let may_apply = workspace.settings.apply != ApplyMode::Never;
+    if asked.is_some() && may_apply && planning.narrowing.shown.is_none() {
+        let mut let_through = ShownPlan::default();
+        for unbegun in planning.unbegun.values().filter(|unbegun| !unbegun.paused) {
+            let_through.insert(unbegun.fingerprint, unbegun.shown.clone());
+        }
+        if !let_through.is_empty() {
+            planning.narrowing.shown = Some(Arc::new(let_through));
+            (planning, limits) = planning.settle(context, &stop).await?;
+            asked = None;
+            let note = "only what an earlier run had begun to apply goes on; the next run shows the rest";
+            run.counts.notes.insert(note.to_owned(), 1);
         }
     }
-    if last_looks > 0 {
-        counts.notes.insert(
-            "moves given up look once more, 130 s after their lost call (see `hsmc status`)".to_owned(),
-            last_looks,
-        );
+    if let Some(why) = planning.too_different().filter(|_| may_apply) {
+        note(&mut run.counts.notes, &in_words(&planning.dropped_of_shown()));
+        planning.narrowing.shown = None;
+        (planning, limits) = planning.settle(context, &stop).await?;
+        asked = has_moves(&limits).then_some((Asked::Changed, why));
     }
-    Ok(Outcome::Ended(if stuck { RunEnd::Stuck } else { RunEnd::Done }))
+    Ok((planning, limits, asked))
 }
 
 /// Opt-outs: a run of their own, before every other, outside limits and gates (R24).
@@ -308,8 +349,9 @@ async fn opt_outs(
     if journaled.due.is_empty() {
         return Ok((planning, None));
     }
-    let mut consent = run.clone();
-    consent.phase = RunPhase::Applying;
+    let mut consent = Run { of: None, phase: RunPhase::Applying, ..run.clone() };
+    enter(run, Some("opt-outs"), now);
+    enter(&mut consent, Some("opt-outs"), now);
     for due in &journaled.due {
         *consent.counts.planned.entry(due.kind.word().to_owned()).or_default() += 1;
     }
@@ -331,7 +373,8 @@ async fn opt_outs(
         _ => RunEnd::Done,
     };
     let counts = consent.counts.clone();
-    finish(workspace, consent, end).await?;
+    enter(&mut consent, None, workspace.shared.clock.now());
+    report_and_finish(workspace, consent, end).await?;
     failpoint::pass(|| failpoint::CONSENT_OVER.to_owned());
     // The run itself goes on under a number of its own.
     run.id = RunId(workspace.shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
@@ -343,25 +386,6 @@ async fn opt_outs(
     }
     put(workspace, run).await?;
     Ok((planning, Some(applied)))
-}
-
-/// Whether a person has to say yes first (R25).
-fn asks(workspace: &Workspace, options: &RunOptions, limits: &Limits) -> Option<String> {
-    match workspace.settings.apply {
-        _ if options.yes && workspace.settings.apply != ApplyMode::Never => None,
-        ApplyMode::Never => Some(
-            "apply = \"never\" in the config: nothing is applied until it says \"ask\" or \"always\""
-                .to_owned(),
-        ),
-        ApplyMode::Ask => {
-            Some(limits.gate.clone().unwrap_or_else(|| "apply = \"ask\"".to_owned())).filter(|_| any(limits))
-        }
-        ApplyMode::Always => limits.gate.clone(),
-    }
-}
-
-fn any(limits: &Limits) -> bool {
-    limits.by_kind.iter().any(|(kind, count)| !kind.is_opt_out() && *count > 0)
 }
 
 /// Reads both accounts: all, or what changed.
@@ -429,19 +453,20 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
         && now.since(last.started) < SCAN_KEEPS
         && last.started <= now
     {
-        return Ok(last);
+        return Ok(Run { cause: options.cause, of: options.approves, ..last });
     }
     let id = RunId(journal.last_run_id()?.map_or(1, |last| last.0 + 1));
     let run = Run {
         id,
         cause: options.cause,
-        of: None,
+        of: options.approves,
         full: options.full,
         started: now,
         seen: now,
         ended: None,
         phase: RunPhase::Scanning,
         counts: RunCounts::default(),
+        report: RunReport { narrowed: options.narrowing.in_words(), ..RunReport::default() },
     };
     put(workspace, &run).await?;
     Ok(run)
@@ -462,9 +487,10 @@ async fn finish(workspace: &Workspace, mut run: Run, end: RunEnd) -> Result<Run,
     Ok(run)
 }
 
-/// Runs that were cut short have been finished on the way; those that waited for approval, or never came
-/// to a plan, give way to the newer one.
+/// Runs that were cut short have been finished on the way; those that never came to a plan give way to the
+/// newer one. One that waits for a yes does so once the newer one has a plan of its own.
 async fn close_older(workspace: &Workspace, newer: &Run) -> Result<(), RunError> {
+    let has_plan = !matches!(newer.phase, RunPhase::Scanning | RunPhase::Planning);
     for mut run in workspace.shared.journal.runs(32)? {
         if run.id >= newer.id {
             continue;
@@ -475,78 +501,13 @@ async fn close_older(workspace: &Workspace, newer: &Run) -> Result<(), RunError>
                 tally(workspace, &mut run.counts, run.id).await;
                 run.counts.notes.insert("cut short, and gone on with after a restart".to_owned(), 1);
                 let stuck = run.counts.ended.contains_key("stuck");
-                finish(workspace, run, if stuck { RunEnd::Stuck } else { RunEnd::Done }).await?;
+                report_and_finish(workspace, run, if stuck { RunEnd::Stuck } else { RunEnd::Done }).await?;
             }
+            RunPhase::AwaitingApproval { .. } if !has_plan => {}
             RunPhase::Scanning | RunPhase::Planning | RunPhase::AwaitingApproval { .. } => {
                 finish(workspace, run, RunEnd::Superseded).await?;
             }
         }
     }
-    Ok(())
-}
-
-/// Everybody ever seen, by the one state they are in.
-fn people_by_state(workspace: &Workspace) -> Result<BTreeMap<String, u64>, RunError> {
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = workspace.shared.journal.people(after, 1_000)?;
-        let Some(last) = page.last() else { return Ok(counts) };
-        after = Some(last.id);
-        for person in &page {
-            *counts.entry(person.state.word().to_owned()).or_default() += 1;
-        }
-    }
-}
-
-/// Counts a run's moves, and forgets them; what the last that had to wait was waiting for.
-async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) -> Option<String> {
-    let tally = workspace.moves.tally(run).await;
-    let waits_for = tally.last_why.clone();
-    for (word, count) in tally.ended {
-        *counts.ended.entry(word.to_owned()).or_default() += count;
-    }
-    for (word, count) in tally.refused {
-        *counts.parked.entry(word.to_owned()).or_default() += count;
-    }
-    for (why, count) in tally.dropped {
-        *counts.notes.entry(format!("dropped: {why}")).or_default() += count;
-    }
-    if tally.stuck > 0 {
-        *counts.ended.entry("stuck".to_owned()).or_default() += tally.stuck;
-    }
-    if tally.broken > 0 {
-        *counts.ended.entry("broken".to_owned()).or_default() += tally.broken;
-        counts.notes.insert(format!("broken: {}", tally.last_why.unwrap_or_default()), tally.broken);
-    }
-    workspace.moves.forget(run).await;
-    waits_for
-}
-
-fn count_plan(counts: &mut RunCounts, summary: &PlanSummary) {
-    counts.people.clone_from(&summary.people);
-    counts.planned.clone_from(&summary.moves);
-    counts.left_out.clone_from(&summary.left_out);
-    for (note, count) in &summary.notes {
-        counts.notes.insert(note.clone(), *count);
-    }
-}
-
-/// Moves of a saved plan that are not applied, by name.
-fn in_words(dropped: &[&Move]) -> Vec<String> {
-    let line = |planned: &&Move| {
-        let Move { kind, person, reason, .. } = planned;
-        format!("dropped from the plan: {kind} of person {person} ({}: {})", reason.rule, reason.text)
-    };
-    let mut lines: Vec<String> = dropped.iter().take(DROPPED_SHOWN).map(line).collect();
-    if dropped.len() > DROPPED_SHOWN {
-        lines.push(format!("dropped from the plan: {} more", dropped.len() - DROPPED_SHOWN));
-    }
-    lines
-}
-
-fn note(notes: &mut BTreeMap<String, u64>, more: &[String]) {
-    for line in more {
-        *notes.entry(line.clone()).or_default() += 1;
-    }
+    approval::tidy(workspace)
 }

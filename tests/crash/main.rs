@@ -12,6 +12,7 @@
 #![cfg(test)]
 #![cfg(all(debug_assertions, unix))]
 
+mod approving;
 mod patience;
 mod points;
 mod prefixes;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
+mod approving;
 mod asking;
 mod between;
 mod consent_and_limits;

@@ -12,6 +12,9 @@ use hsmc::domain::person::{
     ArchivedByUs, Contested, Enrolled, HandedOver, MadeChange, OptOutMemory, Parked, PastState, Person,
     PersonState,
 };
+use hsmc::domain::report::{
+    Asked, AudienceSize, CallCurve, ParkedFor, PhaseTook, Repeated, RepeatedKind, RunReport,
+};
 use hsmc::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use hsmc::domain::step::{Before, Delivery, Fingerprint, OptOutScope, Step};
 use hsmc::domain::tag::TagName;
@@ -75,8 +78,8 @@ pub fn past_state() -> PastState {
 
 /// The run as of the second version of the record.
 pub fn run_2() -> Run {
-    let phase = RunPhase::Finished(RunEnd::Rejected);
-    Run { cause: RunCause::Approval, of: Some(RunId(11)), phase, ..run() }
+    let phase = RunPhase::Finished(RunEnd::Approved { by: RunId(13) });
+    Run { cause: RunCause::Approval, of: Some(RunId(11)), phase, report: report(), ..run() }
 }
 
 pub fn run() -> Run {
@@ -98,6 +101,35 @@ pub fn run() -> Run {
             calls: counts(),
             notes: counts(),
         },
+        report: RunReport::default(),
+    }
+}
+
+fn report() -> RunReport {
+    RunReport {
+        narrowed: Some("list 946".to_owned()),
+        judged: Some(300),
+        asked: Some(Asked::Changed),
+        audience: Some(AudienceSize { before: 1_000, joining: 20, leaving: 3, cap: Some(2_000) }),
+        in_flight: counts(),
+        by_kind: BTreeMap::from([("enroll".to_owned(), counts())]),
+        parked: vec![ParkedFor { reason: "not-found".to_owned(), people: 129, since: AT }],
+        repeated: vec![Repeated {
+            kind: RepeatedKind::LeftOut,
+            what: "audience_cap".to_owned(),
+            people: 7,
+            times: 3,
+            since: AT,
+            examples: vec![PersonId(51)],
+        }],
+        phases: vec![PhaseTook { phase: "reading".to_owned(), began: AT, took_ms: 1_500 }],
+        calls: vec![CallCurve {
+            service: Service::HubSpot,
+            from: AT,
+            bucket_ms: 10_000,
+            calls: vec![0, 99],
+            most: Some(100),
+        }],
     }
 }
 

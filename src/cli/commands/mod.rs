@@ -36,6 +36,8 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Plan(args) => plan::plan(backend, args, &show).await,
         Command::Apply { file } => plan::apply(backend, file, &show).await,
         Command::Sync(args) => runs::sync(backend, args, &show).await,
+        Command::Approve { run, dry_run } => runs::approve(backend, *run, *dry_run, &show).await,
+        Command::Reject { run } => runs::reject(backend, *run, &show).await,
         Command::Daemon => runs::daemon(backend, &show).await,
         Command::Status { what, watch: again } => {
             status::status(backend, what.clone(), *again, terminal.watched, &show).await

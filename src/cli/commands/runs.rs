@@ -1,8 +1,10 @@
-//! `sync`, `daemon` and `runs`.
+//! `sync`, `approve`, `reject`, `daemon` and `runs`.
 
 use super::Show;
 use crate::cli::args::{RunsCommand, SyncArgs};
 use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::domain::id::RunId;
+use crate::serve::requests::ApproveRequest;
 use crate::serve::views::SyncAnswer;
 
 pub(super) async fn sync<B: Backend>(
@@ -12,6 +14,26 @@ pub(super) async fn sync<B: Backend>(
 ) -> Result<ExitCode, Failure> {
     let answer = backend.sync(args.into(), show.watch).await?;
     ran(&answer, show)
+}
+
+pub(super) async fn approve<B: Backend>(
+    backend: &B,
+    run: RunId,
+    dry_run: bool,
+    show: &Show<'_>,
+) -> Result<ExitCode, Failure> {
+    let answer = backend.approve(ApproveRequest { run, dry_run }, show.watch).await?;
+    ran(&answer, show)
+}
+
+pub(super) async fn reject<B: Backend>(
+    backend: &B,
+    run: RunId,
+    show: &Show<'_>,
+) -> Result<ExitCode, Failure> {
+    let view = backend.reject(run).await?;
+    show.answer(&view, |_| render::acknowledgement(&view))?;
+    Ok(ExitCode::Done)
 }
 
 /// Shows what became of a run, or of its plan.

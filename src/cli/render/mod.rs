@@ -61,7 +61,7 @@ fn phase_mood(phase: MovePhase) -> Mood {
 
 fn run_mood(state: RunState) -> Mood {
     match state {
-        RunState::Done => Mood::Good,
+        RunState::Done | RunState::Approved => Mood::Good,
         RunState::Running => Mood::Plain,
         RunState::NeedsApproval | RunState::Superseded | RunState::Rejected | RunState::Interrupted => {
             Mood::Wary

@@ -2,6 +2,7 @@
 
 use super::{move_table, run_mood};
 use crate::cli::table::{Layout, Mood, counts, duration, number};
+use crate::domain::report::AudienceSize;
 use crate::serve::views::{ReportView, RunState};
 
 /// The report.
@@ -10,14 +11,23 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     let mut text = String::new();
     let mut row = |label: &str, line: &str| text.push_str(&layout.labelled(label, line));
     let reach = if run.full { "full" } else { "incremental" };
-    row("run", &format!("{} ({}, {reach})", run.id, run.cause));
+    let of = run.of.map_or_else(String::new, |of| format!(" of run {of}"));
+    row("run", &format!("{} ({}{of}, {reach})", run.id, run.cause));
+    if let Some(narrowed) = &run.report.narrowed {
+        row("narrowed", narrowed);
+    }
     row("result", &layout.paint(&run.phase, run_mood(run.state)));
     row("started", &run.started.to_string());
     if let Some(ended) = run.ended {
         row("took", &duration(ended.since(run.started)));
     }
     row("planned", &counts(&run.counts.planned));
-    row("ended", &counts(&run.counts.ended));
+    if run.asks.is_none() {
+        row("ended", &counts(&run.counts.ended));
+    }
+    if let Some(audience) = &run.report.audience {
+        row("audience", &audience_line(audience));
+    }
     if !run.counts.left_out.is_empty() {
         row("left out", &format!("by limits: {}", counts(&run.counts.left_out)));
     }
@@ -39,7 +49,10 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     }
     match run.state {
         RunState::NeedsApproval => {
-            text.push_str("\nnothing but opt-outs was changed\n`hsmc plan` shows what waits, `hsmc sync --yes` does it\n");
+            text.push_str("\nnothing but opt-outs was changed\n");
+            if let Some(asks) = &run.asks {
+                text.push_str(&format!("next: {}\n", asks.way_out()));
+            }
         }
         RunState::Interrupted => text.push_str("\nstart again: it goes on where it stood\n"),
         _ if !view.stuck.is_empty() => {
@@ -48,4 +61,13 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         _ => {}
     }
     text
+}
+
+/// `1,200 now, 1,350 after (150 join, 0 leave); 1,350 of 5,000 allowed`
+fn audience_line(audience: &AudienceSize) -> String {
+    let AudienceSize { before, joining, leaving, cap } = *audience;
+    let (before, after) = (number(before), number(audience.after()));
+    let change = format!("{} join, {} leave", number(joining), number(leaving));
+    let cap = cap.map_or_else(String::new, |cap| format!("; the cap is {}", number(cap)));
+    format!("{before} subscribed before, {after} after ({change}){cap}")
 }

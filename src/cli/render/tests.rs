@@ -3,6 +3,7 @@
 use super::super::table::Layout;
 use super::*;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
+use crate::domain::report::*;
 use crate::domain::run::RunCounts;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
 use crate::serve::views::*;
@@ -25,6 +26,7 @@ fn run(state: RunState, phase: &str) -> RunView {
     RunView {
         id: RunId(12),
         cause: "schedule".to_owned(),
+        of: None,
         full: true,
         state,
         phase: phase.to_owned(),
@@ -46,6 +48,8 @@ fn run(state: RunState, phase: &str) -> RunView {
             calls: words(&[("HubSpot", 61), ("Mailchimp", 44)]),
             notes: words(&[("two exit tags at once: the first in the config was taken", 1)]),
         },
+        report: RunReport::default(),
+        asks: None,
     }
 }
 
@@ -266,6 +270,29 @@ fn a_move_is_shown_with_its_whole_life() {
         ],
     };
     golden("move", &moves(&[view], Layout::PLAIN));
+}
+
+#[test]
+fn a_waiting_run_says_what_it_would_do_what_it_costs_and_the_way_out() {
+    let why =
+        "the plan touches 52 people; the audience has 60 subscribed members and max_changed_share is 0.25";
+    let mut waiting = run(RunState::NeedsApproval, &format!("waits for approval: {why}"));
+    waiting.ended = None;
+    waiting.counts.ended.clear();
+    waiting.counts.parked.clear();
+    let audience = AudienceSize { before: 4_970, joining: 30, leaving: 12, cap: Some(5_000) };
+    waiting.report.audience = Some(audience);
+    waiting.asks = Some(ApprovalAsked {
+        run: RunId(12),
+        asked: Asked::ChangedShare,
+        why: why.to_owned(),
+        moves: waiting.counts.planned.clone(),
+        left_out: waiting.counts.left_out.clone(),
+        audience: Some(audience),
+    });
+    let text = report(&ReportView { run: waiting, stuck: Vec::new(), again: Vec::new() }, Layout::PLAIN);
+    golden("report-waiting", &text);
+    fits(&text);
 }
 
 #[test]

@@ -8,11 +8,12 @@ use hsmc::app::{App, Ports};
 use hsmc::config::{self, Config, Environment};
 use hsmc::connect::HttpSettings;
 use hsmc::domain::failure::Service;
+use hsmc::domain::id::RunId;
 use hsmc::journal::medium::Medium;
 use hsmc::journal::store::live;
 use hsmc::sandbox::scenario::{Builder, agency_without_people};
 use hsmc::sandbox::{Act, Actor, Effect, Fault, FaultKind, Matches, Sandbox, What};
-use hsmc::serve::requests::{ApplyRequest, PlanRequest, SyncRequest, Trouble};
+use hsmc::serve::requests::{ApplyRequest, ApproveRequest, PlanRequest, SyncRequest, Trouble};
 use hsmc::serve::sandbox_http::{self, Served};
 use hsmc::serve::views::{PlanView, ReportView, RunState, SyncAnswer};
 use hsmc::sync::scan::{NoProgress, Progress, Source};
@@ -188,6 +189,15 @@ impl World {
         app.close().await;
         self.assert_careful();
         ran(answer.unwrap())
+    }
+
+    /// Says yes to a waiting run, in a process of its own.
+    pub async fn approve(&self, run: RunId) -> Result<ReportView, Trouble> {
+        let app = self.open();
+        let answer = app.approve(ApproveRequest { run, dry_run: false }, &NoProgress).await;
+        app.close().await;
+        self.assert_careful();
+        answer.map(ran)
     }
 
     /// Another run changes nothing and asks nobody to.

@@ -1,0 +1,162 @@
+//! What a run's report is made of: how its moves ended, who is in which state, what the limits left out, and
+//! how the run itself ended by all that.
+//!
+//! Everybody ever seen is in exactly one state, so the people of a report add up to all who are known, however
+//! the run was narrowed and however it ended. Never: a person named, but by number.
+
+use super::applying::Applied;
+use super::error::RunError;
+use super::workspace::Workspace;
+use crate::domain::id::RunId;
+use crate::domain::plan::{Limits, PlanSummary};
+use crate::domain::report::{AudienceSize, ParkedFor, PhaseTook};
+use crate::domain::run::{Run, RunCounts, RunEnd};
+use crate::domain::shown::ShownMove;
+use crate::domain::time::Timestamp;
+use crate::engine::fold;
+use std::collections::BTreeMap;
+
+/// Moves shown before that are named one by one when they are dropped.
+const DROPPED_SHOWN: usize = 50;
+
+/// The run enters a phase, or, without one, is over: how long each took is in its report.
+pub(super) fn enter(run: &mut Run, phase: Option<&str>, now: Timestamp) {
+    if let Some(last) = run.report.phases.last_mut().filter(|last| last.took_ms == 0) {
+        last.took_ms = u64::try_from(now.since(last.began).as_millis()).unwrap_or(u64::MAX).max(1);
+    }
+    let entered = phase.map(|phase| PhaseTook { phase: phase.to_owned(), began: now, took_ms: 0 });
+    run.report.phases.extend(entered);
+}
+
+/// Why a run fails whose moves are neither over nor stuck.
+pub(super) fn in_vain(waits_for: Option<String>) -> String {
+    let waits_for = waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
+    format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
+}
+
+/// How the run ended, by what became of its moves and of those it took up.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn end(
+    workspace: &Workspace,
+    counts: &mut RunCounts,
+    applied: [Applied; 3],
+    waits_for: Option<String>,
+) -> Result<RunEnd, RunError> {
+    if applied.contains(&Applied::Stopped) {
+        return Ok(RunEnd::Interrupted);
+    }
+    if applied.contains(&Applied::Waiting) {
+        return Ok(RunEnd::Failed { why: in_vain(waits_for) });
+    }
+    let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
+    let mut last_looks = 0;
+    let pauses = workspace.shared.pauses();
+    let journal = &workspace.shared.journal;
+    let mut after = None;
+    loop {
+        let page = journal.open_moves(after, 1_000)?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        for id in page {
+            match journal.events(id).map(|events| fold(&events)) {
+                Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
+                Ok(Ok(status)) if !status.is_stuck() => match pauses.holds(&status.draft) {
+                    Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
+                    None => stuck = true,
+                },
+                _ => stuck = true,
+            }
+        }
+    }
+    if last_looks > 0 {
+        counts.notes.insert(
+            "moves given up look once more, 130 s after their lost call (see `hsmc status`)".to_owned(),
+            last_looks,
+        );
+    }
+    Ok(if stuck { RunEnd::Stuck } else { RunEnd::Done })
+}
+
+/// Everybody ever seen, by the one state they are in, and who of them is parked for what.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn count_people(workspace: &Workspace, run: &mut Run) -> Result<(), RunError> {
+    let mut people: BTreeMap<String, u64> = BTreeMap::new();
+    let mut parked: BTreeMap<String, ParkedFor> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = workspace.shared.journal.people(after, 1_000)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        for person in &page {
+            *people.entry(person.state.word().to_owned()).or_default() += 1;
+            if let Some(refused) = &person.parked {
+                let reason = refused.refusal.code.word().to_owned();
+                let one = ParkedFor { reason: reason.clone(), people: 0, since: refused.at };
+                let all = parked.entry(reason).or_insert(one);
+                all.people += 1;
+                all.since = all.since.min(refused.at);
+            }
+        }
+    }
+    run.counts.people = people;
+    run.report.parked = parked.into_values().collect();
+    Ok(())
+}
+
+/// Counts a run's moves, and forgets them; what the last that had to wait was waiting for.
+pub(super) async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) -> Option<String> {
+    let tally = workspace.moves.tally(run).await;
+    let waits_for = tally.last_why.clone();
+    for (word, count) in tally.ended {
+        *counts.ended.entry(word.to_owned()).or_default() += count;
+    }
+    for (word, count) in tally.refused {
+        *counts.parked.entry(word.to_owned()).or_default() += count;
+    }
+    for (why, count) in tally.dropped {
+        *counts.notes.entry(format!("dropped: {why}")).or_default() += count;
+    }
+    if tally.stuck > 0 {
+        *counts.ended.entry("stuck".to_owned()).or_default() += tally.stuck;
+    }
+    if tally.broken > 0 {
+        *counts.ended.entry("broken".to_owned()).or_default() += tally.broken;
+        counts.notes.insert(format!("broken: {}", tally.last_why.unwrap_or_default()), tally.broken);
+    }
+    workspace.moves.forget(run).await;
+    waits_for
+}
+
+/// The plan in figures: the run's, from here on.
+pub(super) fn count_plan(run: &mut Run, summary: &PlanSummary, limits: &Limits, cap: Option<u64>) {
+    run.counts.people.clone_from(&summary.people);
+    run.counts.planned.clone_from(&summary.moves);
+    run.counts.left_out.clone_from(&summary.left_out);
+    for (note, count) in &summary.notes {
+        run.counts.notes.insert(note.clone(), *count);
+    }
+    run.report.judged = Some(summary.people.values().sum());
+    let PlanSummary { joining, leaving, .. } = *summary;
+    run.report.audience = Some(AudienceSize { before: limits.subscribed, joining, leaving, cap });
+}
+
+/// Moves shown before that are not applied, by name.
+pub(super) fn in_words(dropped: &[&ShownMove]) -> Vec<String> {
+    let line = |shown: &&ShownMove| format!("dropped from the plan: {shown}");
+    let mut lines: Vec<String> = dropped.iter().take(DROPPED_SHOWN).map(line).collect();
+    if dropped.len() > DROPPED_SHOWN {
+        lines.push(format!("dropped from the plan: {} more", dropped.len() - DROPPED_SHOWN));
+    }
+    lines
+}
+
+/// Adds lines to notes.
+pub(super) fn note(notes: &mut BTreeMap<String, u64>, more: &[String]) {
+    for line in more {
+        *notes.entry(line.clone()).or_default() += 1;
+    }
+}
