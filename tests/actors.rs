@@ -18,9 +18,9 @@ use hsmc::domain::step::{Before, Fingerprint, Step};
 use hsmc::domain::time::Timestamp;
 use hsmc::engine::retry::RetryPolicy;
 use hsmc::engine::{MoveStatus, Phase, fold};
-use hsmc::journal::Journal;
 use hsmc::journal::store::Batch;
 use hsmc::journal::store::memory::MemoryStore;
+use hsmc::journal::{ConsentLedger, Journal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ impl Clock for Simulated {
 impl Entropy for Simulated {
     fn fraction(&self) -> f64 {
         1.0
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        [7; 32]
     }
 }
 
@@ -103,6 +107,7 @@ impl World {
             crm: Arc::new(crm),
             audience: Arc::new(audience),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            consent: ConsentLedger::new(journal.clone(), Arc::clone(&clock) as Arc<dyn Entropy>),
             entropy: clock,
             settings: ActorSettings {
                 retry: RetryPolicy { first, longest: first, before_probe: first },

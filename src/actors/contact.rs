@@ -6,16 +6,17 @@
 //! overtake.
 
 use super::context::Shared;
+use super::evidence::evidence;
 use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
 use super::router::{MoveReport, Reported, Router};
-use crate::domain::consent::Evidence;
-use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
+use crate::domain::consent::ConsentEntry;
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::id::{MoveId, PersonId, StepIndex};
 use crate::domain::memory::remember;
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
-use crate::domain::step::{Step, Target};
+use crate::domain::step::Target;
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, Next, Phase, decide, fold, transition};
 use crate::failpoint;
@@ -370,60 +371,24 @@ impl Contact {
     async fn commit(&self, events: &[MoveEvent]) -> Result<(), JournalError> {
         let Some(current) = self.current.as_ref().filter(|_| !events.is_empty()) else { return Ok(()) };
         let journal = &self.shared.journal;
-        let mut batch = Batch::new();
+        let draft = &current.status.draft;
+        let (mut batch, mut entries) = (Batch::new(), Vec::new());
+        let person = journal.person(self.person)?;
         for event in events {
             journal.append_event(&mut batch, current.id, self.person, event)?;
-            match event {
-                MoveEvent::Ended { end, at } => {
-                    if let Some(person) = journal.person(self.person)? {
-                        let refused_by = refused_by(&current.status);
-                        let after = remember(&person, &current.status.draft, end, refused_by, *at);
-                        if after != person {
-                            journal.put_person(&mut batch, &after, Some(&person))?;
-                        }
-                    }
+            if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
+                let after = remember(person, draft, end, refused_by(&current.status), *at);
+                if after != *person {
+                    journal.put_person(&mut batch, &after, Some(person))?;
                 }
-                MoveEvent::Outcome {
-                    step,
-                    outcome: StepOutcome::Done | StepOutcome::AlreadyHeld,
-                    direction: Direction::Forward,
-                    at,
-                } => {
-                    if let Some(evidence) = self.evidence(&current.status, *step, *at) {
-                        journal.append_evidence(&mut batch, self.person, &evidence)?;
-                    }
-                }
-                _ => {}
+            }
+            // Every consent change is kept as evidence (R23): before the call, and what the call said.
+            if let Some(fact) = evidence(current.id, draft, event, &self.shared.settings.basis) {
+                let email = person.as_ref().and_then(|person| person.email.clone());
+                entries.push(ConsentEntry { person: self.person, email, fact });
             }
         }
-        journal.commit(batch).await.map(|_| ())
-    }
-
-    /// Every consent change is kept as evidence (R23): before the call, and what the call said.
-    fn evidence(&self, status: &MoveStatus, step: StepIndex, at: Timestamp) -> Option<Evidence> {
-        let (called, answer) = match &status.draft.step(step)?.step {
-            Step::RecordEvidence => (None, None),
-            step @ (Step::OptOut { .. } | Step::UnsubscribeMember) => {
-                (Some(step.to_string()), Some("done".to_owned()))
-            }
-            _ => return None,
-        };
-        let (seen, read) = match status.draft.kind {
-            MoveKind::OptOutHubSpot => (Service::Mailchimp, "unsubscribed"),
-            _ => (Service::HubSpot, "hs_email_optout"),
-        };
-        let basis = &self.shared.settings.basis;
-        Some(Evidence {
-            at,
-            seen,
-            status: read.to_owned(),
-            source: "scan".to_owned(),
-            legal_basis: called.is_some().then(|| basis.legal_basis.clone()),
-            explanation: called.is_some().then(|| basis.explanation.clone()),
-            called,
-            answer,
-            by: self.current.as_ref().map(|current| current.id),
-        })
+        self.shared.consent.commit(batch, entries).await.map(|_| ())
     }
 
     async fn sleep(&mut self, until: Timestamp, why: String) {

@@ -8,6 +8,7 @@ use crate::domain::port::{
 };
 use crate::domain::tag::TagName;
 use crate::engine::retry::RetryPolicy;
+use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::Journal;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +41,8 @@ pub type BatchLook = tokio::sync::OnceCell<CallResult<BatchState>>;
 pub struct Shared {
     /// The journal.
     pub journal: Journal,
+    /// The ledger of consent over it.
+    pub consent: ConsentLedger,
     /// HubSpot.
     pub crm: Arc<dyn CrmAccount>,
     /// Mailchimp.

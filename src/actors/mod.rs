@@ -16,5 +16,6 @@ pub mod account;
 pub mod budget;
 pub mod contact;
 pub mod context;
+mod evidence;
 pub mod lane;
 pub mod router;

@@ -3,6 +3,7 @@
 
 use super::show::{self, Names};
 use super::{App, PAUSES, plan_file};
+use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::email::Email;
 use crate::domain::event::OperatorRequest;
 use crate::domain::id::{MoveId, PersonId, RunId};
@@ -13,6 +14,7 @@ use crate::domain::run::RunCause;
 use crate::engine::{MoveStatus, Phase, fold};
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
+use crate::serve::consent::ConsentRequest;
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject,
     SyncRequest, Trouble,
@@ -286,11 +288,16 @@ impl App {
     /// # Errors
     /// It is no address, or nobody with it has been seen.
     pub(super) fn person(&self, address: &str) -> Done<Person> {
+        self.known(address).map(|(_, person)| person)
+    }
+
+    /// The same, with the address as it is kept.
+    pub(super) fn known(&self, address: &str) -> Done<(Email, Person)> {
         let email = Email::parse(address).map_err(|why| Trouble::usage(why.to_string()))?;
         let journal = &self.workspace.shared.journal;
         let id = journal.person_by_hash(email.hash())?;
         match id.map(|id| journal.person(id)).transpose()?.flatten() {
-            Some(person) => Ok(person),
+            Some(person) => Ok((email, person)),
             None => Err(Trouble::usage("nobody with this address has been seen")
                 .with_way_out("run `hsmc plan` once, or check the spelling")),
         }
@@ -400,8 +407,9 @@ impl App {
                 }
             }
         }
-        let mut batch = Batch::new();
+        let (mut batch, mut entries) = (Batch::new(), Vec::new());
         let mut adopted = 0;
+        let (at, operator) = (self.workspace.shared.clock.now(), Witness::Operator);
         for person in people {
             if person.opt_out.is_some() {
                 left_out.push(format!("person {}: opted out, and stays so", person.id));
@@ -409,9 +417,11 @@ impl App {
             }
             let after = Person { adopted: true, ..person.clone() };
             journal.put_person(&mut batch, &after, Some(&person))?;
+            let fact = ConsentFact::seen(ConsentChange::Adopted, at, operator, "archived", "command");
+            entries.push(ConsentEntry { person: person.id, email: person.email.clone(), fact });
             adopted += 1;
         }
-        journal.commit(batch).await?;
+        self.workspace.shared.consent.commit(batch, entries).await?;
         Ok(Acknowledgement {
             message: format!(
                 "{adopted} people are adopted: who is archived and in a source list is subscribed again by the next run"
@@ -465,6 +475,8 @@ impl Control for App {
             Call::Why(address) => json(self.why(&address).await),
             Call::Parked => json(self.parked()),
             Call::Release(request) => json(self.release(request).await),
+            Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
+            Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod arenas;
 pub mod check;
+mod consent;
 pub mod control;
 pub mod daemon;
 pub mod parked;
@@ -24,6 +25,7 @@ use crate::domain::failure::Service;
 use crate::domain::pause::Pauses;
 use crate::domain::port::Gate;
 use crate::engine::retry::RetryPolicy;
+use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
 use crate::journal::store::StoreError;
 use crate::journal::store::live::LiveStore;
@@ -159,6 +161,7 @@ impl App {
             http,
         );
         let shared = Arc::new(Shared {
+            consent: ConsentLedger::new(journal.clone(), Arc::clone(&entropy)),
             journal,
             crm: Arc::new(crm),
             audience: Arc::new(audience),

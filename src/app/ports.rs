@@ -61,4 +61,8 @@ impl Entropy for SystemEntropy {
     fn fraction(&self) -> f64 {
         rand::random()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        rand::random()
+    }
 }

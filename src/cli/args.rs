@@ -4,6 +4,7 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::serve::consent::ConsentRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -137,6 +138,12 @@ pub enum Command {
         /// Their addresses
         #[arg(value_name = "ADDRESS", required = true)]
         people: Vec<String>,
+    },
+    /// Show the evidence of a person's consent, or verify that none of it was changed
+    Consent {
+        /// A person's address, or the word `verify`
+        #[arg(value_name = "ADDRESS|verify", value_parser = consent)]
+        what: ConsentRequest,
     },
     /// Print a completion script for a shell
     Completions {
@@ -371,6 +378,14 @@ fn service(text: &str) -> Result<Service, String> {
     }
 }
 
+fn consent(text: &str) -> Result<ConsentRequest, String> {
+    match text {
+        "verify" => Ok(ConsentRequest::Verify),
+        address if address.contains('@') => Ok(ConsentRequest::Of(address.to_owned())),
+        _ => Err("write a person's address, or verify".to_owned()),
+    }
+}
+
 fn only(text: &str) -> Result<Only, String> {
     match text.split_once('=') {
         Some(("list", id)) => list_id(id).map(Only::List),
@@ -442,6 +457,8 @@ mod tests {
             "hsmc parked release --all",
             "hsmc parked release a@example.com b@example.com",
             "hsmc release a@example.com",
+            "hsmc consent a@example.com --json",
+            "hsmc consent verify",
             "hsmc completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -456,6 +473,7 @@ mod tests {
             "hsmc pause",
             "hsmc pause --all --list 3",
             "hsmc adopt",
+            "hsmc consent everybody",
             "hsmc retry 12",
             "hsmc release",
             "hsmc parked release",

@@ -5,6 +5,7 @@
 use super::error::Failure;
 use super::progress::Progress;
 use crate::domain::id::RunId;
+use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
@@ -61,4 +62,8 @@ pub trait Backend: Send + Sync {
     async fn parked(&self) -> Answer<ParkedView>;
     /// Lets people be judged afresh.
     async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement>;
+    /// The evidence of a person's consent.
+    async fn consent_of(&self, address: String) -> Answer<ConsentView>;
+    /// Whether the chain of evidence holds.
+    async fn verify_consent(&self) -> Answer<ChainView>;
 }

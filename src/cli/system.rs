@@ -10,6 +10,7 @@ use crate::app::{App, OpenError, check, daemon, summary};
 use crate::config::{self, Config, Environment};
 use crate::domain::id::RunId;
 use crate::journal::store::StoreError;
+use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
@@ -352,6 +353,20 @@ impl Backend for System {
             return answer;
         }
         self.own("release", |app| async move { app.release(request).await }).await
+    }
+
+    async fn consent_of(&self, address: String) -> Answer<ConsentView> {
+        if let Some(answer) = self.ask(&Call::Consent(ConsentRequest::Of(address.clone()))).await {
+            return answer;
+        }
+        self.own("consent", |app| async move { app.consent_of(&address).await }).await
+    }
+
+    async fn verify_consent(&self) -> Answer<ChainView> {
+        if let Some(answer) = self.ask(&Call::Consent(ConsentRequest::Verify)).await {
+            return answer;
+        }
+        self.own("consent", |app| async move { app.verify_consent().await }).await
     }
 }
 

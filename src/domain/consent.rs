@@ -1,12 +1,16 @@
 //! Evidence of consent changes (R23): what was seen, what was called, what was answered. Refers to the
 //! person by number only; no address stands in any text.
 
+use super::email::Email;
 use super::failure::Service;
-use super::id::MoveId;
+use super::id::{MoveId, PersonId};
+use super::person::{OptOutMemory, Person, PersonState};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
 
-/// One piece of evidence.
+/// One piece of evidence, as it was kept before there was a chain. Read for ever; new evidence is a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// When.
@@ -27,4 +31,256 @@ pub struct Evidence {
     pub explanation: Option<String>,
     /// The move that carried it.
     pub by: Option<MoveId>,
+}
+
+/// What changed about a person's consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConsentChange {
+    /// An opt-out was seen for the first time.
+    OptOutSeen,
+    /// An opt-out has reached the other side, or both sides were found to have it.
+    OptOutDelivered,
+    /// A hard bounce was noted (R22).
+    BounceNoted,
+    /// The person opted in again by their own hand after an opt-out; nothing is written (R21a).
+    OptedInAgain,
+    /// A member whom hsmc had archived is subscribed again (R6).
+    Restored,
+    /// An operator settled that an archived member may be subscribed again (R6).
+    Adopted,
+    /// The person was deleted for good on both sides, and here.
+    Forgotten,
+}
+
+impl ConsentChange {
+    /// All changes.
+    pub const ALL: [ConsentChange; 7] = [
+        ConsentChange::OptOutSeen,
+        ConsentChange::OptOutDelivered,
+        ConsentChange::BounceNoted,
+        ConsentChange::OptedInAgain,
+        ConsentChange::Restored,
+        ConsentChange::Adopted,
+        ConsentChange::Forgotten,
+    ];
+
+    /// A stable word: `opt-out-seen`, …
+    pub fn word(self) -> &'static str {
+        match self {
+            ConsentChange::OptOutSeen => "opt-out-seen",
+            ConsentChange::OptOutDelivered => "opt-out-delivered",
+            ConsentChange::BounceNoted => "bounce-noted",
+            ConsentChange::OptedInAgain => "opted-in-again",
+            ConsentChange::Restored => "restored",
+            ConsentChange::Adopted => "adopted",
+            ConsentChange::Forgotten => "forgotten",
+        }
+    }
+}
+
+impl fmt::Display for ConsentChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Where a change of consent was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Witness {
+    /// In one of the services.
+    Service(Service),
+    /// An operator said so.
+    Operator,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Witness::Service(service) => service.fmt(f),
+            Witness::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+/// What a link of the chain tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentFact {
+    /// What changed.
+    pub change: ConsentChange,
+    /// When.
+    pub at: Timestamp,
+    /// Where it was seen.
+    pub seen: Witness,
+    /// The status or property as read there: `unsubscribed`, `hs_email_optout`.
+    pub status: String,
+    /// How it was read: `scan`, `command`.
+    pub source: String,
+    /// What was called; none when nothing was.
+    pub called: Option<String>,
+    /// The answer, addresses removed; none while there is none.
+    pub answer: Option<String>,
+    /// The legal basis sent along.
+    pub legal_basis: Option<String>,
+    /// The explanation sent along.
+    pub explanation: Option<String>,
+    /// The move that carried it.
+    pub by: Option<MoveId>,
+}
+
+impl ConsentFact {
+    /// Something seen, on which nothing was called.
+    pub fn seen(
+        change: ConsentChange,
+        at: Timestamp,
+        seen: Witness,
+        status: &str,
+        source: &str,
+    ) -> ConsentFact {
+        ConsentFact {
+            change,
+            at,
+            seen,
+            status: status.to_owned(),
+            source: source.to_owned(),
+            called: None,
+            answer: None,
+            legal_basis: None,
+            explanation: None,
+            by: None,
+        }
+    }
+}
+
+impl From<Evidence> for ConsentFact {
+    fn from(old: Evidence) -> ConsentFact {
+        let change = match old.called {
+            Some(_) => ConsentChange::OptOutDelivered,
+            None => ConsentChange::OptOutSeen,
+        };
+        ConsentFact {
+            change,
+            at: old.at,
+            seen: Witness::Service(old.seen),
+            status: old.status,
+            source: old.source,
+            called: old.called,
+            answer: old.answer,
+            legal_basis: old.legal_basis,
+            explanation: old.explanation,
+            by: old.by,
+        }
+    }
+}
+
+/// SHA-256 of a link; the next link holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkHash(pub [u8; 32]);
+
+impl LinkHash {
+    /// What the first link of a chain follows.
+    pub const NONE: LinkHash = LinkHash([0; 32]);
+}
+
+impl fmt::Display for LinkHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for LinkHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A salted commitment to an address: who knows the address and the salt can show that a link is about it;
+/// once the salt is deleted, nobody can.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment(pub [u8; 32]);
+
+impl fmt::Debug for Commitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Commitment(hidden)")
+    }
+}
+
+/// One link of the chain, without its own hash: that is taken over its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its place in the chain, from 1.
+    pub place: u64,
+    /// Whose consent.
+    pub person: PersonId,
+    /// To the address they had then; none for whom no address was known.
+    pub commitment: Option<Commitment>,
+    /// What it tells.
+    pub fact: ConsentFact,
+    /// The hash of the link before.
+    pub previous: LinkHash,
+}
+
+/// What planning has changed about a person's consent, as facts: an opt-out seen that no move carries, one
+/// found on both sides, a bounce with nothing to do, somebody who opted in again. What a move carries is told
+/// by the move itself. `has_links` says whether anything was told of the person before: an opt-out that is
+/// remembered and told nowhere is told now.
+pub fn seen_by_planning(
+    before: &Person,
+    after: &Person,
+    carried: bool,
+    has_links: bool,
+    at: Timestamp,
+) -> Vec<ConsentFact> {
+    let mut facts = Vec::new();
+    if let Some(opt_out) = after.opt_out.as_ref().filter(|_| !carried) {
+        let is_new = before.opt_out.is_none();
+        let delivered = |memory: &Person| memory.opt_out.as_ref().is_some_and(|o| o.delivered.is_some());
+        let (seen, status) = of_opt_out(opt_out);
+        if is_new || (opt_out.delivered.is_none() && !has_links) {
+            facts.push(ConsentFact::seen(ConsentChange::OptOutSeen, at, seen, status, "scan"));
+        }
+        if delivered(after) && !delivered(before) {
+            let status = "opted out on both sides";
+            facts.push(ConsentFact::seen(ConsentChange::OptOutDelivered, at, seen, status, "scan"));
+        }
+    }
+    if after.bounce_noted && !before.bounce_noted {
+        let mailchimp = Witness::Service(Service::Mailchimp);
+        facts.push(ConsentFact::seen(ConsentChange::BounceNoted, at, mailchimp, "cleaned", "scan"));
+    }
+    if let (Some(since), None) = (after.opted_in_again, before.opted_in_again) {
+        let mailchimp = Witness::Service(Service::Mailchimp);
+        facts.push(ConsentFact::seen(ConsentChange::OptedInAgain, since, mailchimp, "subscribed", "scan"));
+    }
+    facts
+}
+
+fn of_opt_out(opt_out: &OptOutMemory) -> (Witness, &'static str) {
+    let status = match opt_out.seen {
+        Service::Mailchimp => "unsubscribed",
+        Service::HubSpot => "hs_email_optout",
+    };
+    (Witness::Service(opt_out.seen), status)
+}
+
+/// Whether a person's opt-out has been known for longer than `within` and has not reached the other side
+/// (R24). It is known since they were first taken for opted out, not since they opted out: an old one that
+/// hsmc sees for the first time is not late yet. Whether there is anybody on the other side to tell, this
+/// cannot know.
+pub fn is_overdue(person: &Person, within: Duration, now: Timestamp) -> bool {
+    let Some(opt_out) = person.opt_out.as_ref().filter(|opt_out| opt_out.delivered.is_none()) else {
+        return false;
+    };
+    let known = if person.state == PersonState::OptedOut { opt_out.at.max(person.since) } else { opt_out.at };
+    now.since(known) > within
+}
+
+/// Whose consent a link is to be about: the number, and the address the commitment is made to.
+#[derive(Clone, Debug)]
+pub struct ConsentEntry {
+    /// Whose.
+    pub person: PersonId,
+    /// Their address now.
+    pub email: Option<Email>,
+    /// What.
+    pub fact: ConsentFact,
 }

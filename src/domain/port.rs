@@ -396,4 +396,6 @@ pub trait Clock: Send + Sync + 'static {
 pub trait Entropy: Send + Sync + 'static {
     /// A number in `0.0..1.0`, for jitter.
     fn fraction(&self) -> f64;
+    /// Bytes nobody can guess: salts and keys.
+    fn secret(&self) -> [u8; 32];
 }

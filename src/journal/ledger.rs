@@ -1,4 +1,5 @@
-//! The journal as others call it: people, runs, moves and evidence over a store.
+//! The journal as others call it: people, runs and moves over a store. Evidence of consent has a ledger of its
+//! own ([`super::consent`]).
 //!
 //! Promises: a person's two indexes and the list of open moves always agree with what they point to,
 //! because both are put into the same batch. Reads block for as long as the index takes (microseconds);
@@ -8,7 +9,6 @@ use super::codec::{self, DecodeError, Record};
 use super::key::{Key, PersonMoment};
 use super::record;
 use super::store::{Batch, Change, Entry, Sequence, Store, StoreError, Table};
-use crate::domain::consent::Evidence;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
@@ -58,11 +58,11 @@ pub struct Journal {
     numbers: Arc<Mutex<()>>,
 }
 
-fn in_table<T>(table: Table, outcome: Result<T, DecodeError>) -> JournalResult<T> {
+pub(super) fn in_table<T>(table: Table, outcome: Result<T, DecodeError>) -> JournalResult<T> {
     outcome.map_err(|why| JournalError::Record { table, why })
 }
 
-fn key_in<K: Key>(table: Table, bytes: &[u8]) -> JournalResult<K> {
+pub(super) fn key_in<K: Key>(table: Table, bytes: &[u8]) -> JournalResult<K> {
     in_table(table, K::from_key(bytes).ok_or(DecodeError::Malformed { kind: "key" }))
 }
 
@@ -85,12 +85,17 @@ impl Journal {
         Ok(self.store.commit(batch).await?)
     }
 
-    fn read<R: Record>(&self, table: Table, key: &impl Key) -> JournalResult<Option<R>> {
+    pub(super) fn read<R: Record>(&self, table: Table, key: &impl Key) -> JournalResult<Option<R>> {
         let bytes = self.store.get(table, &key.to_key())?;
         in_table(table, bytes.map(|bytes| codec::decode(&bytes)).transpose())
     }
 
-    fn put<R: Record>(batch: &mut Batch, table: Table, key: &impl Key, record: &R) -> JournalResult<()> {
+    pub(super) fn put<R: Record>(
+        batch: &mut Batch,
+        table: Table,
+        key: &impl Key,
+        record: &R,
+    ) -> JournalResult<()> {
         batch.put(table, key.to_key(), in_table(table, codec::encode(record))?);
         Ok(())
     }
@@ -348,7 +353,7 @@ impl Journal {
         Ok(next..end)
     }
 
-    // Single values, watermarks, evidence.
+    // Single values, watermarks, past states.
 
     /// A single value by name. Its type is frozen like a record's.
     ///
@@ -406,7 +411,7 @@ impl Journal {
     }
 
     /// The key of the next thing that befell a person at a moment: those of one moment are kept apart.
-    fn next_of_moment(
+    pub(super) fn next_of_moment(
         &self,
         batch: &Batch,
         table: Table,
@@ -423,29 +428,6 @@ impl Journal {
             stored.iter().map(|(key, _)| key).chain(added).filter_map(|key| PersonMoment::from_key(key));
         let number = taken.map(|key| key.number.saturating_add(1)).max().unwrap_or(0);
         Ok(PersonMoment { person, at, number })
-    }
-
-    /// Adds a piece of evidence; several of one moment are kept apart.
-    ///
-    /// # Errors
-    /// The index cannot be read, or the record is too long.
-    pub fn append_evidence(
-        &self,
-        batch: &mut Batch,
-        person: PersonId,
-        evidence: &Evidence,
-    ) -> JournalResult<()> {
-        let key = self.next_of_moment(batch, Table::Evidence, person, evidence.at)?;
-        Journal::put(batch, Table::Evidence, &key, evidence)
-    }
-
-    /// All evidence of a person, oldest first.
-    ///
-    /// # Errors
-    /// The index, or a record, cannot be read.
-    pub fn evidence(&self, person: PersonId) -> JournalResult<Vec<Evidence>> {
-        let found = self.store.scan(Table::Evidence, &person.to_key(), None, usize::MAX)?;
-        found.iter().map(|(_, value)| in_table(Table::Evidence, codec::decode(value))).collect()
     }
 }
 

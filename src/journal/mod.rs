@@ -5,7 +5,7 @@
 //! or the next start is refused with the way to restore. Never: knowing what a list is, or what a
 //! move means.
 //!
-//! From the caller down: [`ledger`] speaks of people, runs and moves; [`record`], [`codec`] and [`key`]
+//! From the caller down: [`ledger`] speaks of people, runs and moves, [`consent`] of evidence; [`record`], [`codec`] and [`key`]
 //! turn them into bytes; [`store`] takes bytes and makes them durable. Below `store::live`, a commit goes
 //! through the committer into the log (one sync for a whole group), into the overlay, and from there,
 //! coalesced, into the index; the applier also writes the snapshots. `recovery` puts all of it together
@@ -15,6 +15,7 @@ mod applier;
 mod change;
 pub mod codec;
 mod committer;
+pub mod consent;
 mod directory;
 mod fault;
 mod frame;
@@ -31,4 +32,5 @@ pub mod store;
 mod totals;
 mod upgrade;
 
+pub use consent::ConsentLedger;
 pub use ledger::{Journal, JournalError};

@@ -1,5 +1,6 @@
 //! What can be asked of a running system. Values only; they travel over the control socket as JSON.
 
+use super::consent::ConsentRequest;
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
@@ -158,6 +159,8 @@ pub enum Call {
     Parked,
     /// Let people be judged afresh.
     Release(ReleaseRequest),
+    /// Evidence of consent.
+    Consent(ConsentRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

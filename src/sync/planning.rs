@@ -9,6 +9,7 @@ use super::judging::{Asked, Lost, judge, world};
 use super::preflight::Accounts;
 use super::scan::{ScanContext, Stop, look_up, prove, trace};
 use super::snapshot::{Lookup, PersonKey, PersonRow, Snapshot};
+use crate::domain::consent::{ConsentEntry, seen_by_planning};
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
@@ -22,6 +23,7 @@ use crate::domain::shown::{ShownMove, ShownPlan};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
+use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +124,8 @@ pub struct Due {
 pub struct Planning {
     /// The journal.
     pub journal: Journal,
+    /// The ledger of consent over it.
+    pub consent: ConsentLedger,
     /// The rules.
     pub rules: Arc<RuleSet>,
     /// What holds for everybody.
@@ -158,6 +162,7 @@ impl Planning {
     /// When the snapshot or the journal cannot be read or written.
     pub async fn new(
         journal: Journal,
+        consent: ConsentLedger,
         rules: Arc<RuleSet>,
         snapshot: Snapshot,
         accounts: &Accounts,
@@ -167,6 +172,7 @@ impl Planning {
         let world = world(snapshot.header(), accounts);
         Ok(Planning {
             journal,
+            consent,
             rules,
             world,
             snapshot,
@@ -395,11 +401,13 @@ impl Planning {
         let (planning, journaled, ()) = blocking(self, move |planning| {
             let mut writer = Writer {
                 journal: planning.journal.clone(),
+                consent: planning.consent.clone(),
                 runtime,
                 run,
                 part,
                 now,
                 batch: Batch::new(),
+                entries: Vec::new(),
                 pending: 0,
                 number: 0,
                 met: BTreeSet::new(),
@@ -412,6 +420,7 @@ impl Planning {
                 if part == Part::Rest {
                     writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
                 }
+                let carried = due.is_some_and(|(due, _)| due.kind.is_opt_out());
                 let unbegun = planning.unbegun.get(&seen.person.id);
                 if unbegun.is_some()
                     && (part == Part::Rest || due.is_some_and(|(due, _)| part.takes(due.kind)))
@@ -420,7 +429,7 @@ impl Planning {
                 }
                 match due {
                     Some((due, Admission::Yes)) if part.takes(due.kind) => {
-                        writer.person(&seen.person, decision.memory.clone())?;
+                        writer.person(&seen.person, decision.memory.clone(), carried)?;
                         writer.due(due, unbegun)?;
                     }
                     Some((due, Admission::LeftOut(_))) if part == Part::Rest => {
@@ -429,11 +438,11 @@ impl Planning {
                         if memory.state != decision.memory.state && seen.person.state == memory.state {
                             memory.since = seen.person.since;
                         }
-                        writer.person(&seen.person, memory)?;
+                        writer.person(&seen.person, memory, carried)?;
                         writer.gone(unbegun, seen.person.id)?;
                     }
                     _ if part == Part::Rest => {
-                        writer.person(&seen.person, decision.memory.clone())?;
+                        writer.person(&seen.person, decision.memory.clone(), carried)?;
                         writer.gone(unbegun, seen.person.id)?;
                     }
                     _ => {}
@@ -506,11 +515,14 @@ impl Questions {
 
 struct Writer {
     journal: Journal,
+    consent: ConsentLedger,
     runtime: tokio::runtime::Handle,
     run: RunId,
     part: Part,
     now: Timestamp,
     batch: Batch,
+    /// What the batch tells of people's consent.
+    entries: Vec<ConsentEntry>,
     pending: usize,
     number: u32,
     /// People with a move of an earlier run that this pass has dealt with.
@@ -519,7 +531,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn person(&mut self, before: &Person, after: Person) -> Result<(), RunError> {
+    /// `carried`: an opt-out of theirs is told by the move that carries it.
+    fn person(&mut self, before: &Person, after: Person, carried: bool) -> Result<(), RunError> {
+        let untold = after.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
+        let has_links = !untold || self.consent.knows(after.id)?;
+        for fact in seen_by_planning(before, &after, carried, has_links, self.now) {
+            self.entries.push(ConsentEntry { person: after.id, email: after.email.clone(), fact });
+            self.pending += 1;
+        }
         if *before != after {
             self.journal.put_person(&mut self.batch, &after, Some(before))?;
             self.pending += 1;
@@ -571,10 +590,10 @@ impl Writer {
 
     fn flush(&mut self) -> Result<(), RunError> {
         self.pending = 0;
-        let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
+        let (batch, entries) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.entries));
+        if !batch.is_empty() || !entries.is_empty() {
             failpoint::pass(|| format!("{}:{}", failpoint::PLANNED, self.part.word()));
-            self.runtime.block_on(self.journal.commit(batch))?;
+            self.runtime.block_on(self.consent.commit(batch, entries))?;
             failpoint::pass(|| format!("{}:{}", failpoint::JOURNALED, self.part.word()));
         }
         Ok(())

@@ -440,8 +440,8 @@ async fn prepare(
     accounts: &Accounts,
 ) -> Result<Planning, RunError> {
     let now = workspace.shared.clock.now();
-    Planning::new(workspace.shared.journal.clone(), Arc::clone(&workspace.rules), picture, accounts, now)
-        .await
+    let (journal, consent) = (workspace.shared.journal.clone(), workspace.shared.consent.clone());
+    Planning::new(journal, consent, Arc::clone(&workspace.rules), picture, accounts, now).await
 }
 
 /// Starts a run, or takes up one whose scan was cut short.

@@ -13,6 +13,7 @@
 #![cfg(all(debug_assertions, unix))]
 
 mod approving;
+mod evidence;
 mod patience;
 mod points;
 mod prefixes;

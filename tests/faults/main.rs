@@ -8,6 +8,7 @@ mod approving;
 mod asking;
 mod between;
 mod consent_and_limits;
+mod evidence;
 mod handing_over;
 mod identity;
 mod machine;

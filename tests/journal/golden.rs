@@ -4,13 +4,14 @@
 
 use super::samples;
 use super::support::{expected, fill, open, picture};
-use hsmc::domain::consent::Evidence;
+use hsmc::domain::consent::{Evidence, Link};
 use hsmc::domain::event::MoveEvent;
 use hsmc::domain::id::PersonId;
 use hsmc::domain::person::{PastState, Person};
 use hsmc::domain::run::Run;
 use hsmc::domain::watermark::Watermark;
 use hsmc::journal::codec::{Record, decode, encode};
+use hsmc::journal::consent::{EvidencePlace, Salt};
 use hsmc::journal::record::{decode_events, encode_move_event};
 use hsmc::journal::store::Store;
 use std::fs;
@@ -57,6 +58,9 @@ fn every_record_of_an_older_version_is_read() {
 fn every_record_is_read_and_written_as_then() {
     holds::<Person>("v2/person.hex", &samples::person_2());
     holds::<Run>("v2/run.hex", &samples::run_2());
+    holds::<Link>("v2/link.hex", &samples::link());
+    holds::<EvidencePlace>("v2/evidence-place.hex", &EvidencePlace(70_000));
+    holds::<Salt>("v2/salt.hex", &Salt([7; 32]));
     holds::<PastState>("v1/past-state.hex", &samples::past_state());
     holds::<Evidence>("v1/evidence.hex", &samples::evidence());
     holds::<Watermark>("v1/watermark.hex", &samples::watermark());

@@ -138,30 +138,6 @@ async fn no_person_number_is_handed_out_twice() {
 }
 
 #[tokio::test]
-async fn evidence_of_one_moment_is_kept_apart_and_in_order() {
-    let journal = journal();
-    let mut batch = Batch::new();
-    for explanation in ["b", "c"] {
-        let evidence = hsmc::domain::consent::Evidence {
-            explanation: Some(explanation.to_owned()),
-            ..samples::evidence()
-        };
-        journal.append_evidence(&mut batch, PersonId(1), &evidence).unwrap();
-    }
-    journal.commit(batch).await.unwrap();
-    let mut batch = Batch::new();
-    let earlier = hsmc::domain::consent::Evidence { at: Timestamp(5), ..samples::evidence() };
-    journal.append_evidence(&mut batch, PersonId(1), &earlier).unwrap();
-    journal.append_evidence(&mut batch, PersonId(1), &samples::evidence()).unwrap();
-    journal.append_evidence(&mut batch, PersonId(2), &samples::evidence()).unwrap();
-    journal.commit(batch).await.unwrap();
-    let found = journal.evidence(PersonId(1)).unwrap();
-    let explanations: Vec<_> = found.iter().map(|one| one.explanation.as_deref().unwrap()).collect();
-    let own = "opted out by own hand";
-    assert_eq!(explanations, [own, "b", "c", own]);
-}
-
-#[tokio::test]
 async fn single_values_and_watermarks_come_back_and_an_unreadable_record_is_named_without_its_key() {
     let journal = journal();
     let mut batch = Batch::new();

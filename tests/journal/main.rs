@@ -7,6 +7,7 @@
     reason = "clippy.toml allows these in tests, but takes helpers of an integration test for no tests"
 )]
 
+mod consent;
 mod contract;
 mod damage;
 mod golden;

@@ -1,7 +1,7 @@
 //! One of each record, with everything in it set. They are the first format's: never change them, add
 //! others beside them.
 
-use hsmc::domain::consent::Evidence;
+use hsmc::domain::consent::{Commitment, ConsentChange, ConsentFact, Evidence, Link, LinkHash, Witness};
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
@@ -227,6 +227,20 @@ pub fn evidence() -> Evidence {
         legal_basis: Some("LEGITIMATE_INTEREST_OTHER".to_owned()),
         explanation: Some("opted out by own hand".to_owned()),
         by: Some(MoveId { run: RunId(12), number: 3 }),
+    }
+}
+
+pub fn fact() -> ConsentFact {
+    ConsentFact { change: ConsentChange::OptedInAgain, seen: Witness::Operator, ..evidence().into() }
+}
+
+pub fn link() -> Link {
+    Link {
+        place: 70_000,
+        person: PersonId(51),
+        commitment: Some(Commitment([9; 32])),
+        fact: fact(),
+        previous: LinkHash([3; 32]),
     }
 }
 

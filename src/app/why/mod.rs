@@ -30,6 +30,9 @@ impl App {
     /// Nobody has that address, or the journal or a snapshot cannot be read.
     pub async fn why(&self, address: &str) -> Done<WhyView> {
         let person = self.person(address)?;
+        let consent = &self.workspace.shared.consent;
+        consent.ready().await?;
+        let evidence = consent.of_person(person.id)?.into_iter().map(|kept| kept.link.fact).collect();
         let journal = &self.workspace.shared.journal;
         let now = self.workspace.shared.clock.now();
         let (mut moves, mut unreadable) = (Vec::new(), Vec::new());
@@ -63,12 +66,7 @@ impl App {
             memory: memory::remembered(&person),
             under_way,
             pauses: self.pauses_of(&person),
-            timeline: timeline::timeline(
-                &moves,
-                &unreadable,
-                journal.past_states(person.id)?,
-                journal.evidence(person.id)?,
-            ),
+            timeline: timeline::timeline(&moves, &unreadable, journal.past_states(person.id)?, evidence),
             next,
         })
     }

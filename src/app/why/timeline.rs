@@ -2,7 +2,7 @@
 
 use super::super::show;
 use super::Told;
-use crate::domain::consent::Evidence;
+use crate::domain::consent::ConsentFact;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::MoveId;
 use crate::domain::person::PastState;
@@ -14,7 +14,7 @@ pub fn timeline(
     moves: &[Told],
     unreadable: &[MoveId],
     states: Vec<PastState>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<ConsentFact>,
 ) -> Vec<EventView> {
     let mut events: Vec<EventView> = unreadable
         .iter()
@@ -56,7 +56,7 @@ fn of_move(told: &Told) -> Option<EventView> {
 }
 
 /// One piece of evidence in one line: what was seen where, what was called, what was answered.
-fn evidence_line(evidence: &Evidence) -> String {
+fn evidence_line(evidence: &ConsentFact) -> String {
     let mut line = format!("evidence: {} in {} (by {})", evidence.status, evidence.seen, evidence.source);
     if let Some(called) = &evidence.called {
         line.push_str(&format!("; called \"{called}\""));

@@ -2,6 +2,7 @@
 //! values of `serve`.
 
 mod accounts;
+mod consent;
 mod init;
 mod moves;
 mod people;
@@ -57,6 +58,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Release { people } => {
             people::release(backend, ReleaseRequest::People(people.clone()), &show).await
         }
+        Command::Consent { what } => consent::consent(backend, what, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }
 }

@@ -2,6 +2,7 @@
 //! counted from the view's own moment.
 
 mod check;
+mod consent;
 mod detail;
 mod parked;
 mod plan;
@@ -11,6 +12,7 @@ mod status;
 mod why;
 
 pub use check::check;
+pub use consent::{chain, consent};
 pub use detail::moves;
 pub use parked::parked;
 pub use plan::plan;

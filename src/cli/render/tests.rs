@@ -441,3 +441,56 @@ fn stripped(text: &str) -> String {
     }
     plain + rest
 }
+
+#[test]
+fn evidence_is_shown_as_an_auditor_reads_it() {
+    use crate::domain::id::PersonId;
+    use crate::serve::consent::{BreakView, ChainView, ConsentView, LinkView};
+    let seen = LinkView {
+        place: 16,
+        change: "opt-out-seen".to_owned(),
+        at: at("2026-11-23T01:00:01Z"),
+        seen: "Mailchimp".to_owned(),
+        status: "unsubscribed".to_owned(),
+        source: "scan".to_owned(),
+        called: None,
+        answer: None,
+        legal_basis: None,
+        explanation: None,
+        by: Some(id(1)),
+        is_of_address: Some(false),
+        hash: "0f".repeat(32),
+    };
+    let told = LinkView {
+        place: 17,
+        change: "opt-out-delivered".to_owned(),
+        at: at("2026-11-23T01:00:02Z"),
+        called: Some("opt out of all email".to_owned()),
+        answer: Some("done".to_owned()),
+        legal_basis: Some("LEGITIMATE_INTEREST_OTHER".to_owned()),
+        explanation: Some("Opted out in Mailchimp".to_owned()),
+        is_of_address: Some(true),
+        hash: "a0".repeat(32),
+        ..seen.clone()
+    };
+    let view = ConsentView {
+        person: PersonId(4711),
+        address: "ann@example.com".to_owned(),
+        links: vec![seen, told],
+    };
+    insta::assert_snapshot!(consent(&view, Layout::PLAIN));
+    let whole = ChainView {
+        links: 1412,
+        first: Some(at("2026-11-23T01:00:01Z")),
+        last: Some(at("2026-11-24T09:00:00Z")),
+        head: Some("a0".repeat(32)),
+        broken: None,
+    };
+    let what = "what it holds is not what was written: its hash does not hold".to_owned();
+    let broken = ChainView { links: 16, broken: Some(BreakView { place: 17, what }), ..whole.clone() };
+    insta::assert_snapshot!(format!(
+        "{}---\n{}",
+        chain(&whole, Layout::PLAIN),
+        chain(&broken, Layout::PLAIN)
+    ));
+}

@@ -99,7 +99,9 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     if let Some(due) = consent::opt_out(sight, &draft.memory) {
         return Settled(PersonState::OptedOut, why, Some(due));
     }
-    if consent::opted_in_again(sight, &draft.memory) {
+    let again = consent::opted_in_again(sight, &draft.memory);
+    draft.memory.opted_in_again = again.then(|| draft.memory.opted_in_again.unwrap_or(sight.world.seen));
+    if again {
         draft.notes.push("opted in again after an opt-out: left alone on both sides (R21a)".to_owned());
     }
     let twins = matches!(sight.view.contact, ContactView::Twins(_));

@@ -30,7 +30,8 @@ pub enum Table {
     PeopleByHash = 7,
     /// Person by HubSpot record. Key: record. Value: person.
     PeopleByRecord = 8,
-    /// Consent evidence. Key: person, moment, number.
+    /// Consent evidence by person. Key: person, moment, number. Value: the place of the link that tells of it;
+    /// in format 1, the evidence itself.
     Evidence = 9,
     /// Watermarks of scans. Key: text.
     Watermarks = 10,
@@ -46,11 +47,14 @@ pub enum Table {
     History = 15,
     /// What is left of moves whose details were given up. Key: person, run, number. Value: one line.
     Audit = 16,
+    /// What the commitments to a person's addresses are salted with. Key: person. Value: the salt; without it,
+    /// nobody can tell whose address a link was about.
+    Salts = 17,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 16] = [
+    pub const ALL: [Table; 17] = [
         Table::Meta,
         Table::Runs,
         Table::Moves,
@@ -67,6 +71,7 @@ impl Table {
         Table::ListNames,
         Table::History,
         Table::Audit,
+        Table::Salts,
     ];
 }
 

@@ -1,0 +1,71 @@
+//! What an event of a move tells of a person's consent (R23), as a pure function: the evidence before a call,
+//! what the call said, a bounce noted, a member restored.
+
+use crate::domain::consent::{ConsentChange, ConsentFact, Witness};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
+use crate::domain::failure::Service;
+use crate::domain::id::MoveId;
+use crate::domain::moves::{Move, MoveKind};
+use crate::domain::port::OptOutBasis;
+use crate::domain::step::Step;
+use crate::domain::time::Timestamp;
+
+/// The fact that an event of a move is evidence of, if it is of any.
+pub fn evidence(id: MoveId, draft: &Move, event: &MoveEvent, basis: &OptOutBasis) -> Option<ConsentFact> {
+    match event {
+        MoveEvent::Outcome { step, direction: Direction::Forward, outcome, at } => {
+            let step = &draft.step(*step)?.step;
+            let answer = match outcome {
+                StepOutcome::Done => "done",
+                StepOutcome::AlreadyHeld => "held already",
+                _ => return None,
+            };
+            of_step(id, draft, step, answer, *at, basis)
+        }
+        MoveEvent::Ended { end: MoveEnd::Done, at } if draft.kind == MoveKind::Bounce => {
+            let steps: Vec<String> = draft.steps.iter().map(|planned| planned.step.to_string()).collect();
+            let called = (!steps.is_empty()).then(|| steps.join("; "));
+            let answer = called.is_some().then(|| "done".to_owned());
+            Some(ConsentFact { called, answer, ..seen(ConsentChange::BounceNoted, id, draft, *at) })
+        }
+        _ => None,
+    }
+}
+
+fn of_step(
+    id: MoveId,
+    draft: &Move,
+    step: &Step,
+    answer: &str,
+    at: Timestamp,
+    basis: &OptOutBasis,
+) -> Option<ConsentFact> {
+    let called = Some(step.to_string());
+    let answer = Some(answer.to_owned());
+    match step {
+        Step::RecordEvidence => Some(seen(ConsentChange::OptOutSeen, id, draft, at)),
+        Step::OptOut { .. } | Step::UnsubscribeMember => Some(ConsentFact {
+            called,
+            answer,
+            legal_basis: Some(basis.legal_basis.clone()),
+            explanation: Some(basis.explanation.clone()),
+            ..seen(ConsentChange::OptOutDelivered, id, draft, at)
+        }),
+        Step::RestoreMember { .. } => {
+            Some(ConsentFact { called, answer, ..seen(ConsentChange::Restored, id, draft, at) })
+        }
+        _ => None,
+    }
+}
+
+/// Where, and as what, the cause of a move was read.
+fn seen(change: ConsentChange, id: MoveId, draft: &Move, at: Timestamp) -> ConsentFact {
+    let (seen, status) = match draft.kind {
+        MoveKind::OptOutHubSpot => (Service::Mailchimp, "unsubscribed"),
+        MoveKind::Bounce => (Service::Mailchimp, "cleaned"),
+        MoveKind::Restore => (Service::Mailchimp, "archived by hsmc while subscribed"),
+        _ => (Service::HubSpot, "hs_email_optout"),
+    };
+    let fact = ConsentFact::seen(change, at, Witness::Service(seen), status, "scan");
+    ConsentFact { by: Some(id), ..fact }
+}

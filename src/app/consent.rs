@@ -1,0 +1,58 @@
+//! `consent`: the evidence of one person, and whether the chain holds (R23).
+
+use super::App;
+use super::control::Done;
+use crate::journal::consent::{ChainCheck, KeptLink};
+use crate::serve::consent::{BreakView, ChainView, ConsentView, LinkView};
+
+impl App {
+    /// What the chain holds of a person, oldest first.
+    ///
+    /// # Errors
+    /// Nobody has that address, or the journal cannot be read.
+    pub async fn consent_of(&self, address: &str) -> Done<ConsentView> {
+        let ledger = &self.workspace.shared.consent;
+        ledger.ready().await?;
+        let (email, person) = self.known(address)?;
+        let mut links = Vec::new();
+        for KeptLink { link, hash } in ledger.of_person(person.id)? {
+            let is_of_address = ledger.commits_to(&link, &email)?;
+            let fact = link.fact;
+            links.push(LinkView {
+                place: link.place,
+                change: fact.change.word().to_owned(),
+                at: fact.at,
+                seen: fact.seen.to_string(),
+                status: fact.status,
+                source: fact.source,
+                called: fact.called,
+                answer: fact.answer,
+                legal_basis: fact.legal_basis,
+                explanation: fact.explanation,
+                by: fact.by,
+                is_of_address,
+                hash: hash.to_string(),
+            });
+        }
+        Ok(ConsentView { person: person.id, address: email.as_str().to_owned(), links })
+    }
+
+    /// Walks the whole chain.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn verify_consent(&self) -> Done<ChainView> {
+        let ledger = self.workspace.shared.consent.clone();
+        ledger.ready().await?;
+        let walked = tokio::task::spawn_blocking(move || ledger.verify()).await;
+        let ChainCheck { links, first, last, head, broken } =
+            walked.map_err(|problem| crate::serve::requests::Trouble::failed(problem.to_string()))??;
+        Ok(ChainView {
+            links,
+            first,
+            last,
+            head: head.map(|hash| hash.to_string()),
+            broken: broken.map(|broken| BreakView { place: broken.place, what: broken.what }),
+        })
+    }
+}
