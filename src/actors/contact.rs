@@ -5,7 +5,7 @@
 //! after a crash. It never waits for a lane; outcomes come back as messages, so that an opt-out can
 //! overtake.
 
-use super::context::Shared;
+use super::context::{Held, Shared};
 use super::evidence::evidence;
 use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
 use super::router::{MoveReport, Reported, Router};
@@ -277,12 +277,14 @@ impl Contact {
             }
             let next = if current.status.is_over() { Next::Rest } else { decide(&current.status, now) };
             let held = if self.shared.is_stopping() {
-                Some("hsmc is stopping".to_owned())
+                Some(Held { why: "hsmc is stopping".to_owned(), until: None })
             } else {
-                self.shared.pauses().holds(&current.status.draft)
+                self.shared.holds(&current.status, now)
             };
             let next = match (next, held) {
-                (Next::Send { .. }, Some(why)) => Next::Wait { until: now.plus(PAUSE_LOOK), why },
+                (Next::Send { .. }, Some(Held { why, until })) => {
+                    Next::Wait { until: until.unwrap_or(now.plus(PAUSE_LOOK)), why }
+                }
                 (next, _) => next,
             };
             let to_send = match &next {
@@ -361,6 +363,7 @@ impl Contact {
             work,
             priority: priority(status),
             attempts: state.attempts,
+            planned_at: status.planned_at,
             sent_at: state.sent_at,
             reply: self.me.clone(),
             steps: lane_steps,

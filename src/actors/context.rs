@@ -1,5 +1,7 @@
 //! What every actor of a workspace shares: the journal, the two accounts, time, chance, settings.
 
+use super::consent::ConsentLooks;
+use crate::domain::event::Direction;
 use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
 use crate::domain::pause::Pauses;
@@ -7,6 +9,9 @@ use crate::domain::port::{
     AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, OptOutBasis, Priority,
 };
 use crate::domain::tag::TagName;
+use crate::domain::time::Timestamp;
+use crate::domain::window::EnrollWindow;
+use crate::engine::MoveStatus;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::Journal;
@@ -32,6 +37,17 @@ pub struct ActorSettings {
     pub singles_at_once: usize,
     /// Legal basis of opt-outs.
     pub basis: OptOutBasis,
+    /// When mail may be started (R10a); always without one.
+    pub enroll_between: Option<EnrollWindow>,
+}
+
+/// Why a move may not go on now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// In words.
+    pub why: String,
+    /// Until when, where that is known; else until an operator says so.
+    pub until: Option<Timestamp>,
 }
 
 /// The answer of an asynchronous batch, shared by all who wait for it.
@@ -53,6 +69,8 @@ pub struct Shared {
     pub entropy: Arc<dyn Entropy>,
     /// Settings.
     pub settings: ActorSettings,
+    /// When people's consent was last read.
+    pub consent: ConsentLooks,
     /// What is paused now.
     pub pauses: RwLock<Pauses>,
     /// Segments by tag.
@@ -97,6 +115,21 @@ impl Shared {
     /// The pauses in force.
     pub fn pauses(&self) -> Pauses {
         self.pauses.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What holds a move back: an operator's pause, or the window in which mail may be started. Nothing holds
+    /// an opt-out, and no window holds what is being undone or has started its mail already.
+    pub fn holds(&self, status: &MoveStatus, now: Timestamp) -> Option<Held> {
+        if let Some(why) = self.pauses().holds(&status.draft) {
+            return Some(Held { why, until: None });
+        }
+        let window = self.settings.enroll_between.as_ref()?;
+        let starts_mail = status.draft.kind.starts_mail() && !status.is_past_pivot();
+        if !starts_mail || status.direction() != Some(Direction::Forward) || window.is_open(now) {
+            return None;
+        }
+        let opens = window.opens(now);
+        Some(Held { why: format!("enroll_between: mail starts from {opens} on"), until: Some(opens) })
     }
 
     /// Replaces the pauses in force.

@@ -14,6 +14,7 @@
 
 pub mod account;
 pub mod budget;
+pub mod consent;
 pub mod contact;
 pub mod context;
 mod evidence;

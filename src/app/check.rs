@@ -110,9 +110,8 @@ pub async fn check(app: &App, config: &Path) -> CheckView {
 
 /// Keys that the config may hold already, and that nothing is made of yet.
 fn not_acted_on(app: &App, findings: &mut Findings<'_>) {
-    let (sync, notify) = (&app.config.sync, &app.config.notify);
+    let notify = &app.config.notify;
     for (key, is_set) in [
-        ("sync.enroll_between", sync.enroll_between.is_some()),
         ("notify.teams", notify.teams.is_some()),
         ("notify.slack", notify.slack.is_some()),
         ("notify.webhook", notify.webhook.is_some()),

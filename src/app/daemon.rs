@@ -4,6 +4,7 @@
 use super::App;
 use super::show::{self, Names};
 use super::summary;
+use crate::domain::plan::Limit;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::sync::RunError;
@@ -83,8 +84,12 @@ pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), RunError>
         }
         failures =
             if matches!(ended.phase, RunPhase::Finished(RunEnd::Failed { .. })) { failures + 1 } else { 0 };
+        // Whoever waits for the window is not left waiting for a run that comes after it.
+        let window = app.workspace.rules.enroll_between.as_ref();
+        let waits = ended.counts.left_out.contains_key(Limit::EnrollBetween.word());
+        let opens = window.filter(|_| waits).map(|window| window.opens(clock.now()));
         due = match failures {
-            0 => started.plus(every),
+            0 => opens.map_or(started.plus(every), |opens| started.plus(every).min(opens)),
             times => clock.now().plus(every.min(FIRST_RETRY * 2u32.saturating_pow(times.min(10) - 1))),
         };
     }

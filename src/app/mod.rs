@@ -17,6 +17,7 @@ pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};
 use crate::actors::budget::BudgetLimits;
+use crate::actors::consent::ConsentLooks;
 use crate::actors::context::{ActorSettings, Shared, TagDirectory};
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
@@ -175,7 +176,9 @@ impl App {
                 batch_above: config.mailchimp.batch_above,
                 singles_at_once: config.mailchimp.connections.max(1),
                 basis: config.consent.basis.clone(),
+                enroll_between: config.rules.enroll_between.clone(),
             },
+            consent: ConsentLooks::default(),
             pauses: RwLock::new(pauses),
             tags: TagDirectory::default(),
             lanes: Mutex::new(BTreeMap::new()),

@@ -122,7 +122,7 @@ async fn budgets(app: &App) -> Vec<BudgetView> {
 pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<MoveView> {
     let journal = &app.workspace.shared.journal;
     let status = fold(&journal.events(id).ok()?).ok()?;
-    let held = app.workspace.shared.pauses().holds(&status.draft);
+    let held = app.workspace.shared.holds(&status, now);
     let direction = status.direction().unwrap_or(Direction::Forward);
     let index = status.current_step();
     let state = index.and_then(|index| status.steps.get(usize::from(index.0)));
@@ -152,7 +152,8 @@ pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<
             MovePhase::Unwinding
         }
         _ if held.is_some() => {
-            waiting_for = held;
+            next_try = held.as_ref().and_then(|held| held.until).or(next_try);
+            waiting_for = held.map(|held| held.why);
             MovePhase::Paused
         }
         Phase::Ready => MovePhase::Waiting,

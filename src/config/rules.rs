@@ -11,6 +11,7 @@ use crate::domain::rules::{
 };
 use crate::domain::step::OptOutScope;
 use crate::domain::tag::TagName;
+use crate::domain::window::EnrollWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule set of a document. None only together with problems.
@@ -41,11 +42,27 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> Option<
             .map(|Whole(most)| most),
         max_changed_share: limit(document.sync.max_changed_share, Some(Share(0.25)))
             .map(|Share(share)| share),
+        enroll_between: window(document.sync.enroll_between.as_ref(), problems),
         refresh_unsubscribed: switch(document.sync.refresh_unsubscribed, true),
     };
     groups_fit_together(&rules, problems);
     handovers_fit_together(&rules, problems);
     (problems.len() == before).then_some(rules)
+}
+
+/// R10a.
+fn window(text: Option<&Text>, problems: &mut Vec<Problem>) -> Option<EnrollWindow> {
+    match text?.0.parse() {
+        Ok(window) => Some(window),
+        Err(what) => {
+            problems.push(Problem::new(
+                "sync.enroll_between",
+                what,
+                "write it as \"08:00-18:00 Europe/London\"",
+            ));
+            None
+        }
+    }
 }
 
 fn groups(document: &Document, problems: &mut Vec<Problem>) -> Vec<Group> {

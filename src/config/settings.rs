@@ -111,8 +111,6 @@ pub struct Sync {
     pub every: Duration,
     /// A full pass at least this often.
     pub full_every: Duration,
-    /// The window in which entry tags may be set, as `08:00-18:00 Europe/London`; checked.
-    pub enroll_between: Option<String>,
     /// How far a run goes by itself.
     pub apply: Apply,
     /// How long scan snapshots are kept (R28).
@@ -270,14 +268,9 @@ fn check_sync(from: schema::Sync, problems: &mut Vec<Problem>) -> Sync {
             Apply::Never
         }
     };
-    let enroll_between = from.enroll_between.map(|window| window.0);
-    if let Some(what) = enroll_between.as_deref().and_then(window_problem) {
-        problems.push(Problem::new("sync.enroll_between", what, "write it as \"08:00-18:00 Europe/London\""));
-    }
     Sync {
         every: from.every.map_or(8 * HOUR, |Span(span)| span),
         full_every: from.full_every.map_or(24 * HOUR, |Span(span)| span),
-        enroll_between,
         apply,
         snapshots: from.snapshots.map_or(30 * DAY, |Span(span)| span),
         retention: from.retention.map_or(90 * DAY, |Span(span)| span),
@@ -367,27 +360,6 @@ fn address(
             default()
         }
     }
-}
-
-/// What is wrong with a window of the day, if anything.
-fn window_problem(text: &str) -> Option<String> {
-    let Some((hours, zone)) = text.trim().split_once(' ') else {
-        return Some(format!("`{text}` names no time zone"));
-    };
-    let Some((from, to)) = hours.split_once('-') else {
-        return Some(format!("`{hours}` is no window"));
-    };
-    for time in [from, to] {
-        if time.len() != 5 || time.parse::<jiff::civil::Time>().is_err() {
-            return Some(format!("`{time}` is no time of day"));
-        }
-    }
-    if from == to {
-        return Some(format!("`{hours}` is an empty window"));
-    }
-    jiff::tz::TimeZone::get(zone.trim())
-        .err()
-        .map(|_| format!("`{}` is no time zone known here", zone.trim()))
 }
 
 /// A protection's default holds where the key is absent; `"none"` lifts it.

@@ -88,7 +88,10 @@ fn every_key_the_example_shows_as_a_comment_is_accepted() {
     )
     .unwrap();
     assert_eq!(config.hubspot.portal_id, Some(12_345_678));
-    assert_eq!(config.sync.enroll_between.as_deref(), Some("08:00-18:00 Europe/London"));
+    assert_eq!(
+        config.rules.enroll_between.map(|window| window.to_string()).as_deref(),
+        Some("08:00-18:00 Europe/London")
+    );
     assert_eq!(config.rules.ori_lists.as_deref(), Some("ori_lists"), "as HubSpot keeps it");
     assert!(config.notify.teams.is_some());
     let last = config.rules.handovers.last().unwrap();

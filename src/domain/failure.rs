@@ -73,6 +73,8 @@ pub enum RefusalCode {
     Other,
     /// An operator undid what hsmc had done: it is not done again on the same input.
     Undone,
+    /// The person has opted out since the plan was made: said by hsmc's own last look, not by a service.
+    OptedOut,
 }
 
 impl RefusalCode {
@@ -92,6 +94,7 @@ impl RefusalCode {
             RefusalCode::InvalidAddress => "invalid-address",
             RefusalCode::Other => "refused",
             RefusalCode::Undone => "undone",
+            RefusalCode::OptedOut => "opted-out",
         }
     }
 }

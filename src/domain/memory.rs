@@ -76,7 +76,7 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
 
 /// Whether a refusal says something of the person, rather than that the world moved on meanwhile.
 fn parks(refusal: &Refusal) -> bool {
-    refusal.code != RefusalCode::AlreadyExists
+    !matches!(refusal.code, RefusalCode::AlreadyExists | RefusalCode::OptedOut)
 }
 
 fn apply(person: &mut Person, change: &MemoryChange, at: Timestamp) {

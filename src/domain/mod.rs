@@ -23,3 +23,4 @@ pub mod step;
 pub mod tag;
 pub mod time;
 pub mod watermark;
+pub mod window;

@@ -27,6 +27,8 @@ pub enum Limit {
     MaxArchives,
     /// `audience_cap`: subscribed members (R7).
     AudienceCap,
+    /// `enroll_between`: mail is started in a window of the day only (R10a).
+    EnrollBetween,
 }
 
 impl Limit {
@@ -35,10 +37,12 @@ impl Limit {
         match self {
             Limit::MaxArchives => "max_archives_per_run",
             Limit::AudienceCap => "audience_cap",
+            Limit::EnrollBetween => "enroll_between",
         }
     }
 
-    /// The limit that counts this move; a move counts against one at most.
+    /// The limit that counts this move; a move counts against one at most. The window is no count: see
+    /// [`Limits::admits`].
     pub fn of(planned: &Move) -> Option<Limit> {
         let any = |wanted: fn(&Step) -> bool| planned.steps.iter().any(|step| wanted(&step.step));
         match planned.kind {
@@ -140,18 +144,23 @@ pub struct LimitCollector {
     enrolls: Oldest,
     /// Gated moves that no limit counts.
     unlimited: u64,
+    /// Whether nothing that starts mail may begin now, and how many moves that leaves out.
+    window_closed: bool,
+    outside_window: u64,
     by_kind: BTreeMap<MoveKind, u64>,
 }
 
 impl LimitCollector {
-    /// A collector for a plan over an audience of this many subscribed members.
-    pub fn new(rules: &RuleSet, subscribed: u64) -> LimitCollector {
+    /// A collector for a plan over an audience of this many subscribed members, seen at this moment.
+    pub fn new(rules: &RuleSet, subscribed: u64, seen: Timestamp) -> LimitCollector {
         LimitCollector {
             subscribed,
             max_changed_share: rules.max_changed_share,
             archives: Oldest::new(rules.max_archives_per_run),
             enrolls: Oldest::new(rules.audience_cap.map(|cap| cap.saturating_sub(subscribed))),
             unlimited: 0,
+            window_closed: rules.enroll_between.as_ref().is_some_and(|window| !window.is_open(seen)),
+            outside_window: 0,
             by_kind: BTreeMap::new(),
         }
     }
@@ -159,11 +168,15 @@ impl LimitCollector {
     /// Counts one move.
     pub fn collect(&mut self, planned: &Move) {
         *self.by_kind.entry(planned.kind).or_default() += 1;
+        if self.window_closed && planned.kind.starts_mail() {
+            self.outside_window += 1;
+            return;
+        }
         let key = (planned.since, planned.person);
         match Limit::of(planned) {
             Some(Limit::MaxArchives) => self.archives.add(key),
             Some(Limit::AudienceCap) => self.enrolls.add(key),
-            None => self.unlimited += u64::from(planned.kind.is_gated()),
+            Some(Limit::EnrollBetween) | None => self.unlimited += u64::from(planned.kind.is_gated()),
         }
     }
 
@@ -173,7 +186,16 @@ impl LimitCollector {
         let enrolls = self.enrolls.finish();
         let touched = archives.admitted + enrolls.admitted + self.unlimited;
         let gate = self.max_changed_share.and_then(|share| gate(touched, self.subscribed, share));
-        Limits { subscribed: self.subscribed, touched, archives, enrolls, gate, by_kind: self.by_kind }
+        Limits {
+            subscribed: self.subscribed,
+            touched,
+            archives,
+            enrolls,
+            window_closed: self.window_closed,
+            outside_window: self.outside_window,
+            gate,
+            by_kind: self.by_kind,
+        }
     }
 }
 
@@ -200,6 +222,10 @@ pub struct Limits {
     pub archives: Cutoff,
     /// `audience_cap`.
     pub enrolls: Cutoff,
+    /// Whether `enroll_between` lets nothing begin that starts mail.
+    pub window_closed: bool,
+    /// Moves that this leaves out.
+    pub outside_window: u64,
     /// Why the plan must wait for a yes; none when it need not.
     pub gate: Option<String>,
     /// Moves collected, by kind, before trimming.
@@ -218,6 +244,9 @@ pub enum Admission {
 impl Limits {
     /// Whether the move is part of the plan. Whole moves only.
     pub fn admits(&self, planned: &Move) -> Admission {
+        if self.window_closed && planned.kind.starts_mail() {
+            return Admission::LeftOut(Limit::EnrollBetween);
+        }
         let key = (planned.since, planned.person);
         match Limit::of(planned) {
             Some(Limit::MaxArchives) if !self.archives.admits(key) => Admission::LeftOut(Limit::MaxArchives),
@@ -228,11 +257,15 @@ impl Limits {
 
     /// Moves left out, by the limit's word; limits that left nothing out are not named.
     pub fn left_out(&self) -> BTreeMap<String, u64> {
-        [(Limit::MaxArchives, self.archives.left_out), (Limit::AudienceCap, self.enrolls.left_out)]
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(limit, count)| (limit.word().to_owned(), count))
-            .collect()
+        [
+            (Limit::MaxArchives, self.archives.left_out),
+            (Limit::AudienceCap, self.enrolls.left_out),
+            (Limit::EnrollBetween, self.outside_window),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(limit, count)| (limit.word().to_owned(), count))
+        .collect()
     }
 }
 

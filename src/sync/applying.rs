@@ -63,7 +63,7 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
         let at = rest.len().saturating_sub(CHUNK);
         let mut chunk = rest.split_off(at);
         chunk.reverse();
-        let kept = without_paused(workspace, chunk)?;
+        let kept = without_held(workspace, chunk)?;
         let chunk = match guard.pass(kept.clone()).await {
             Ok(passed) => passed,
             Err(problem) => {
@@ -96,18 +96,19 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
     }
 }
 
-/// Those that no pause holds back. The others stay in the journal as they are, and the next run plans them
-/// anew: handed over, they would begin whenever the pause ends, however old their plan is by then.
-fn without_paused(workspace: &Workspace, chunk: Vec<Due>) -> Result<Vec<Due>, RunError> {
-    let pauses = workspace.shared.pauses();
-    if pauses.lines().is_empty() {
+/// Those that nothing holds back: no pause, no window. The others stay in the journal as they are, and the
+/// next run plans them anew: handed over, they would begin whenever the hold ends, however old their plan is by
+/// then.
+fn without_held(workspace: &Workspace, chunk: Vec<Due>) -> Result<Vec<Due>, RunError> {
+    let shared = &workspace.shared;
+    if shared.pauses().lines().is_empty() && shared.settings.enroll_between.is_none() {
         return Ok(chunk);
     }
-    let journal = &workspace.shared.journal;
+    let (journal, now) = (&shared.journal, shared.clock.now());
     let mut free = Vec::with_capacity(chunk.len());
     for due in chunk {
         let held = fold(&journal.events(due.id)?)
-            .is_ok_and(|status| !status.has_begun() && pauses.holds(&status.draft).is_some());
+            .is_ok_and(|status| !status.has_begun() && shared.holds(&status, now).is_some());
         if !held {
             free.push(due);
         }
@@ -173,7 +174,7 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
 /// Whether every open move of these runs waits for a last look only.
 fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
     let journal = &workspace.shared.journal;
-    let pauses = workspace.shared.pauses();
+    let now = workspace.shared.clock.now();
     let mut after = None;
     loop {
         let Ok(page) = journal.open_moves(after, 1_000) else { return false };
@@ -183,7 +184,9 @@ fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
         for id in of_these {
             let status = journal.events(*id).ok().and_then(|events| fold(&events).ok());
             if !status.is_some_and(|status| {
-                status.awaits_last_look() || status.is_stuck() || pauses.holds(&status.draft).is_some()
+                status.awaits_last_look()
+                    || status.is_stuck()
+                    || workspace.shared.holds(&status, now).is_some()
             }) {
                 return false;
             }

@@ -258,7 +258,7 @@ impl Planning {
 
     fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
         let mut questions = Questions::default();
-        let mut collector = LimitCollector::new(&self.rules, self.world.subscribed);
+        let mut collector = LimitCollector::new(&self.rules, self.world.subscribed, self.world.seen);
         let mut came_out = BTreeSet::new();
         self.pass(|seen| {
             match &seen.verdict {

@@ -49,7 +49,6 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     let damaged: BTreeSet<MoveId> = journal.damaged_moves().into_iter().collect();
     // A daemon's earlier run may have left moves with the actors: those write their records.
     let with_actors = workspace.moves.open().await;
-    let pauses = workspace.shared.pauses();
     let mut leftover = Leftover::default();
     let mut mail = Mail::default();
     let mut after = None;
@@ -109,7 +108,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                         id,
                         fingerprint: move_fingerprint(&status.draft),
                         shown: ShownMove::from(&status.draft),
-                        paused: pauses.holds(&status.draft).is_some(),
+                        paused: workspace.shared.holds(&status, now).is_some(),
                     };
                     leftover.unbegun.insert(person, unbegun);
                 }

@@ -52,7 +52,7 @@ pub(super) fn end(
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;
-    let pauses = workspace.shared.pauses();
+    let now = workspace.shared.clock.now();
     let journal = &workspace.shared.journal;
     let mut after = None;
     loop {
@@ -62,8 +62,10 @@ pub(super) fn end(
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
-                Ok(Ok(status)) if !status.is_stuck() => match pauses.holds(&status.draft) {
-                    Some(why) => *counts.notes.entry(format!("held back: {why}")).or_default() += 1,
+                Ok(Ok(status)) if !status.is_stuck() => match workspace.shared.holds(&status, now) {
+                    Some(held) => {
+                        *counts.notes.entry(format!("held back: {}", held.why)).or_default() += 1;
+                    }
                     None => stuck = true,
                 },
                 _ => stuck = true,

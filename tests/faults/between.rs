@@ -1,11 +1,14 @@
 //! The world moves on between reading and applying.
 
-use crate::support::people::{self, COMPETITION, FINISHED, GENERAL, address};
+use crate::support::people::{self, COMPETITION, GENERAL, address};
 use crate::support::{World, act};
-use hsmc::sandbox::{Act, What};
-use hsmc::serve::requests::PlanRequest;
+use hsmc::domain::failure::Service;
+use hsmc::sandbox::{Act, FaultKind, What};
+use hsmc::serve::requests::{PlanRequest, SyncRequest};
 use hsmc::serve::views::RunState;
-use hsmc::sync::scan::Source;
+use hsmc::sync::scan::{NoProgress, Source};
+use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_unsubscribes_between_plan_and_apply_is_not_subscribed() {
@@ -184,5 +187,47 @@ async fn somebody_who_left_and_came_back_while_it_ran_is_not_moved() {
         })
         .await;
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
-    let _ = FINISHED;
+}
+
+/// The tags cannot be set for a while; meanwhile two of three opt out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r24_who_opts_out_while_a_step_waits_for_the_service_gets_no_mail_from_it() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo"] {
+            people::listed(builder, name, GENERAL);
+            people::member(builder, name);
+        }
+    })
+    .await;
+    for part in ["/segments", "/tags"] {
+        world.fail(Service::Mailchimp, "POST", part, FaultKind::Status { code: 503, body: None });
+    }
+    let (app, mark) = (world.open(), world.mark());
+    let run = Arc::clone(&app);
+    let running = tokio::spawn(async move {
+        run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
+    });
+    let mut changes = app.workspace.moves.changes();
+    while app.workspace.moves.overview().await.asleep < 3 {
+        changes.changed().await.unwrap();
+    }
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::OptOut { email: address("bram"), subscription: None });
+    world.clock.jump(Duration::from_secs(90));
+    world.mend();
+    running.await.unwrap().unwrap();
+    app.close().await;
+    world.assert_careful();
+    let journeys = |name: &str| {
+        let email = address(name);
+        world.count_since(
+            mark,
+            |what| matches!(what, What::JourneyStarted { email: started, .. } if *started == email),
+        )
+    };
+    assert_eq!((journeys("ada"), journeys("bram"), journeys("cleo")), (0, 0, 1));
+    world.synced().await;
+    assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
+    assert_eq!(world.person("bram"), "unsubscribed []; lists [762, 987], opted out");
+    world.assert_settled().await;
 }

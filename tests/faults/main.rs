@@ -17,3 +17,4 @@ mod operating;
 mod reading;
 mod services;
 mod support;
+mod window;

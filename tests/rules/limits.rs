@@ -43,7 +43,7 @@ fn opt_out() -> Move {
 }
 
 fn limits(rules: &RuleSet, subscribed: u64, moves: &[Move]) -> Limits {
-    let mut collector = LimitCollector::new(rules, subscribed);
+    let mut collector = LimitCollector::new(rules, subscribed, NOW);
     moves.iter().for_each(|planned| collector.collect(planned));
     collector.finish()
 }

@@ -17,3 +17,4 @@ mod limits;
 mod properties;
 mod scenarios;
 mod support;
+mod window;

@@ -110,6 +110,7 @@ pub fn agency() -> RuleSet {
         audience_cap: None,
         max_archives_per_run: None,
         max_changed_share: None,
+        enroll_between: None,
         refresh_unsubscribed: true,
     }
 }

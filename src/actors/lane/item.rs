@@ -50,6 +50,8 @@ pub struct LaneItem {
     pub priority: Priority,
     /// Calls sent before this one.
     pub attempts: u32,
+    /// When the move was planned, or last planned anew.
+    pub planned_at: Timestamp,
     /// When the last call left, for probes that list what has changed since.
     pub sent_at: Option<Timestamp>,
     /// Who wants to know.

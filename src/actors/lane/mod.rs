@@ -7,6 +7,7 @@
 mod audience;
 mod contacts;
 mod item;
+mod last_look;
 mod list;
 mod opt_out;
 mod outcome;

@@ -1,6 +1,7 @@
 //! One batch of a lane: sorted by what is to be done, each part by its cheapest call, every step answered.
 
 use super::item::{LaneItem, LaneStep, Work};
+use super::last_look::{last_look, starts_mail};
 use super::outcome::{of_failure, of_item, refused};
 use super::{audience, contacts, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
@@ -126,7 +127,7 @@ impl Verb {
 /// Performs, probes or polls one batch. Every item is answered.
 pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
     let mut by_verb: BTreeMap<Verb, Vec<Ready>> = BTreeMap::new();
-    let mut probes = Vec::new();
+    let (mut probes, mut mail) = (Vec::new(), Vec::new());
     let mut polls: BTreeMap<String, Vec<LaneItem>> = BTreeMap::new();
     for item in batch {
         if let Work::Poll { ticket } = &item.work {
@@ -155,10 +156,14 @@ pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
         let ready = Ready { item, step, person };
         match ready.item.work {
             Work::Probe => probes.push(ready),
+            Work::Perform | Work::Poll { .. } if starts_mail(&ready) => mail.push(ready),
             Work::Perform | Work::Poll { .. } => {
-                by_verb.entry(Verb::of(&ready.step)).or_default().push(ready)
+                by_verb.entry(Verb::of(&ready.step)).or_default().push(ready);
             }
         }
+    }
+    for ready in last_look(shared, mail).await {
+        by_verb.entry(Verb::of(&ready.step)).or_default().push(ready);
     }
     let verbs = join_all(by_verb.into_iter().map(|(verb, ready)| async move {
         match verb {

@@ -33,6 +33,7 @@ use super::person::{Person, PersonState};
 use super::step::OptOutScope;
 use super::tag::TagName;
 use super::time::Timestamp;
+use super::window::EnrollWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which of several source lists wins.
@@ -185,6 +186,8 @@ pub struct RuleSet {
     pub max_archives_per_run: Option<u64>,
     /// The gate: the share of the audience a plan may touch without asking.
     pub max_changed_share: Option<f64>,
+    /// When mail may be started (R10a); always without one.
+    pub enroll_between: Option<EnrollWindow>,
     /// R5: refresh merge fields of unsubscribed and cleaned members.
     pub refresh_unsubscribed: bool,
 }
