@@ -119,7 +119,7 @@ impl World {
                 basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
                 enroll_between: None,
             },
-            consent: Default::default(),
+            looks: Default::default(),
             pauses: Default::default(),
             tags: TagDirectory::default(),
             lanes: Default::default(),

@@ -1,6 +1,6 @@
 //! What every actor of a workspace shares: the journal, the two accounts, time, chance, settings.
 
-use super::consent::ConsentLooks;
+use super::looks::ConsentLooks;
 use crate::domain::event::Direction;
 use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
@@ -70,7 +70,7 @@ pub struct Shared {
     /// Settings.
     pub settings: ActorSettings,
     /// When people's consent was last read.
-    pub consent: ConsentLooks,
+    pub looks: ConsentLooks,
     /// What is paused now.
     pub pauses: RwLock<Pauses>,
     /// Segments by tag.

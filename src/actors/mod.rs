@@ -14,9 +14,9 @@
 
 pub mod account;
 pub mod budget;
-pub mod consent;
 pub mod contact;
 pub mod context;
 mod evidence;
 pub mod lane;
+pub mod looks;
 pub mod router;

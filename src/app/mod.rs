@@ -17,8 +17,8 @@ pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};
 use crate::actors::budget::BudgetLimits;
-use crate::actors::consent::ConsentLooks;
 use crate::actors::context::{ActorSettings, Shared, TagDirectory};
+use crate::actors::looks::ConsentLooks;
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
 use crate::connect::{Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
@@ -178,7 +178,7 @@ impl App {
                 basis: config.consent.basis.clone(),
                 enroll_between: config.rules.enroll_between.clone(),
             },
-            consent: ConsentLooks::default(),
+            looks: ConsentLooks::default(),
             pauses: RwLock::new(pauses),
             tags: TagDirectory::default(),
             lanes: Mutex::new(BTreeMap::new()),

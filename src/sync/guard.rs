@@ -59,7 +59,7 @@ impl<'a> Guard<'a> {
         let journal = &self.workspace.shared.journal;
         let mail: Vec<Due> = chunk.iter().copied().filter(|due| due.kind.starts_mail()).collect();
         let mut refused: BTreeMap<PersonId, &'static str> = BTreeMap::new();
-        let looks = &self.workspace.shared.consent;
+        let looks = &self.workspace.shared.looks;
         looks.note(mail.iter().map(|due| due.person), self.seen);
         if !mail.is_empty() && self.workspace.shared.clock.now().since(self.seen) > STALE_AFTER {
             let mut people = Vec::with_capacity(mail.len());
@@ -147,7 +147,7 @@ impl<'a> Guard<'a> {
         // As old as the older of both reads.
         let read = self.unsubscribed_at.unwrap_or(now).min(now);
         let pass = people.iter().map(|person| person.id).filter(|person| !found.contains(person));
-        shared.consent.note(pass, read);
+        shared.looks.note(pass, read);
         Ok(found)
     }
 

@@ -34,7 +34,7 @@ pub fn starts_mail(ready: &Ready) -> bool {
 pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
     let now = shared.clock.now();
     let (sure, unsure): (Vec<Ready>, Vec<Ready>) =
-        ready.into_iter().partition(|one| shared.consent.recent(one.item.person, now).is_some());
+        ready.into_iter().partition(|one| shared.looks.recent(one.item.person, now).is_some());
     if unsure.is_empty() {
         return sure;
     }
@@ -54,7 +54,7 @@ pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
             let refusal = refused(RefusalCode::OptedOut, "opted out since the plan was made");
             one.item.settle_all(refusal).await;
         } else {
-            shared.consent.note([one.item.person], now);
+            shared.looks.note([one.item.person], now);
             may.push(one);
         }
     }
