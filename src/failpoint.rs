@@ -45,6 +45,15 @@ pub const STUCK: &str = "stuck";
 /// It is durable that a move has ended.
 pub const ENDED: &str = "ended";
 
+/// A step of compacting the state directory is done; followed by which.
+pub const COMPACT: &str = "compact";
+/// A step of a backup is done; followed by which.
+pub const BACKUP: &str = "backup";
+/// A step of restoring a backup is done; followed by which.
+pub const RESTORE: &str = "restore";
+/// The details of some moves are given up; followed by `before` or `after` that is durable.
+pub const RETENTION: &str = "retention";
+
 /// The process passes a point; its name is made only in debug builds.
 #[inline]
 #[cfg_attr(not(debug_assertions), allow(unused_variables))]

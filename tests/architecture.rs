@@ -16,7 +16,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("failpoint", &["domain"]),
     ("config", &["domain"]),
-    ("journal", &["domain"]),
+    // Places where a crash matters: docs/decisions/0009-the-journal-names-crash-points.md.
+    ("journal", &["failpoint", "domain"]),
     ("engine", &["failpoint", "domain"]),
     ("connect", &["domain"]),
     ("actors", &["engine", "journal", "failpoint", "domain"]),

@@ -477,6 +477,7 @@ impl Control for App {
             Call::Release(request) => json(self.release(request).await),
             Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),
+            Call::State(request) => json(self.look_after(request).await),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod parked;
 pub mod plan_file;
 pub mod ports;
 pub mod show;
+pub mod state;
 pub mod summary;
 pub mod why;
 
@@ -30,6 +31,7 @@ use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
 use crate::journal::store::StoreError;
 use crate::journal::store::live::LiveStore;
+use crate::serve::state::{StateAnswer, StateRequest};
 use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
 pub use ports::Ports;
 use std::collections::BTreeMap;
@@ -206,6 +208,19 @@ impl App {
             stop,
             store,
         })
+    }
+
+    /// What is asked about the state directory, while everything goes on.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub async fn look_after(&self, request: StateRequest) -> control::Done<StateAnswer> {
+        let opened = state::Opened {
+            store: Arc::clone(&self.store),
+            workspace: self.workspace.settings.name.clone(),
+            retention: Some(self.config.sync.retention),
+        };
+        state::answer(&opened, request, self.workspace.shared.clock.now()).await
     }
 
     /// Asks everything to stop: calls in flight end, none is begun.

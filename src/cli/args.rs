@@ -145,6 +145,12 @@ pub enum Command {
         #[arg(value_name = "ADDRESS|verify", value_parser = consent)]
         what: ConsentRequest,
     },
+    /// Look after the state directory
+    State {
+        /// What to do
+        #[command(subcommand)]
+        command: StateCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -193,6 +199,32 @@ impl From<&ParkedReleaseArgs> for ReleaseRequest {
             ParkedReleaseArgs { people, .. } => ReleaseRequest::People(people.clone()),
         }
     }
+}
+
+/// `state …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum StateCommand {
+    /// Show what takes how much room
+    Size,
+    /// Check that everything is as it was written, without changing it
+    Check,
+    /// Write a backup, while a daemon runs or without one
+    Backup {
+        /// A new file, .tar.zst or .tar.gz, or a new directory
+        #[arg(value_name = "FILE|DIR")]
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the state directory
+    Restore {
+        /// A backup
+        #[arg(value_name = "FILE|DIR")]
+        file: PathBuf,
+        /// Move aside what is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let go of the room of what was deleted
+    Compact,
 }
 
 /// `sandbox`
@@ -459,6 +491,11 @@ mod tests {
             "hsmc release a@example.com",
             "hsmc consent a@example.com --json",
             "hsmc consent verify",
+            "hsmc state size",
+            "hsmc state check --json",
+            "hsmc state backup b.tar.zst",
+            "hsmc state restore b.tar.zst --force",
+            "hsmc state compact",
             "hsmc completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));

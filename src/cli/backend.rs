@@ -11,11 +11,13 @@ use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
     SyncRequest,
 };
+use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
 };
 use crate::serve::why::WhyView;
 use async_trait::async_trait;
+use std::path::PathBuf;
 
 /// What an operation answers.
 pub type Answer<T> = Result<T, Failure>;
@@ -54,6 +56,10 @@ pub trait Backend: Send + Sync {
     async fn pause(&self, scope: Scope) -> Answer<Acknowledgement>;
     /// Lets it go on.
     async fn resume(&self, scope: Scope) -> Answer<Acknowledgement>;
+    /// Looks after the state directory.
+    async fn state(&self, request: StateRequest) -> Answer<StateAnswer>;
+    /// Puts a backup in its place; nobody may use it meanwhile.
+    async fn restore(&self, file: PathBuf, force: bool) -> Answer<RestoreView>;
     /// Settles who may be enrolled again.
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement>;
     /// One person's whole timeline, by address.

@@ -6,7 +6,7 @@ use super::error::Failure;
 use super::exit_code::ExitCode;
 use super::progress::Progress;
 use super::{Answer, Backend};
-use crate::app::{App, OpenError, check, daemon, summary};
+use crate::app::{App, OpenError, check, daemon, state, summary};
 use crate::config::{self, Config, Environment};
 use crate::domain::id::RunId;
 use crate::journal::store::StoreError;
@@ -17,6 +17,7 @@ use crate::serve::requests::{
     Subject, SyncRequest, Trouble,
 };
 use crate::serve::socket;
+use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunView, Severity, StatusAnswer,
     SyncAnswer,
@@ -324,6 +325,23 @@ impl Backend for System {
             return answer;
         }
         self.own("resume", |app| async move { app.resume(scope).await }).await
+    }
+
+    async fn state(&self, request: StateRequest) -> Answer<StateAnswer> {
+        let request = state::absolute(request);
+        if let Some(answer) = self.ask(&Call::State(request.clone())).await {
+            return answer;
+        }
+        // The config only says how long details are kept: one that does not load is no reason not to answer.
+        Ok(state::alone(&self.state, self.load().ok().as_ref(), request).await?)
+    }
+
+    async fn restore(&self, file: PathBuf, force: bool) -> Answer<RestoreView> {
+        if socket::is_served(&self.state).await {
+            return Err(Failure::usage(format!("a process uses {}", self.state.display()))
+                .with_way_out("stop it first: a running hsmc would go on with what it knows"));
+        }
+        Ok(state::restore(&file, &self.state, force).await?)
     }
 
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement> {

@@ -2,6 +2,7 @@
 //!
 //! This module never names a storage engine, an actor or a wire format.
 
+pub mod audit;
 pub mod consent;
 pub mod contact;
 pub mod email;
@@ -16,6 +17,7 @@ pub mod person;
 pub mod plan;
 pub mod port;
 pub mod report;
+pub mod restored;
 pub mod rules;
 pub mod run;
 pub mod shown;

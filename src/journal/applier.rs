@@ -1,16 +1,17 @@
 //! The applier: one thread that carries the overlay into the index behind the committer's back, and
-//! writes snapshots between two batches, when the index stands at exactly one commit.
+//! writes snapshots, or the whole index anew, between two batches, when the index stands at exactly one commit.
 //!
 //! Promises: commits go on meanwhile; a snapshot that does not add up to the index's mark is never
 //! finished, and nothing is deleted then: a checkpoint must not launder a loss.
 
 use super::directory::Directory;
 use super::fault::{Fault, lock};
-use super::index::{Index, Mark};
+use super::index::{Index, Mark, Shared, Trouble};
 use super::log;
 use super::overlay::Overlay;
 use super::snapshot::{self, SnapshotFailure};
 use super::store::{Sequence, StoreError};
+use crate::failpoint;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -26,9 +27,18 @@ struct State {
     /// Bytes in the log since the newest snapshot.
     log_bytes: u64,
     checkpoints: Vec<Answer>,
+    rebuilds: Vec<Answer>,
     stop: bool,
     /// The applier is no more; nobody waits for it.
     ended: bool,
+}
+
+/// What the applier is to do next, besides bringing the index up to date.
+struct Asked {
+    checkpoints: Vec<Answer>,
+    rebuilds: Vec<Answer>,
+    log_bytes: u64,
+    stop: bool,
 }
 
 /// How committer, applier and store wake each other.
@@ -70,9 +80,18 @@ impl Signal {
 
     /// Asks for a checkpoint of everything acknowledged so far.
     pub(crate) fn ask_checkpoint(&self, answer: Answer) {
+        self.ask(|state| state.checkpoints.push(answer));
+    }
+
+    /// Asks for the index to be made anew.
+    pub(crate) fn ask_rebuild(&self, answer: Answer) {
+        self.ask(|state| state.rebuilds.push(answer));
+    }
+
+    fn ask(&self, put: impl FnOnce(&mut State)) {
         let mut state = lock(&self.state);
         if !state.ended {
-            state.checkpoints.push(answer);
+            put(&mut state);
         }
         drop(state);
         self.work.notify_one();
@@ -89,7 +108,7 @@ impl Signal {
         let waiting = {
             let mut state = lock(&self.state);
             state.ended = true;
-            std::mem::take(&mut state.checkpoints)
+            (std::mem::take(&mut state.checkpoints), std::mem::take(&mut state.rebuilds))
         };
         drop(waiting);
         self.room.notify_all();
@@ -102,17 +121,22 @@ impl Signal {
     }
 
     /// Waits for something to do. Lingers a little, so that several states of one key become one.
-    fn next(&self, linger: Duration) -> (Vec<Answer>, u64, bool) {
+    fn next(&self, linger: Duration) -> Asked {
         let state = lock(&self.state);
-        let idle = |state: &mut State| !state.pending && !state.stop && state.checkpoints.is_empty();
+        let asked = |state: &State| !state.checkpoints.is_empty() || !state.rebuilds.is_empty();
+        let idle = |state: &mut State| !state.pending && !state.stop && !asked(state);
         let state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let light =
-            |state: &mut State| !state.stop && state.checkpoints.is_empty() && state.weight < self.limit / 2;
+        let light = |state: &mut State| !state.stop && !asked(state) && state.weight < self.limit / 2;
         let (mut state, _) =
             self.work.wait_timeout_while(state, linger, light).unwrap_or_else(PoisonError::into_inner);
         state.pending = false;
         state.weight = 0;
-        let found = (std::mem::take(&mut state.checkpoints), state.log_bytes, state.stop);
+        let found = Asked {
+            checkpoints: std::mem::take(&mut state.checkpoints),
+            rebuilds: std::mem::take(&mut state.rebuilds),
+            log_bytes: state.log_bytes,
+            stop: state.stop,
+        };
         drop(state);
         found
     }
@@ -126,7 +150,9 @@ impl Signal {
 /// What the applier's thread owns.
 pub(crate) struct Applier {
     pub(crate) directory: Directory,
-    pub(crate) index: Index,
+    /// None once the store is closed; only the applier puts another index in.
+    pub(crate) index: Shared,
+    pub(crate) cache_bytes: u64,
     pub(crate) mark: Mark,
     pub(crate) overlay: Arc<Overlay>,
     pub(crate) signal: Arc<Signal>,
@@ -140,14 +166,12 @@ impl Applier {
     /// The applier's thread: returns once told to stop and everything is applied, or after a fault.
     pub(crate) fn run(mut self) {
         loop {
-            let (checkpoints, log_bytes, stop) = self.signal.next(self.linger);
+            let Asked { checkpoints, rebuilds, log_bytes, stop } = self.signal.next(self.linger);
             if let Err(error) = self.apply() {
                 let error = self.fault.set(error);
                 self.signal.wake();
-                for answer in checkpoints {
-                    // A caller who stopped waiting needs no answer.
-                    drop(answer.send(Err(error.clone())));
-                }
+                answer(checkpoints, &Err(error.clone()));
+                answer(rebuilds, &Err(error));
                 return;
             }
             let due = log_bytes >= self.checkpoint_bytes && self.fault.get().is_none();
@@ -157,22 +181,26 @@ impl Applier {
                 if let Err(error) = &taken {
                     tracing::warn!(error = %error, "no checkpoint was taken");
                 }
-                for answer in checkpoints {
-                    // A caller who stopped waiting needs no answer.
-                    drop(answer.send(taken.clone()));
-                }
-                if self.fault.get().is_some() {
-                    self.signal.wake();
-                    return;
-                }
+                answer(checkpoints, &taken);
+            }
+            if !rebuilds.is_empty() {
+                let made = self.rebuild();
+                answer(rebuilds, &made);
+            }
+            if self.fault.get().is_some() {
+                self.signal.wake();
+                return;
             }
             if stop {
                 break;
             }
         }
-        if let Err(error) = self.index.close() {
-            tracing::warn!(error = %error, "the index was not closed in order; the next start mends it");
-        }
+    }
+
+    /// A handle of the index, held no longer than one piece of work.
+    fn index(&self) -> Result<Index, StoreError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.clone().ok_or(StoreError::Closed)
     }
 
     fn apply(&mut self) -> Result<(), StoreError> {
@@ -180,9 +208,10 @@ impl Applier {
         // Room is free as soon as the layer is on its way.
         self.signal.wake();
         if !layer.is_empty() {
-            let applied = self.index.prepare(&self.mark, &layer).and_then(|mut prepared| {
+            let index = self.index()?;
+            let applied = index.prepare(&self.mark, &layer).and_then(|mut prepared| {
                 self.overlay.resolve(std::mem::take(&mut prepared.resolved));
-                self.index.apply(prepared)
+                index.apply(prepared)
             });
             self.mark = applied.map_err(|error| index_fault(&self.directory, &error))?;
         }
@@ -192,7 +221,7 @@ impl Applier {
 
     fn checkpoint(&mut self) -> Result<Sequence, StoreError> {
         let sequence = self.mark.sequence;
-        match snapshot::write(&self.directory.snapshots(), &self.index, &self.mark) {
+        match snapshot::write(&self.directory.snapshots(), &self.index()?, &self.mark) {
             Ok(bytes) => self.checkpoint_bytes = self.checkpoint_bytes.max(bytes),
             Err(SnapshotFailure::File(error)) => return Err(error),
             Err(SnapshotFailure::Index(error)) => {
@@ -205,6 +234,32 @@ impl Applier {
         }
         tracing::debug!(sequence, "checkpoint taken");
         Ok(sequence)
+    }
+
+    /// Makes the index anew beside itself, and puts it in its place. Reads wait while the two change places;
+    /// commits go on. The old one is used until the new one is whole.
+    fn rebuild(&mut self) -> Result<Sequence, StoreError> {
+        let unusable = |error: Trouble| index_fault(&self.directory, &error);
+        self.directory.remove_new_index()?;
+        self.index()?.copy_to(&self.directory.new_index(), self.cache_bytes, &self.mark).map_err(unusable)?;
+        failpoint::pass(|| format!("{}:index-made", failpoint::COMPACT));
+        let mut shared = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = shared.take() {
+            old.close().map_err(|error| self.fault.set(unusable(error)))?;
+        }
+        let opened = self
+            .directory
+            .change_index()
+            .and_then(|()| Index::open(&self.directory.index(), self.cache_bytes).map_err(unusable));
+        *shared = Some(opened.map_err(|error| self.fault.set(error))?);
+        Ok(self.mark.sequence)
+    }
+}
+
+fn answer(waiting: Vec<Answer>, outcome: &Result<Sequence, StoreError>) {
+    for one in waiting {
+        // A caller who stopped waiting needs no answer.
+        drop(one.send(outcome.clone()));
     }
 }
 

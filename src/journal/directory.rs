@@ -5,6 +5,7 @@
 
 use super::fault::io;
 use super::store::{Sequence, StoreError};
+use crate::failpoint;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -36,6 +37,10 @@ impl Directory {
     pub(crate) fn index(&self) -> PathBuf {
         self.root.join("index")
     }
+    /// Where an index is made anew.
+    pub(crate) fn new_index(&self) -> PathBuf {
+        self.root.join("index.new")
+    }
     fn format(&self) -> PathBuf {
         self.root.join("format")
     }
@@ -66,6 +71,30 @@ impl Directory {
             }
             Err(TryLockError::Error(error)) => Err(io(&path, error)),
         }
+    }
+
+    /// Holds the directory against a process that would write to it, without writing to it itself.
+    pub(crate) fn share(&self) -> Result<Option<File>, StoreError> {
+        let path = self.root.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(&path, error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Locked { path: self.root.display().to_string() })
+            }
+            Err(TryLockError::Error(error)) => Err(io(&path, error)),
+        }
+    }
+
+    /// Checks the format, and that what belongs to it is there; writes nothing.
+    pub(crate) fn check_format(&self) -> Result<(), StoreError> {
+        let format = self.format();
+        let text = fs::read_to_string(&format).map_err(|error| io(&format, error))?;
+        self.check(&text)
     }
 
     /// Makes a new store's files, or checks that those of an existing one are all there.
@@ -130,6 +159,28 @@ impl Directory {
         number.parse().ok()
     }
 
+    /// Removes an index that was being made anew.
+    pub(crate) fn remove_new_index(&self) -> Result<(), StoreError> {
+        remove_all(&self.new_index())
+    }
+
+    /// Puts the new index in the place of the old one. In between there is none, and a start would rebuild it.
+    pub(crate) fn change_index(&self) -> Result<(), StoreError> {
+        remove_all(&self.index())?;
+        failpoint::pass(|| format!("{}:index-gone", failpoint::COMPACT));
+        fs::rename(self.new_index(), self.index()).map_err(|error| io(&self.index(), error))
+    }
+
+    /// Removes what is left of indexes that could not be used.
+    pub(crate) fn remove_set_aside(&self) -> Result<(), StoreError> {
+        for (path, name) in files(&self.root)? {
+            if name.starts_with("index.damaged-") {
+                remove_all(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Moves the index out of the way; of those moved before, none is kept.
     pub(crate) fn set_index_aside(&self) -> Result<(), StoreError> {
         let index = self.index();
@@ -153,6 +204,14 @@ pub(crate) fn make(path: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| io(path, error))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| io(path, error))?;
     path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Removes a directory with everything in it, if it is there.
+pub(crate) fn remove_all(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Files and directories in a directory, with their names.

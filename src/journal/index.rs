@@ -14,7 +14,10 @@ use std::fs;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Arc, RwLock};
 
+/// Bytes gathered before they are put into a copy.
+const BATCH: usize = 256 * 1024;
 /// Above every table's number.
 const MARK: [u8; 1] = [0xff];
 
@@ -89,6 +92,9 @@ pub(crate) struct Prepared {
     pub(crate) resolved: BTreeMap<FullKey, Vec<u8>>,
 }
 
+/// The index of an open store, for readers and the applier; none once it is closed.
+pub(crate) type Shared = Arc<RwLock<Option<Index>>>;
+
 /// The index. Cheap to clone; the last one dropped closes sled.
 #[derive(Clone)]
 pub(crate) struct Index {
@@ -155,6 +161,28 @@ impl Index {
             }
             Ok(())
         })
+    }
+
+    /// Writes everything into a new index elsewhere: sled never gives back the room of what is gone. The copy
+    /// is read once more, and closed.
+    pub(crate) fn copy_to(&self, path: &Path, cache_bytes: u64, mark: &Mark) -> Outcome<()> {
+        let copy = Index::open(path, cache_bytes)?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut weight = 0;
+        self.each(|key, value| {
+            weight += key.len() + value.len();
+            entries.push((key.to_vec(), value.to_vec()));
+            if weight > BATCH {
+                weight = 0;
+                copy.load(std::mem::take(&mut entries))?;
+            }
+            Ok(())
+        })?;
+        copy.load(entries)?;
+        copy.set_mark(mark)?;
+        let whole = copy.verify()? == *mark;
+        copy.close()?;
+        if whole { Ok(()) } else { Err(Trouble::new("its copy holds something else")) }
     }
 
     /// Says what the index now holds.

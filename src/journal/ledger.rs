@@ -9,10 +9,12 @@ use super::codec::{self, DecodeError, Record};
 use super::key::{Key, PersonMoment};
 use super::record;
 use super::store::{Batch, Change, Entry, Sequence, Store, StoreError, Table};
+use crate::domain::audit::AuditLine;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
 use crate::domain::person::{PastState, Person};
+use crate::domain::restored::Restored;
 use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
 use crate::domain::watermark::Watermark;
@@ -45,6 +47,7 @@ pub type JournalResult<T> = Result<T, JournalError>;
 /// Names in the table of single values.
 const NEXT_PERSON: &str = "next-person";
 const LAST_RUN: &str = "last-run";
+const RESTORED: &str = "restored";
 /// The version byte of single values. Their types are their callers' to freeze.
 const META_VERSION: u8 = 1;
 /// Entries per read of a whole table.
@@ -202,6 +205,43 @@ impl Journal {
         let found = self.store.scan(Table::PersonMoves, &person.to_key(), None, usize::MAX)?;
         let read = |(key, _): &Entry| key_in::<(PersonId, MoveId)>(Table::PersonMoves, key).map(|(_, id)| id);
         found.iter().map(read).collect()
+    }
+
+    /// Gives up the details of a move that has ended, for one line of the audit.
+    ///
+    /// # Errors
+    /// The line is too long.
+    pub fn shrink_move(
+        &self,
+        batch: &mut Batch,
+        id: MoveId,
+        person: PersonId,
+        line: &AuditLine,
+    ) -> JournalResult<()> {
+        batch.delete(Table::Moves, id.to_key());
+        Journal::put(batch, Table::Audit, &(person, id), line)
+    }
+
+    /// What is left of a person's moves whose details were given up, oldest first.
+    ///
+    /// # Errors
+    /// The index, or a record, cannot be read.
+    pub fn audit_of_person(&self, person: PersonId) -> JournalResult<Vec<(MoveId, AuditLine)>> {
+        let found = self.store.scan(Table::Audit, &person.to_key(), None, usize::MAX)?;
+        let read = |(key, value): &Entry| {
+            let (_, id) = key_in::<(PersonId, MoveId)>(Table::Audit, key)?;
+            Ok((id, in_table(Table::Audit, codec::decode(value))?))
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// What is left of a move whose details were given up, and whose it was.
+    ///
+    /// # Errors
+    /// The index, or the record, cannot be read.
+    pub fn audit_of_move(&self, id: MoveId) -> JournalResult<Option<(PersonId, AuditLine)>> {
+        let Some(person) = self.person_of_move(id)? else { return Ok(None) };
+        Ok(self.read(Table::Audit, &(person, id))?.map(|line| (person, line)))
     }
 
     // Runs.
@@ -385,6 +425,27 @@ impl Journal {
         batch.delete(Table::Meta, name);
     }
 
+    /// That the journal was restored from a backup, until that has been dealt with.
+    ///
+    /// # Errors
+    /// The index, or the value, cannot be read.
+    pub fn restored(&self) -> JournalResult<Option<Restored>> {
+        self.meta_get(RESTORED)
+    }
+
+    /// Notes that the journal was restored.
+    ///
+    /// # Errors
+    /// Never in practice: the value is short.
+    pub fn note_restored(&self, batch: &mut Batch, restored: &Restored) -> JournalResult<()> {
+        self.meta_put(batch, RESTORED, restored)
+    }
+
+    /// Notes that what the backup had left open is settled.
+    pub fn restored_settled(&self, batch: &mut Batch) {
+        self.meta_delete(batch, RESTORED);
+    }
+
     /// How far a source has been read.
     ///
     /// # Errors
@@ -432,7 +493,7 @@ impl Journal {
 }
 
 /// Hashes a person is found by: a member who is still to be renamed is found by the old one too.
-fn hashes(person: &Person) -> BTreeSet<SubscriberHash> {
+pub(super) fn hashes(person: &Person) -> BTreeSet<SubscriberHash> {
     [&person.email, &person.previous_email].into_iter().flatten().map(|email| email.hash()).collect()
 }
 

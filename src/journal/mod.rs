@@ -10,8 +10,12 @@
 //! through the committer into the log (one sync for a whole group), into the overlay, and from there,
 //! coalesced, into the index; the applier also writes the snapshots. `recovery` puts all of it together
 //! again at start.
+//!
+//! Beside that: [`backup`] and [`restore`] take everything out and in again, [`inspect`] looks at the files and
+//! [`verify`] at the records without changing them, [`size`] counts them.
 
 mod applier;
+pub mod backup;
 mod change;
 pub mod codec;
 mod committer;
@@ -20,6 +24,7 @@ mod directory;
 mod fault;
 mod frame;
 mod index;
+pub mod inspect;
 pub mod key;
 pub mod ledger;
 mod log;
@@ -27,10 +32,13 @@ pub mod medium;
 mod overlay;
 pub mod record;
 mod recovery;
+pub mod restore;
+pub mod size;
 mod snapshot;
 pub mod store;
 mod totals;
 mod upgrade;
+pub mod verify;
 
 pub use consent::ConsentLedger;
 pub use ledger::{Journal, JournalError};

@@ -3,6 +3,7 @@
 
 use super::codec::{DecodeError, Record, decode_series, encode_event};
 use super::upgrade;
+use crate::domain::audit::AuditLine;
 use crate::domain::consent::Evidence;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::PersonId;
@@ -28,6 +29,9 @@ impl Record for Run {
 }
 impl Record for PastState {
     const KIND: &'static str = "past state";
+}
+impl Record for AuditLine {
+    const KIND: &'static str = "audit line";
 }
 impl Record for MoveEvent {
     const KIND: &'static str = "move event";

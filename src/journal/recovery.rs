@@ -58,6 +58,7 @@ pub(crate) fn recover(directory: &Directory, cache_bytes: u64) -> Result<Recover
     for path in [directory.root().to_path_buf(), directory.log(), directory.snapshots()] {
         directory::sweep(&path)?;
     }
+    directory.remove_new_index()?;
     let snapshots = snapshot::list(&directory.snapshots())?;
     let reached = snapshots.first().map_or(0, |snapshot| snapshot.sequence);
     let reached = reached.max(directory.read_log_end().unwrap_or(0));

@@ -93,9 +93,14 @@ impl<W: Write> Summed<W> {
     }
 }
 
+/// The name of the snapshot at a commit.
+pub(crate) fn snapshot_name(sequence: Sequence) -> String {
+    format!("{sequence:016x}.snap")
+}
+
 /// Writes a snapshot of the index, which stands at `mark`; gives its size.
 pub(crate) fn write(directory: &Path, index: &Index, mark: &Mark) -> Result<u64, SnapshotFailure> {
-    let path = directory.join(format!("{:016x}.snap", mark.sequence));
+    let path = directory.join(snapshot_name(mark.sequence));
     let file = new_file(&temporary(&path)).map_err(SnapshotFailure::File)?;
     let failed = |error: std::io::Error| SnapshotFailure::File(io(&path, error));
     let mut out =
@@ -150,16 +155,21 @@ pub(crate) enum Worth {
 /// is visited may be believed before the worth is known.
 pub(crate) fn read(
     snapshot: &SnapshotFile,
-    mut visit: impl FnMut(FullKey, Option<Vec<u8>>) -> Result<(), StoreError>,
+    visit: impl FnMut(FullKey, Option<Vec<u8>>) -> Result<(), StoreError>,
 ) -> Result<Worth, StoreError> {
     let path = &snapshot.path;
     let file = File::open(path).map_err(|error| io(path, error))?;
-    let mut source = Source {
-        inner: BufReader::with_capacity(1 << 20, file),
-        sum: crc32fast::Hasher::new(),
-        buffer: Vec::new(),
-    };
-    if source.take(HEADER).is_none_or(|bytes| bytes != header(snapshot.sequence)) {
+    read_from(BufReader::with_capacity(1 << 20, file), snapshot.sequence, visit)
+}
+
+/// The same from any source of its bytes.
+pub(crate) fn read_from(
+    inner: impl Read,
+    sequence: Sequence,
+    mut visit: impl FnMut(FullKey, Option<Vec<u8>>) -> Result<(), StoreError>,
+) -> Result<Worth, StoreError> {
+    let mut source = Source { inner, sum: crc32fast::Hasher::new(), buffer: Vec::new() };
+    if source.take(HEADER).is_none_or(|bytes| bytes != header(sequence)) {
         return Ok(Worth::Unreadable);
     }
     let mut totals = Totals::default();

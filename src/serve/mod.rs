@@ -10,5 +10,6 @@ pub mod parked;
 pub mod requests;
 pub mod sandbox_http;
 pub mod socket;
+pub mod state;
 pub mod views;
 pub mod why;

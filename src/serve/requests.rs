@@ -1,6 +1,7 @@
 //! What can be asked of a running system. Values only; they travel over the control socket as JSON.
 
 use super::consent::ConsentRequest;
+use super::state::StateRequest;
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
@@ -161,6 +162,8 @@ pub enum Call {
     Release(ReleaseRequest),
     /// Evidence of consent.
     Consent(ConsentRequest),
+    /// Look after the state directory.
+    State(StateRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

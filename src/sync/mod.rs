@@ -12,6 +12,7 @@
 
 pub mod applying;
 pub mod approval;
+pub mod damage;
 pub mod error;
 pub mod guard;
 pub mod identify;
@@ -21,6 +22,7 @@ pub mod planning;
 pub mod preflight;
 pub mod recovering;
 mod reporting;
+pub mod restored;
 pub mod run;
 pub mod scan;
 pub mod snapshot;

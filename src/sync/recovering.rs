@@ -6,6 +6,7 @@ use super::applying::{Applied, WaitUntil, priority, wait_for};
 use super::error::RunError;
 use super::guard::Guard;
 use super::planning::Unbegun;
+use super::restored;
 use super::workspace::Workspace;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode};
@@ -36,6 +37,8 @@ pub struct Leftover {
     pub begun: u64,
     /// Stuck, and tried again.
     pub stuck: u64,
+    /// Begun before the backup was made that this journal was restored from: settled once everything was read.
+    pub of_backup: Vec<(PersonId, MoveId)>,
     /// Records that contradict themselves or are damaged: they hold their person, and nobody else.
     pub broken: Vec<MoveId>,
 }
@@ -47,6 +50,7 @@ pub struct Leftover {
 pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     let journal = &workspace.shared.journal;
     let damaged: BTreeSet<MoveId> = journal.damaged_moves().into_iter().collect();
+    let is_restored = journal.restored()?.is_some();
     // A daemon's earlier run may have left moves with the actors: those write their records.
     let with_actors = workspace.moves.open().await;
     let mut leftover = Leftover::default();
@@ -83,6 +87,20 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 }
             };
             let person = status.draft.person;
+            let begun = matches!(classify(&status, now), Resumption::GoOn | Resumption::Stuck);
+            if is_restored && begun && !status.draft.kind.is_opt_out() {
+                leftover.of_backup.push((person, id));
+                continue;
+            }
+            if is_restored && begun {
+                for event in restored::in_doubt(&status, now) {
+                    journal.append_event(&mut batch, id, person, &event)?;
+                }
+                leftover.begun += 1;
+                leftover.runs.insert(id.run);
+                going_on.push((person, id, priority(status.draft.kind)));
+                continue;
+            }
             match classify(&status, now) {
                 Resumption::GoOn => {
                     leftover.begun += 1;
@@ -189,6 +207,14 @@ pub async fn finish(
     } else {
         wait_for(workspace, &leftover.runs, WaitUntil::Asleep).await
     };
+    Ok((applied, held(workspace).await?))
+}
+
+/// People with moves that have begun: they get no other.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn held(workspace: &Workspace) -> Result<BTreeSet<PersonId>, RunError> {
     let journal = &workspace.shared.journal;
     let with_actors = workspace.moves.open().await;
     let mut held = BTreeSet::new();
@@ -207,7 +233,7 @@ pub async fn finish(
             }
         }
     }
-    Ok((applied, held))
+    Ok(held)
 }
 
 /// Ends every move of these that has not begun: the plan they were part of was never finished.

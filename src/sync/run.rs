@@ -9,6 +9,7 @@ use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
 use super::reporting::{self, count_plan, enter, in_vain, in_words, note, tally};
+use super::restored;
 use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
@@ -208,13 +209,25 @@ async fn phases(
 ) -> Result<Outcome, RunError> {
     let clock = &workspace.shared.clock;
     let accounts = preflight::preflight(workspace).await?;
-    let (recovered, held) = recovering::finish(workspace, leftover).await?;
+    let (recovered, mut held) = recovering::finish(workspace, leftover).await?;
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
     }
     enter(run, Some("reading"), clock.now());
     let (context, picture) = look(workspace, run, options, progress).await?;
     failpoint::pass(|| failpoint::SCANNED.to_owned());
+    if workspace.shared.journal.restored()?.is_some() {
+        let (done, let_go) = restored::settle(workspace, leftover).await?;
+        let mut tell =
+            |what: &str, count| run.counts.notes.insert(format!("begun before the backup: {what}"), count);
+        if done > 0 {
+            tell("done since", done);
+        }
+        if let_go > 0 {
+            tell("let go as found, and judged afresh", let_go);
+        }
+        held = recovering::held(workspace).await?;
+    }
     run.seen = picture.header().seen;
     run.full = picture.header().full;
     run.phase = RunPhase::Planning;
@@ -409,9 +422,11 @@ async fn look(
     let now = workspace.shared.clock.now();
     let previous = snapshot::newest_finished(&settings.state.join("snapshots"), Some(&dir))?;
     let same_config = workspace.shared.journal.meta_get::<u64>(SCANNED)? == Some(settings.scanned);
+    let is_restored = workspace.shared.journal.restored()?.is_some();
     let mode = match previous {
         Some(previous)
             if !options.full
+                && !is_restored
                 && same_config
                 && now.since(previous.header().full_seen) < settings.full_every
                 && previous.header().seen <= now

@@ -21,4 +21,5 @@ mod random;
 mod recovery;
 mod refusals;
 mod stage;
+mod state;
 mod world;

@@ -15,6 +15,7 @@ mod machine;
 mod members;
 mod operating;
 mod reading;
+mod restoring;
 mod services;
 mod support;
 mod window;

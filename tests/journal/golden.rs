@@ -4,6 +4,7 @@
 
 use super::samples;
 use super::support::{expected, fill, open, picture};
+use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Evidence, Link};
 use hsmc::domain::event::MoveEvent;
 use hsmc::domain::id::PersonId;
@@ -63,6 +64,7 @@ fn every_record_is_read_and_written_as_then() {
     holds::<Salt>("v2/salt.hex", &Salt([7; 32]));
     holds::<PastState>("v1/past-state.hex", &samples::past_state());
     holds::<Evidence>("v1/evidence.hex", &samples::evidence());
+    holds::<AuditLine>("v1/audit-line.hex", &samples::audit_line());
     holds::<Watermark>("v1/watermark.hex", &samples::watermark());
     holds::<PersonId>("v1/person-number.hex", &PersonId(70_000));
     let events = samples::events();

@@ -11,6 +11,7 @@ mod consent;
 mod contract;
 mod damage;
 mod golden;
+mod keeping;
 mod ledger;
 mod samples;
 mod support;

@@ -1,6 +1,7 @@
 //! One of each record, with everything in it set. They are the first format's: never change them, add
 //! others beside them.
 
+use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Commitment, ConsentChange, ConsentFact, Evidence, Link, LinkHash, Witness};
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
@@ -214,6 +215,19 @@ pub fn events() -> Vec<MoveEvent> {
         ended(MoveEnd::Refused(refusal())),
         ended(MoveEnd::Skipped),
     ]
+}
+
+pub fn audit_line() -> AuditLine {
+    AuditLine {
+        kind: MoveKind::HandOver,
+        rule: "R15".to_owned(),
+        reason: "bears exit tag \"Done\"".to_owned(),
+        steps: vec!["in list 946".to_owned(), "tag \"Spring\"".to_owned()],
+        end: MoveEnd::Refused(refusal()),
+        planned: AT,
+        ended: AT,
+        given_up: AT,
+    }
 }
 
 pub fn evidence() -> Evidence {

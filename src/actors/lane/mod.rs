@@ -16,6 +16,7 @@ mod probe;
 mod tag;
 
 pub use item::{LaneItem, LaneStep, Settled, Work};
+pub use probe::member_holds;
 
 use super::contact::Contact;
 use super::context::{LaneOverview, Shared};

@@ -10,6 +10,7 @@ use crate::domain::event::StepOutcome;
 use crate::domain::failure::RefusalCode;
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::member::{Member, MemberStatus};
+use crate::domain::person::Person;
 use crate::domain::port::{CallResult, MemberQuery, Priority};
 use crate::domain::step::{Before, Step, Target};
 use futures::StreamExt;
@@ -150,13 +151,15 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
             };
             // A listing may lag: what it shows as done is done; what it does not show is asked for singly.
             if let Some(member) = listed.get(&hash)
-                && is_so(&one, Some(member))
+                && member_holds(&one.step.step, &one.step.before, &one.person, Some(member))
             {
                 one.item.settle_all(StepOutcome::Done).await;
                 return;
             }
             let outcome = match shared.audience.member(one.item.priority, hash).await {
-                Ok(member) => holds(is_so(&one, member.as_ref())),
+                Ok(member) => {
+                    holds(member_holds(&one.step.step, &one.step.before, &one.person, member.as_ref()))
+                }
                 Err(failure) => again(shared, &failure),
             };
             one.item.settle_all(outcome).await;
@@ -192,16 +195,13 @@ async fn changed(shared: &Shared, ready: &[Ready]) -> CallResult<BTreeMap<Subscr
 }
 
 /// Whether a step holds of a member as read.
-fn is_so(one: &Ready, member: Option<&Member>) -> bool {
+pub fn member_holds(step: &Step, before: &Before, person: &Person, member: Option<&Member>) -> bool {
     let active = member.filter(|member| member.status != MemberStatus::Archived);
     let has_fields = |member: &Member| {
-        one.person
-            .fields
-            .iter()
-            .all(|(tag, value)| member.fields.get(tag).map_or("", String::as_str) == value)
+        person.fields.iter().all(|(tag, value)| member.fields.get(tag).map_or("", String::as_str) == value)
     };
-    match &one.step.step {
-        Step::UpsertMember { .. } if one.step.before == Before::NotHeld => active.is_some(),
+    match step {
+        Step::UpsertMember { .. } if *before == Before::NotHeld => active.is_some(),
         Step::UpsertMember { .. } | Step::RefreshMember { .. } => member.is_some_and(has_fields),
         Step::RestoreMember { .. } | Step::RenameMember => active.is_some(),
         Step::SetTag { tag, .. } => active.is_some_and(|member| member.bears(tag)),

@@ -9,6 +9,7 @@ mod people;
 mod plan;
 mod runs;
 mod setup;
+mod state;
 mod status;
 
 use super::Terminal;
@@ -59,6 +60,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
             people::release(backend, ReleaseRequest::People(people.clone()), &show).await
         }
         Command::Consent { what } => consent::consent(backend, what, &show).await,
+        Command::State { command } => state::state(backend, command, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }
 }

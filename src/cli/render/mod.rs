@@ -8,6 +8,7 @@ mod parked;
 mod plan;
 mod report;
 mod runs;
+mod state;
 mod status;
 mod why;
 
@@ -18,6 +19,7 @@ pub use parked::parked;
 pub use plan::plan;
 pub use report::report;
 pub use runs::runs;
+pub use state::{backup, compacted, restored, size, sound};
 pub use status::status;
 pub use why::why;
 

@@ -4,16 +4,19 @@
 //! committed is in the log already; closing only makes the next start quick.
 
 use super::{Batch, Entry, Sequence, Store, StoreError, Table};
+use crate::failpoint;
 use crate::journal::applier::{Applier, Signal, index_fault};
+use crate::journal::backup::{About, BackupError, Kept, Source};
 use crate::journal::change::{self, Effect, FullKey, LONGEST_KEY, LONGEST_VALUE};
 use crate::journal::committer::Committer;
 use crate::journal::directory::Directory;
 use crate::journal::fault::{Fault, io, lock};
-use crate::journal::index::{Index, Trouble};
+use crate::journal::index::{Index, Shared, Trouble};
 use crate::journal::log::{LogWriter, segment_name};
 use crate::journal::medium::{Disk, Medium};
 use crate::journal::overlay::Overlay;
 use crate::journal::recovery::{self, Recovered};
+use crate::journal::{backup, restore};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -74,7 +77,7 @@ pub struct LiveStore {
     signal: Arc<Signal>,
     fault: Arc<Fault>,
     /// None once closed.
-    index: RwLock<Option<Index>>,
+    index: Shared,
     damaged: Mutex<BTreeSet<FullKey>>,
     running: Mutex<Option<Running>>,
 }
@@ -95,6 +98,7 @@ impl LiveStore {
     pub fn open_with(directory: &Path, settings: Settings) -> Result<LiveStore, StoreError> {
         let directory = Directory::new(directory);
         let lock = directory.take()?;
+        restore::finish(&directory)?;
         directory.prepare(&segment_name(1))?;
         let Recovered { index, mark, end, damaged, log_bytes } =
             recovery::recover(&directory, settings.cache_bytes)?;
@@ -106,9 +110,11 @@ impl LiveStore {
         let signal = Arc::new(Signal::new(settings.overlay_bytes, log_bytes));
         let committer =
             Arc::new(Committer::new(mark.sequence, fault.clone(), overlay.clone(), signal.clone()));
+        let index: Shared = Arc::new(RwLock::new(Some(index)));
         let applier = Applier {
             directory: directory.clone(),
-            index: index.clone(),
+            index: Arc::clone(&index),
+            cache_bytes: settings.cache_bytes,
             mark,
             overlay: overlay.clone(),
             signal: signal.clone(),
@@ -142,7 +148,7 @@ impl LiveStore {
             overlay,
             signal,
             fault,
-            index: RwLock::new(Some(index)),
+            index,
             damaged: Mutex::new(damaged),
             running: Mutex::new(Some(running)),
         })
@@ -160,6 +166,48 @@ impl LiveStore {
         let (answer, answered) = oneshot::channel();
         self.signal.ask_checkpoint(answer);
         answered.await.unwrap_or_else(|_| Err(self.fault.get().unwrap_or(StoreError::Closed)))
+    }
+
+    /// Lets go of the room of everything that was deleted: two checkpoints, after which neither the log nor a
+    /// snapshot holds a byte of it, then the index made anew. Commits go on meanwhile; reads wait for the
+    /// moment in which the indexes change places.
+    ///
+    /// # Errors
+    /// As [`LiveStore::checkpoint`], or the new index cannot be made; nothing is lost then.
+    pub async fn compact(&self) -> Result<Sequence, StoreError> {
+        for nth in ["first", "second"] {
+            // A commit that changes nothing: the two snapshots stand at two different ones.
+            let mut batch = Batch::new();
+            batch.delete(Table::Meta, "compacting");
+            self.commit(batch).await?;
+            self.checkpoint().await?;
+            failpoint::pass(|| format!("{}:{nth}-checkpoint", failpoint::COMPACT));
+        }
+        self.directory.remove_set_aside()?;
+        let (answer, answered) = oneshot::channel();
+        self.signal.ask_rebuild(answer);
+        answered.await.unwrap_or_else(|_| Err(self.fault.get().unwrap_or(StoreError::Closed)))
+    }
+
+    /// Writes everything acknowledged so far into a file or directory of its own, while commits go on: a
+    /// checkpoint, whose snapshot never changes any more, is copied with a manifest, and the copy is read back
+    /// before it gets its name.
+    ///
+    /// # Errors
+    /// As [`LiveStore::checkpoint`]; there is something under that name; or the copy cannot be written or is
+    /// not what was written.
+    pub async fn backup(&self, to: &Path, about: About) -> Result<Kept, BackupError> {
+        let sequence = self.checkpoint().await?;
+        // Opened at once: a snapshot that is removed meanwhile stays readable.
+        let source = Source::open(&self.directory.snapshots(), sequence)?;
+        let to = to.to_path_buf();
+        let written = tokio::task::spawn_blocking(move || backup::write(source, &to, about)).await;
+        written.unwrap_or_else(|_| Err(panicked(&self.directory).into()))
+    }
+
+    /// The state directory.
+    pub fn root(&self) -> &Path {
+        self.directory.root()
     }
 
     /// The last acknowledged commit.
@@ -306,7 +354,7 @@ impl Store for LiveStore {
         let damaged = lock(&self.damaged);
         let named = damaged.iter().filter_map(|full| {
             let (number, key) = full.split_first()?;
-            let table = Table::ALL.into_iter().find(|table| *table as u8 == *number)?;
+            let table = Table::numbered(*number)?;
             Some((table, key.to_vec()))
         });
         named.collect()

@@ -73,6 +73,34 @@ impl Table {
         Table::Audit,
         Table::Salts,
     ];
+
+    /// The table with a number.
+    pub fn numbered(number: u8) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| *table as u8 == number)
+    }
+
+    /// A stable word, for people and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Table::Meta => "settings",
+            Table::Runs => "runs",
+            Table::Moves => "moves",
+            Table::OpenMoves => "open-moves",
+            Table::PersonMoves => "moves-by-person",
+            Table::People => "people",
+            Table::PeopleByHash => "people-by-address",
+            Table::PeopleByRecord => "people-by-record",
+            Table::Evidence => "evidence",
+            Table::Watermarks => "watermarks",
+            Table::Consent => "consent",
+            Table::Outbox => "outbox",
+            Table::Forgotten => "forgotten",
+            Table::ListNames => "list-names",
+            Table::History => "history",
+            Table::Audit => "audit",
+            Table::Salts => "salts",
+        }
+    }
 }
 
 /// One change to one key.
