@@ -1,5 +1,6 @@
 //! What a move's end changes in memory: pure, applied in the same commit as the end itself.
 
+use super::contested;
 use super::event::MoveEnd;
 use super::failure::{Refusal, RefusalCode, Service};
 use super::moves::{MemoryChange, Move};
@@ -22,6 +23,7 @@ pub fn remember(
             for change in &ended.then {
                 apply(&mut after, change, at);
             }
+            contested::made(&mut after, ended, at);
         }
         MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => {
             if let Some(service) = refused_by.filter(|_| ended.kind.refusal_parks() && parks(because)) {

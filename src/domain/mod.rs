@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod consent;
 pub mod contact;
+pub mod contested;
 pub mod email;
 pub mod event;
 pub mod failure;

@@ -9,6 +9,7 @@
 )]
 
 mod consent;
+mod contested;
 mod enroll;
 mod exclude;
 mod handover;

@@ -376,6 +376,7 @@ impl Stage {
         for change in &due.then {
             self.remember(change);
         }
+        hsmc::domain::contested::made(&mut self.memory, due, self.world.seen);
     }
 
     fn apply_step(&mut self, step: &Step) {

@@ -9,9 +9,10 @@ use super::place::{Place, Standing};
 use super::sight::Sight;
 use super::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World};
 use super::{consent, enroll, exclude, handover, identity, place, protect, restore, tagging};
+use crate::domain::contested::is_taken_back;
 use crate::domain::member::{Member, MemberStatus};
-use crate::domain::moves::Move;
-use crate::domain::person::{Person, PersonState};
+use crate::domain::moves::{Move, MoveKind};
+use crate::domain::person::{Contested, Person, PersonState};
 use crate::domain::step::Step;
 
 /// What the branches fill in while they decide.
@@ -60,7 +61,14 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
         let word = draft.memory.parked.as_ref().map(|parked| parked.refusal.code.word()).unwrap_or_default();
         return Settled(PersonState::Parked, format!("refused for good: {word}"), None);
     }
-    if let Some(exclusion) = exclude::exclusion(sight)
+    let exclusion = exclude::exclusion(sight);
+    // Who must stop getting mail stops, whatever else is fought over.
+    if let Some(contested) = &draft.memory.contested
+        && (exclusion.is_none() || contested.kind == MoveKind::Exclude)
+    {
+        return Settled(PersonState::Contested, contested_why(contested), None);
+    }
+    if let Some(exclusion) = exclusion
         && (exclusion.critical || !draft.protected)
     {
         return excluded(sight, draft, exclusion);
@@ -337,6 +345,18 @@ fn nowhere(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
 /// left as it is where nothing changed.
 fn settle(sight: &Sight<'_>, draft: Draft, state: PersonState, why: String, due: Option<Move>) -> Decision {
     let Draft { mut memory, mut notes, .. } = draft;
+    let taken_back = due.as_ref().and_then(|due| is_taken_back(&memory, due, sight.world.seen));
+    let (state, why, due) = match taken_back {
+        Some(contested) => {
+            memory.contested = Some(contested);
+            notes.push(format!(
+                "contested: {} is taken back by somebody else again and again",
+                contested.kind
+            ));
+            (PersonState::Contested, contested_why(&contested), None)
+        }
+        None => (state, why, due),
+    };
     let (state, why) = match protect::protected_by(sight) {
         Some(tag) if state != PersonState::OptedOut && due.is_none() && memory.parked.is_none() => {
             (PersonState::Protected, format!("bears protected tag \"{tag}\""))
@@ -363,6 +383,13 @@ fn settle(sight: &Sight<'_>, draft: Draft, state: PersonState, why: String, due:
     }
     notes.sort();
     Decision { state, why, due, memory, notes }
+}
+
+fn contested_why(contested: &Contested) -> String {
+    format!(
+        "{} was made {} times and taken back by somebody else: left alone until released",
+        contested.kind, contested.times
+    )
 }
 
 fn writes(step: &Step) -> bool {
