@@ -27,18 +27,19 @@ fn counts(kind: MoveKind) -> bool {
 fn change_of(planned: &Move) -> Fingerprint {
     let mut digest = Digest::new();
     digest.text(planned.kind.word());
-    for planned in &planned.steps {
-        match &planned.step {
-            step @ (Step::SetTag { .. }
-            | Step::ClearTag { .. }
-            | Step::JoinList { .. }
-            | Step::LeaveList { .. }
-            | Step::ArchiveMember
-            | Step::RestoreMember { .. }) => {
-                digest.text(&step.to_string());
-            }
-            _ => {}
-        }
+    let moves_somebody = |step: &&Step| {
+        matches!(
+            step,
+            Step::SetTag { .. }
+                | Step::ClearTag { .. }
+                | Step::JoinList { .. }
+                | Step::LeaveList { .. }
+                | Step::ArchiveMember
+                | Step::RestoreMember { .. }
+        )
+    };
+    for step in planned.steps.iter().map(|planned| &planned.step).filter(moves_somebody) {
+        digest.text(&step.to_string());
     }
     digest.finish()
 }
