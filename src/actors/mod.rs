@@ -20,3 +20,4 @@ mod evidence;
 pub mod lane;
 pub mod looks;
 pub mod router;
+mod tally;

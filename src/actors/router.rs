@@ -8,6 +8,8 @@
 use super::contact::{Contact, ContactArgs, Operate, Perform};
 use super::context::Shared;
 use super::lane::Lanes;
+pub use super::tally::Tally;
+use super::tally::has_failed;
 use crate::domain::event::{MoveEnd, OperatorRequest};
 use crate::domain::failure::Refusal;
 use crate::domain::id::{MoveId, PersonId, RunId};
@@ -29,6 +31,8 @@ const MAILBOX: usize = 1024;
 /// A contact gets at most its moves, one outcome and one timer at a time.
 const CONTACT_MAILBOX: usize = 64;
 const PANICS: u32 = 3;
+/// Failed moves of a run that are kept by number; all of them are counted.
+const FAILED_KEPT: usize = 10_000;
 
 /// What became of a move, for now.
 #[derive(Debug)]
@@ -68,29 +72,6 @@ pub struct MoveReport {
     pub what: Reported,
 }
 
-/// How a run's moves are doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Moves not over and not stuck.
-    pub open: u64,
-    /// Of these: waiting for a moment to come.
-    pub asleep: u64,
-    /// Ends, by word.
-    pub ended: BTreeMap<&'static str, u64>,
-    /// Ended as refused or unwound, by the refusal's word.
-    pub refused: BTreeMap<&'static str, u64>,
-    /// Dropped before they began, by reason.
-    pub dropped: BTreeMap<&'static str, u64>,
-    /// Stuck.
-    pub stuck: u64,
-    /// Broken, with the last reason.
-    pub broken: u64,
-    /// The last reason something waits or broke.
-    pub last_why: Option<String>,
-    /// When the last move ended or went a step further.
-    pub progress_at: Option<Timestamp>,
-}
-
 /// A look at the router.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouterOverview {
@@ -121,6 +102,8 @@ pub struct Router {
     asleep: BTreeMap<(Timestamp, MoveId), PersonId>,
     panics: HashMap<PersonId, u32>,
     tallies: BTreeMap<RunId, Tally>,
+    /// Moves that ended as nobody wanted, for the report of their run.
+    failed: BTreeMap<RunId, Vec<MoveId>>,
     changed: watch::Sender<u64>,
     ticking: Option<Timestamp>,
 }
@@ -141,6 +124,7 @@ impl Actor for Router {
             asleep: BTreeMap::new(),
             panics: HashMap::new(),
             tallies: BTreeMap::new(),
+            failed: BTreeMap::new(),
             changed,
             ticking: None,
         })
@@ -172,7 +156,7 @@ struct WakeAll;
 struct OpenMoves;
 struct Forget(RunId);
 struct Abandon(RunId);
-struct Dropped(RunId, &'static str);
+struct Dropped(MoveId, MoveKind, &'static str);
 struct Route {
     id: MoveId,
     person: PersonId,
@@ -230,9 +214,9 @@ impl Message<MoveReport> for Router {
                 self.fall_asleep(until, id, person);
             }
             Reported::Ended { end, kind } => {
-                *tally.ended.entry(end_word(&end)).or_default() += 1;
-                if let MoveEnd::Refused(refusal) | MoveEnd::Unwound { because: refusal, .. } = &end {
-                    *tally.refused.entry(refusal.code.word()).or_default() += 1;
+                tally.count_end(kind, &end);
+                if has_failed(&end) {
+                    self.note_failed(id);
                 }
                 if end == MoveEnd::Superseded {
                     // An opt-out ends moves that wait or sleep, too.
@@ -241,7 +225,7 @@ impl Message<MoveReport> for Router {
                 tracing::debug!(move.id = %id, move.kind = %kind, end = %end, "move ended");
             }
             Reported::Stuck { because, kind } => {
-                tally.stuck += 1;
+                tally.count_stuck(kind);
                 tracing::error!(move.id = %id, move.kind = %kind, because = %because, "move is stuck: see `hsmc status {id}`");
             }
             Reported::Broken(why) => {
@@ -275,18 +259,18 @@ impl Message<TallyOf> for Router {
 }
 
 impl Message<Forget> for Router {
-    type Reply = ();
-    async fn handle(&mut self, Forget(run): Forget, _: &mut Context<Self, ()>) {
+    type Reply = Result<Vec<MoveId>, Infallible>;
+    async fn handle(&mut self, Forget(run): Forget, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
         self.tallies.remove(&run);
+        Ok(self.failed.remove(&run).unwrap_or_default())
     }
 }
 
 impl Message<Dropped> for Router {
     type Reply = ();
-    async fn handle(&mut self, Dropped(run, why): Dropped, _: &mut Context<Self, ()>) {
-        let tally = self.tallies.entry(run).or_default();
-        *tally.ended.entry("dropped").or_default() += 1;
-        *tally.dropped.entry(why).or_default() += 1;
+    async fn handle(&mut self, Dropped(id, kind, why): Dropped, _: &mut Context<Self, ()>) {
+        self.tallies.entry(id.run).or_default().count_dropped(kind, why);
+        self.note_failed(id);
     }
 }
 
@@ -501,6 +485,13 @@ impl Router {
         self.tick_at(self.shared.clock.now());
     }
 
+    fn note_failed(&mut self, id: MoveId) {
+        let failed = self.failed.entry(id.run).or_default();
+        if failed.len() < FAILED_KEPT {
+            failed.push(id);
+        }
+    }
+
     fn count_panic(&mut self, person: PersonId, outstanding: Vec<(MoveId, Priority)>) {
         let times = self.panics.entry(person).or_default();
         *times += 1;
@@ -540,17 +531,6 @@ impl Router {
     }
 }
 
-fn end_word(end: &MoveEnd) -> &'static str {
-    match end {
-        MoveEnd::Done => "done",
-        MoveEnd::Unwound { .. } => "unwound",
-        MoveEnd::Superseded => "superseded",
-        MoveEnd::Dropped { .. } => "dropped",
-        MoveEnd::Refused(_) => "refused",
-        MoveEnd::Skipped => "skipped",
-    }
-}
-
 /// The router, as the rest of hsmc sees it.
 #[derive(Clone)]
 pub struct Moves {
@@ -581,14 +561,14 @@ impl Moves {
         self.router.ask(TallyOf(run)).await.unwrap_or_default()
     }
 
-    /// Forgets a run's counts: it is over.
-    pub async fn forget(&self, run: RunId) {
-        drop(self.router.tell(Forget(run)).await);
+    /// Forgets a run's counts, for it is over; answers which of its moves ended as nobody wanted.
+    pub async fn forget(&self, run: RunId) -> Vec<MoveId> {
+        self.router.ask(Forget(run)).await.unwrap_or_default()
     }
 
     /// Counts a move that was dropped before it was handed over.
-    pub async fn count_dropped(&self, run: RunId, why: &'static str) {
-        drop(self.router.tell(Dropped(run, why)).await);
+    pub async fn count_dropped(&self, id: MoveId, kind: MoveKind, why: &'static str) {
+        drop(self.router.tell(Dropped(id, kind, why)).await);
     }
 
     /// Takes back a run's moves that wait or sleep; what is under way stays.

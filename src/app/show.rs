@@ -301,21 +301,7 @@ pub fn report(app: &App, run: &Run, names: Names) -> Result<ReportView, JournalE
             }
         }
     }
-    let before = journal
-        .runs(16)?
-        .into_iter()
-        .find(|older| older.id < run.id && matches!(older.phase, RunPhase::Finished(_)));
-    let again = before
-        .map(|older| {
-            run.counts
-                .parked
-                .iter()
-                .filter(|(word, _)| older.counts.parked.contains_key(*word))
-                .map(|(word, count)| format!("{word}: {count}, as in run {}", older.id))
-                .collect()
-        })
-        .unwrap_or_default();
-    Ok(ReportView { run: RunView::from(run), stuck, again })
+    Ok(ReportView { run: RunView::from(run), stuck })
 }
 
 /// A plan as a view.

@@ -17,6 +17,7 @@ pub mod pause;
 pub mod person;
 pub mod plan;
 pub mod port;
+pub mod repeat;
 pub mod report;
 pub mod restored;
 pub mod rules;

@@ -7,6 +7,7 @@ use super::run::{Run, RunPhase};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a run found beside its counts. Bounded: it stays as small for a run over half a million people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,13 @@ pub struct RunReport {
     pub phases: Vec<PhaseTook>,
     /// Calls over time, one curve for each service that was called.
     pub calls: Vec<CallCurve>,
+}
+
+impl RunReport {
+    /// Whether nothing went wrong that went wrong before: a run of which this is not so is not green.
+    pub fn makes_progress(&self) -> bool {
+        self.repeated.is_empty()
+    }
 }
 
 /// What makes a plan wait for a yes.
@@ -78,6 +86,12 @@ pub struct ParkedFor {
     pub since: Timestamp,
 }
 
+impl fmt::Display for ParkedFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, the first since {}", self.reason, self.people, self.since.date())
+    }
+}
+
 /// What kind of thing repeats itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RepeatedKind {
@@ -106,6 +120,22 @@ pub struct Repeated {
     pub since: Timestamp,
     /// A few of the people.
     pub examples: Vec<PersonId>,
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Repeated { kind, what, people, times, since, .. } = self;
+        let since = since.date();
+        let who = if *people == 1 { "1 person".to_owned() } else { format!("{people} people") };
+        match kind {
+            RepeatedKind::Run => write!(f, "the run failed as before ({times} times since {since}): {what}"),
+            RepeatedKind::Failed => write!(f, "{what}: {who}, up to {times} times since {since}"),
+            RepeatedKind::Open => write!(f, "{what}: {who}, open in up to {times} runs since {since}"),
+            RepeatedKind::LeftOut => {
+                write!(f, "{what}: {who}, not fewer than before, {times} runs since {since}")
+            }
+        }
+    }
 }
 
 /// How long a phase took.

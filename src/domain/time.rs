@@ -46,6 +46,11 @@ impl Timestamp {
         Some(Timestamp(midnight.as_millisecond()))
     }
 
+    /// The day, in UTC: `2026-11-23`.
+    pub fn date(self) -> String {
+        self.iso().chars().take_while(|c| *c != 'T').collect()
+    }
+
     /// ISO 8601 in UTC to the second, as both services accept it: `2026-11-23T14:00:00+00:00`.
     pub fn iso(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {

@@ -213,3 +213,30 @@ impl MoveStatus {
         u8::try_from(position).ok().map(StepIndex)
     }
 }
+
+impl MoveStatus {
+    /// Where it stands, or what it came to grief at, in words that are the same for everybody it befalls and the
+    /// next time too: `exclude: the member is archived: not-removable`.
+    pub fn trouble(&self) -> String {
+        let step = |index: Option<StepIndex>| {
+            index
+                .and_then(|index| self.draft.step(index))
+                .map(|planned| planned.step.to_string())
+                .unwrap_or_default()
+        };
+        let kind = self.draft.kind;
+        match &self.phase {
+            Phase::Stuck { because, .. } | Phase::Unwinding { because } => {
+                let at = step(self.refused.or(self.current_step()));
+                format!("{kind}: {at}: {}", because.code.word())
+            }
+            Phase::Ended(MoveEnd::Refused(because) | MoveEnd::Unwound { because, .. }) => {
+                format!("{kind}: {}: {}", step(self.refused), because.code.word())
+            }
+            Phase::Ended(MoveEnd::Dropped { why }) => format!("{kind}: dropped: {why}"),
+            Phase::Ready | Phase::Forward | Phase::Ended(_) => {
+                format!("{kind}: {}: waits", step(self.current_step()))
+            }
+        }
+    }
+}

@@ -306,8 +306,6 @@ pub struct ReportView {
     pub run: RunView,
     /// Moves stuck now.
     pub stuck: Vec<MoveView>,
-    /// What failed the same way in the run before, too.
-    pub again: Vec<String>,
 }
 
 /// How bad a finding is.

@@ -241,7 +241,7 @@ async fn drop_unbegun(
         if status.is_over() || status.has_begun() {
             continue;
         }
-        workspace.moves.count_dropped(id.run, UNANSWERED).await;
+        workspace.moves.count_dropped(id, status.draft.kind, UNANSWERED).await;
         let end = MoveEnd::Dropped { why: UNANSWERED.to_owned() };
         journal.append_event(&mut batch, id, person, &MoveEvent::Ended { end, at })?;
     }

@@ -81,7 +81,7 @@ impl<'a> Guard<'a> {
         let mut batch = Batch::new();
         for due in &dropped {
             let why = refused.get(&due.person).copied().unwrap_or_default();
-            self.workspace.moves.count_dropped(due.id.run, why).await;
+            self.workspace.moves.count_dropped(due.id, due.kind, why).await;
             let why = why.to_owned();
             journal.append_event(
                 &mut batch,

@@ -21,6 +21,7 @@ pub mod patience;
 pub mod planning;
 pub mod preflight;
 pub mod recovering;
+mod repeating;
 mod reporting;
 pub mod restored;
 pub mod run;

@@ -313,7 +313,7 @@ impl Planning {
                 Asked { proof, lost: person.record.and_then(|record| self.lost.get(&record).copied()) };
             let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
             if self.held.contains(&person.id) && !is_opt_out(&verdict) {
-                verdict = rest(&person);
+                verdict = Verdict::Settled(rest(&person));
             }
             each(Seen { row, person, verdict })?;
         }
@@ -336,7 +336,7 @@ impl Planning {
             let mut moves = Vec::new();
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
             planning.pass(|seen| {
-                let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
+                let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 summary.count(decision.state, due, decision.notes.iter().cloned());
                 if let Some((due, Admission::Yes)) = due {
@@ -415,7 +415,7 @@ impl Planning {
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
             planning.pass(|seen| {
-                let Verdict::Settled(decision) = seen.verdict else { return Ok(()) };
+                let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 if part == Part::Rest {
                     writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
@@ -476,14 +476,26 @@ fn is_opt_out(verdict: &Verdict) -> bool {
 }
 
 /// Whoever has a move under way is what they were, and nothing is due.
-fn rest(person: &Person) -> Verdict {
-    Verdict::Settled(Box::new(Decision {
+fn rest(person: &Person) -> Box<Decision> {
+    Box::new(Decision {
         state: person.state,
         why: person.why.clone(),
         due: None,
         memory: person.clone(),
         notes: Vec::new(),
-    }))
+    })
+}
+
+/// What is decided of a person. Of whom a question is still open, nothing is: they stay what they were, and are
+/// counted as that.
+fn settled(verdict: Verdict, person: &Person) -> Box<Decision> {
+    match verdict {
+        Verdict::Settled(decision) => decision,
+        Verdict::Ask(_) => {
+            let notes = vec!["left as they are: their question to HubSpot has no answer".to_owned()];
+            Box::new(Decision { notes, ..*rest(person) })
+        }
+    }
 }
 
 /// What was journaled.

@@ -7,7 +7,7 @@
 use super::applying::Applied;
 use super::error::RunError;
 use super::workspace::Workspace;
-use crate::domain::id::RunId;
+use crate::domain::id::{MoveId, RunId};
 use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::report::{AudienceSize, ParkedFor, PhaseTook};
 use crate::domain::run::{Run, RunCounts, RunEnd};
@@ -109,10 +109,24 @@ pub(super) fn count_people(workspace: &Workspace, run: &mut Run) -> Result<(), R
     Ok(())
 }
 
-/// Counts a run's moves, and forgets them; what the last that had to wait was waiting for.
-pub(super) async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: RunId) -> Option<String> {
-    let tally = workspace.moves.tally(run).await;
-    let waits_for = tally.last_why.clone();
+/// What a run remembers of its moves until its report is written.
+#[derive(Default)]
+pub(super) struct Fates {
+    /// Those that ended as nobody wanted.
+    pub(super) failed: Vec<MoveId>,
+    /// What the last that had to wait was waiting for.
+    pub(super) waits_for: Option<String>,
+}
+
+/// Counts the moves of run `id`, and has them forgotten.
+pub(super) async fn tally(workspace: &Workspace, fates: &mut Fates, run: &mut Run, id: RunId) {
+    let tally = workspace.moves.tally(id).await;
+    fates.waits_for = tally.last_why.clone().or(fates.waits_for.take());
+    for ((kind, word), count) in tally.by_kind {
+        let ends = run.report.by_kind.entry(kind.word().to_owned()).or_default();
+        *ends.entry(word.to_owned()).or_default() += count;
+    }
+    let counts = &mut run.counts;
     for (word, count) in tally.ended {
         *counts.ended.entry(word.to_owned()).or_default() += count;
     }
@@ -129,8 +143,7 @@ pub(super) async fn tally(workspace: &Workspace, counts: &mut RunCounts, run: Ru
         *counts.ended.entry("broken".to_owned()).or_default() += tally.broken;
         counts.notes.insert(format!("broken: {}", tally.last_why.unwrap_or_default()), tally.broken);
     }
-    workspace.moves.forget(run).await;
-    waits_for
+    fates.failed.extend(workspace.moves.forget(id).await);
 }
 
 /// The plan in figures: the run's, from here on.

@@ -8,7 +8,8 @@ use super::error::RunError;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
-use super::reporting::{self, count_plan, enter, in_vain, in_words, note, tally};
+use super::repeating;
+use super::reporting::{self, Fates, count_plan, enter, in_vain, in_words, note, tally};
 use super::restored;
 use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
@@ -152,8 +153,9 @@ pub async fn sync(
     };
     let mut run = begin(workspace, options).await?;
     enter(&mut run, Some("before"), began);
+    let mut fates = Fates::default();
     let result = match taken_up {
-        Ok(leftover) => phases(workspace, &mut run, options, &leftover, progress).await,
+        Ok(leftover) => phases(workspace, &mut run, &mut fates, options, &leftover, progress).await,
         Err(problem) => Err(problem),
     };
     for (service, calls) in workspace.calls().await {
@@ -174,7 +176,8 @@ pub async fn sync(
         Err(RunError::Journal(problem)) => return Err(problem.into()),
         Err(problem @ RunError::Unfit { .. }) => {
             close_older(workspace, &run).await?;
-            report_and_finish(workspace, run, RunEnd::Failed { why: problem.to_string() }).await?;
+            let end = RunEnd::Failed { why: problem.to_string() };
+            report_and_finish(workspace, run, end, Some(fates)).await?;
             return Err(problem);
         }
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
@@ -186,13 +189,26 @@ pub async fn sync(
         return Ok(run);
     }
     close_older(workspace, &run).await?;
-    report_and_finish(workspace, run, end).await
+    report_and_finish(workspace, run, end, Some(fates)).await
 }
 
-/// Ends a run with the people as they are now: a refusal on the way changes somebody's state.
-async fn report_and_finish(workspace: &Workspace, mut run: Run, end: RunEnd) -> Result<Run, RunError> {
+/// Ends a run with the people as they are now: a refusal on the way changes somebody's state. What became of its
+/// moves is given by a run of its own; one that was cut short, or delivers opt-outs for another, has nothing to
+/// say of what repeats itself.
+async fn report_and_finish(
+    workspace: &Workspace,
+    mut run: Run,
+    end: RunEnd,
+    fates: Option<Fates>,
+) -> Result<Run, RunError> {
     reporting::count_people(workspace, &mut run)?;
-    finish(workspace, run, end).await
+    let mut open = repeating::open_moves(workspace)?;
+    run.report.in_flight = std::mem::take(&mut open.by_kind);
+    let mut batch = Batch::new();
+    if let Some(fates) = fates.filter(|_| end != RunEnd::Interrupted) {
+        repeating::name_repeated(workspace, &mut batch, &mut run, &end, (&fates.failed, open))?;
+    }
+    finish_with(workspace, batch, run, end).await
 }
 
 enum Outcome {
@@ -203,6 +219,7 @@ enum Outcome {
 async fn phases(
     workspace: &Workspace,
     run: &mut Run,
+    fates: &mut Fates,
     options: &RunOptions,
     leftover: &Leftover,
     progress: &dyn Progress,
@@ -296,9 +313,8 @@ async fn phases(
         Applied::Waiting => wait_for(workspace, &leftover.runs, WaitUntil::Over).await,
         other => other,
     };
-    let mut waits_for = None;
     for id in confirmed_runs {
-        waits_for = tally(workspace, &mut run.counts, id).await.or(waits_for);
+        tally(workspace, fates, run, id).await;
     }
     run.phase = RunPhase::Reporting;
     enter(run, Some("reporting"), clock.now());
@@ -310,7 +326,12 @@ async fn phases(
     if let Err(problem) = removed {
         tracing::warn!(%problem, "old snapshots could not be removed");
     }
-    let end = reporting::end(workspace, &mut run.counts, [applied, consent_applied, recovered], waits_for)?;
+    let end = reporting::end(
+        workspace,
+        &mut run.counts,
+        [applied, consent_applied, recovered],
+        fates.waits_for.take(),
+    )?;
     Ok(Outcome::Ended(end))
 }
 
@@ -373,21 +394,21 @@ async fn opt_outs(
     let mut runs: std::collections::BTreeSet<RunId> = journaled.due.iter().map(|due| due.id.run).collect();
     runs.insert(consent.id);
     let applied = apply(workspace, journaled.due, run.seen).await?;
-    let mut waits_for = None;
+    let mut fates = Fates::default();
     for id in runs {
-        waits_for = tally(workspace, &mut consent.counts, id).await.or(waits_for);
+        tally(workspace, &mut fates, &mut consent, id).await;
     }
     if applied == Applied::Stopped {
         return Err(RunError::Stopped);
     }
     let end = match applied {
-        Applied::Waiting => RunEnd::Failed { why: in_vain(waits_for) },
+        Applied::Waiting => RunEnd::Failed { why: in_vain(fates.waits_for.take()) },
         _ if consent.counts.ended.contains_key("stuck") => RunEnd::Stuck,
         _ => RunEnd::Done,
     };
     let counts = consent.counts.clone();
     enter(&mut consent, None, workspace.shared.clock.now());
-    report_and_finish(workspace, consent, end).await?;
+    report_and_finish(workspace, consent, end, None).await?;
     failpoint::pass(|| failpoint::CONSENT_OVER.to_owned());
     // The run itself goes on under a number of its own.
     run.id = RunId(workspace.shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
@@ -495,10 +516,21 @@ async fn put(workspace: &Workspace, run: &Run) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn finish(workspace: &Workspace, mut run: Run, end: RunEnd) -> Result<Run, RunError> {
+async fn finish(workspace: &Workspace, run: Run, end: RunEnd) -> Result<Run, RunError> {
+    finish_with(workspace, Batch::new(), run, end).await
+}
+
+/// Ends a run, together with what else is to be durable then.
+async fn finish_with(
+    workspace: &Workspace,
+    mut batch: Batch,
+    mut run: Run,
+    end: RunEnd,
+) -> Result<Run, RunError> {
     run.ended = Some(workspace.shared.clock.now());
     run.phase = RunPhase::Finished(end);
-    put(workspace, &run).await?;
+    workspace.shared.journal.put_run(&mut batch, &run)?;
+    workspace.shared.journal.commit(batch).await?;
     Ok(run)
 }
 
@@ -513,10 +545,12 @@ async fn close_older(workspace: &Workspace, newer: &Run) -> Result<(), RunError>
         match run.phase {
             RunPhase::Finished(_) => {}
             RunPhase::Applying | RunPhase::Reporting => {
-                tally(workspace, &mut run.counts, run.id).await;
+                let id = run.id;
+                tally(workspace, &mut Fates::default(), &mut run, id).await;
                 run.counts.notes.insert("cut short, and gone on with after a restart".to_owned(), 1);
                 let stuck = run.counts.ended.contains_key("stuck");
-                report_and_finish(workspace, run, if stuck { RunEnd::Stuck } else { RunEnd::Done }).await?;
+                let end = if stuck { RunEnd::Stuck } else { RunEnd::Done };
+                report_and_finish(workspace, run, end, None).await?;
             }
             RunPhase::AwaitingApproval { .. } if !has_plan => {}
             RunPhase::Scanning | RunPhase::Planning | RunPhase::AwaitingApproval { .. } => {

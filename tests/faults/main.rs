@@ -4,6 +4,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
+mod accounting;
 mod approving;
 mod asking;
 mod between;
@@ -15,6 +16,7 @@ mod machine;
 mod members;
 mod operating;
 mod reading;
+mod real_life;
 mod restoring;
 mod services;
 mod support;

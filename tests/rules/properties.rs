@@ -6,8 +6,10 @@ use hsmc::domain::id::ListId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MoveKind, Pivot};
 use hsmc::domain::person::PersonState;
+use hsmc::domain::plan::{LimitCollector, PlanSummary};
 use hsmc::domain::rules::{Precedence, Question, Verdict};
 use hsmc::domain::step::Step;
+use hsmc::domain::time::Timestamp;
 use proptest::prelude::*;
 
 const TAGS: [&str; 12] = [
@@ -164,6 +166,30 @@ fn protected(stage: &Stage) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_people_of_a_plan_add_up_in_one_state_each_whatever_its_limits_leave_out(
+        stages in proptest::collection::vec(stage(), 0..40),
+        archives in proptest::option::of(0u64..5),
+        cap in proptest::option::of(0u64..5),
+    ) {
+        let decisions: Vec<_> = stages.iter().map(|stage| answered(stage.clone()).decision()).collect();
+        let mut rules = ann().rules;
+        (rules.max_archives_per_run, rules.audience_cap) = (archives, cap);
+        let mut collector = LimitCollector::new(&rules, 0, Timestamp(0));
+        decisions.iter().filter_map(|decision| decision.due.as_ref()).for_each(|due| collector.collect(due));
+        let limits = collector.finish();
+        let mut summary = PlanSummary::default();
+        for decision in &decisions {
+            let due = decision.due.as_ref().map(|due| (due, limits.admits(due)));
+            summary.count(decision.state, due, decision.notes.iter().cloned());
+        }
+        prop_assert_eq!(summary.people.values().sum::<u64>(), decisions.len() as u64);
+        let known = |word: &String| PersonState::ALL.iter().any(|state| state.word() == word);
+        prop_assert!(summary.people.keys().all(known));
+        let moves = summary.moves.values().sum::<u64>() + summary.left_out.values().sum::<u64>();
+        prop_assert_eq!(moves, decisions.iter().filter(|decision| decision.due.is_some()).count() as u64);
+    }
 
     #[test]
     fn the_same_input_gives_the_same_bytes(stage in stage()) {

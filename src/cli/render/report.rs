@@ -2,8 +2,8 @@
 
 use super::{move_table, run_mood};
 use crate::cli::table::{Layout, Mood, counts, duration, number};
-use crate::domain::report::AudienceSize;
-use crate::serve::views::{ReportView, RunState};
+use crate::domain::report::{AudienceSize, ParkedFor};
+use crate::serve::views::{ReportView, RunState, RunView};
 
 /// The report.
 pub fn report(view: &ReportView, layout: Layout) -> String {
@@ -16,7 +16,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     if let Some(narrowed) = &run.report.narrowed {
         row("narrowed", narrowed);
     }
-    row("result", &layout.paint(&run.phase, run_mood(run.state)));
+    row("result", &result(run, layout));
     row("started", &run.started.to_string());
     if let Some(ended) = run.ended {
         row("took", &duration(ended.since(run.started)));
@@ -32,15 +32,27 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         row("left out", &format!("by limits: {}", counts(&run.counts.left_out)));
     }
     if !run.counts.parked.is_empty() {
-        row("parked", &counts(&run.counts.parked));
+        row("parked", &format!("in this run: {}", counts(&run.counts.parked)));
     }
-    row("people", &counts(&run.counts.people));
+    if !run.report.parked.is_empty() {
+        let label = if run.counts.parked.is_empty() { "parked" } else { "" };
+        let standing: Vec<String> = run.report.parked.iter().map(ParkedFor::to_string).collect();
+        row(label, &format!("in all: {}", standing.join(" · ")));
+    }
+    let known = run.counts.people.values().sum();
+    row("people", &format!("{}: {}", number(known), counts(&run.counts.people)));
+    if let Some(judged) = run.report.judged.filter(|judged| *judged != known) {
+        row("", &format!("judged in this run: {}", number(judged)));
+    }
+    if !run.report.in_flight.is_empty() {
+        row("in flight", &format!("beside their state: {}", counts(&run.report.in_flight)));
+    }
     row("calls", &counts(&run.counts.calls));
     for (note, count) in &run.counts.notes {
         row("note", &format!("{note} ({})", number(*count)));
     }
-    for line in &view.again {
-        row("again", &layout.paint(line, Mood::Wary));
+    for repeated in &run.report.repeated {
+        row("again", &layout.paint(&repeated.to_string(), Mood::Wary));
     }
     if !view.stuck.is_empty() {
         text.push('\n');
@@ -61,6 +73,14 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         _ => {}
     }
     text
+}
+
+/// A run that makes no progress on something is not green, however it ended.
+fn result(run: &RunView, layout: Layout) -> String {
+    if run.state != RunState::Done || run.report.makes_progress() {
+        return layout.paint(&run.phase, run_mood(run.state));
+    }
+    layout.paint(&format!("{}, but no progress on what is named under *again*", run.phase), Mood::Wary)
 }
 
 /// `1,200 now, 1,350 after (150 join, 0 leave); 1,350 of 5,000 allowed`

@@ -210,11 +210,20 @@ fn an_empty_plan_says_so() {
 
 #[test]
 fn a_report_tells_what_was_done_and_what_was_not() {
-    let view = ReportView {
-        run: run(RunState::Stuck, "done, with stuck moves"),
-        stuck: vec![stuck_move()],
-        again: vec!["12.3 failed the same way in the run before".to_owned()],
-    };
+    let mut run = run(RunState::Stuck, "done, with stuck moves");
+    let since = at("2026-11-01T09:00:00Z");
+    run.report.judged = Some(3_840);
+    run.report.in_flight = words(&[("exclude", 1)]);
+    run.report.parked = vec![ParkedFor { reason: "not-found".to_owned(), people: 129, since }];
+    run.report.repeated = vec![Repeated {
+        kind: RepeatedKind::Open,
+        what: "exclude: the member is archived: not-removable".to_owned(),
+        people: 1,
+        times: 7,
+        since,
+        examples: vec![PersonId(4_711)],
+    }];
+    let view = ReportView { run, stuck: vec![stuck_move()] };
     let text = report(&view, Layout::PLAIN);
     golden("report", &text);
     fits(&text);
@@ -290,7 +299,7 @@ fn a_waiting_run_says_what_it_would_do_what_it_costs_and_the_way_out() {
         left_out: waiting.counts.left_out.clone(),
         audience: Some(audience),
     });
-    let text = report(&ReportView { run: waiting, stuck: Vec::new(), again: Vec::new() }, Layout::PLAIN);
+    let text = report(&ReportView { run: waiting, stuck: Vec::new() }, Layout::PLAIN);
     golden("report-waiting", &text);
     fits(&text);
 }

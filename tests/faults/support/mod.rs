@@ -38,7 +38,7 @@ pub struct World {
     /// How long a run waits for a service that is away.
     pub patience: Duration,
     folder: tempfile::TempDir,
-    _served: Served,
+    served: Served,
 }
 
 impl World {
@@ -72,8 +72,14 @@ impl World {
             call_timeout: Duration::from_secs(20),
             patience: Duration::from_secs(200),
             folder: tempfile::tempdir().unwrap(),
-            _served: served,
+            served,
         }
+    }
+
+    /// The config that goes with the scenarios, instead of that for small worlds.
+    pub fn take_the_scenarios_config(&mut self) {
+        self.config =
+            hsmc::sandbox::scenario::config_toml(&self.served.hubspot_url(), &self.served.mailchimp_url());
     }
 
     /// Lays a variable over the config.

@@ -63,3 +63,10 @@ pub fn finished(builder: &mut Builder, name: &str) -> u64 {
     builder.tag(&address(name), "General Single Finished");
     id
 }
+
+/// Somebody new comes into HubSpot, and into a list.
+pub fn act_new(world: &super::World, name: &str, list: u64) {
+    use hsmc::sandbox::Act;
+    world.act(Act::AddContact { properties: [("email".to_owned(), address(name))].into_iter().collect() });
+    world.act(Act::JoinList { contact: address(name), list });
+}
