@@ -14,6 +14,7 @@ pub mod ports;
 pub mod show;
 pub mod state;
 pub mod summary;
+pub mod undo;
 pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};

@@ -6,7 +6,7 @@ use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, Pivot};
 use crate::domain::plan::PlanSummary;
 use crate::domain::run::{Run, RunPhase};
-use crate::domain::step::{Before, Inverse, Step};
+use crate::domain::step::{Before, Delivery, Inverse, Step};
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold};
 use crate::journal::ledger::{Journal, JournalError};
@@ -268,8 +268,9 @@ pub fn steps(planned: &Move) -> Vec<StepView> {
         .enumerate()
         .map(|(index, one)| {
             let is_pivot = matches!(planned.pivot(), Pivot::At(pivot) if usize::from(pivot.0) == index);
-            let starts_mail =
-                planned.kind.starts_mail() && is_pivot && matches!(one.step, Step::SetTag { .. });
+            let starts_mail = planned.kind.starts_mail()
+                && is_pivot
+                && matches!(one.step, Step::SetTag { delivery: Delivery::Loud, .. });
             let impossible = one.step != Step::RecordEvidence
                 && matches!(one.step.inverse(&one.before), Inverse::Impossible)
                 && !matches!(

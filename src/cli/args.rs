@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::serve::consent::ConsentRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
+use crate::serve::undo::UndoOf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -133,6 +134,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ParkedCommand>,
     },
+    /// Take back what a run (12) or a move (12.3) has done, as far as nobody changed it since
+    Undo(UndoArgs),
     /// Let people be judged afresh: parked, contested or handed over; opt-outs stay
     Release {
         /// Their addresses
@@ -167,6 +170,20 @@ pub enum RunsCommand {
         #[arg(value_parser = run_id)]
         id: RunId,
     },
+}
+
+/// `undo`
+#[derive(Clone, Debug, Args)]
+pub struct UndoArgs {
+    /// A run (12) or a move (12.3)
+    #[arg(value_name = "RUN|MOVE", value_parser = undo_of)]
+    pub of: UndoOf,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Do it without asking (limits hold)
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `parked …`
@@ -398,6 +415,13 @@ fn list_id(text: &str) -> Result<ListId, String> {
     text.parse().map_err(|_| format!("`{text}` is no list: write the digits of its HubSpot id"))
 }
 
+fn undo_of(text: &str) -> Result<UndoOf, String> {
+    if let Ok(id) = text.parse() {
+        return Ok(UndoOf::Move(id));
+    }
+    text.parse().map(UndoOf::Run).map_err(|_| "write a run (12) or a move (12.3)".to_owned())
+}
+
 fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("`{text}` is no date such as 2026-11-23"))
 }
@@ -484,6 +508,8 @@ mod tests {
             "hsmc adopt a@example.com b@example.com",
             "hsmc adopt --list 987",
             "hsmc why a@example.com --json",
+            "hsmc undo 12 --yes",
+            "hsmc undo 12.3 --dry-run",
             "hsmc parked",
             "hsmc parked release --reason fake-address",
             "hsmc parked release --all",
@@ -512,6 +538,9 @@ mod tests {
             "hsmc adopt",
             "hsmc consent everybody",
             "hsmc retry 12",
+            "hsmc undo",
+            "hsmc undo twelve",
+            "hsmc undo 12 --dry-run --yes",
             "hsmc release",
             "hsmc parked release",
             "hsmc parked release --all --reason fake-address",

@@ -12,6 +12,7 @@ use crate::serve::requests::{
     SyncRequest,
 };
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
+use crate::serve::undo::{UndoAnswer, UndoRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
 };
@@ -72,4 +73,6 @@ pub trait Backend: Send + Sync {
     async fn consent_of(&self, address: String) -> Answer<ConsentView>;
     /// Whether the chain of evidence holds.
     async fn verify_consent(&self) -> Answer<ChainView>;
+    /// Takes a run or a move back, or shows what that would be.
+    async fn undo(&self, request: UndoRequest) -> Answer<UndoAnswer>;
 }

@@ -18,6 +18,7 @@ use crate::serve::requests::{
 };
 use crate::serve::socket;
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
+use crate::serve::undo::{UndoAnswer, UndoRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunView, Severity, StatusAnswer,
     SyncAnswer,
@@ -385,6 +386,13 @@ impl Backend for System {
             return answer;
         }
         self.own("consent", |app| async move { app.verify_consent().await }).await
+    }
+
+    async fn undo(&self, request: UndoRequest) -> Answer<UndoAnswer> {
+        if let Some(answer) = self.ask(&Call::Undo(request.clone())).await {
+            return answer;
+        }
+        self.own("undo", |app| async move { app.undo(request).await }).await
     }
 }
 

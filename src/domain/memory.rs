@@ -21,7 +21,7 @@ pub fn remember(
     match end {
         MoveEnd::Done => {
             for change in &ended.then {
-                apply(&mut after, change, at);
+                apply(&mut after, change, ended, at);
             }
             contested::made(&mut after, ended, at);
         }
@@ -81,7 +81,7 @@ fn parks(refusal: &Refusal) -> bool {
     !matches!(refusal.code, RefusalCode::AlreadyExists | RefusalCode::OptedOut)
 }
 
-fn apply(person: &mut Person, change: &MemoryChange, at: Timestamp) {
+fn apply(person: &mut Person, change: &MemoryChange, ended: &Move, at: Timestamp) {
     match change {
         MemoryChange::Enrolled { tag, list } => {
             person.enrolled = Some(Enrolled { tag: tag.clone(), list: *list, at });
@@ -111,6 +111,17 @@ fn apply(person: &mut Person, change: &MemoryChange, at: Timestamp) {
         }
         MemoryChange::BounceNoted => person.bounce_noted = true,
         MemoryChange::Renamed => person.previous_email = None,
+        MemoryChange::NotHandedOver => person.handed_over = None,
+        MemoryChange::Undone { of } => {
+            let refusal =
+                Refusal { code: RefusalCode::Undone, message: format!("an operator undid move {of}") };
+            let first = ended.steps.iter().find_map(|planned| planned.step.target().service());
+            let service = first.unwrap_or(Service::Mailchimp);
+            person.parked = Some(Parked { service, refusal, input: ended.input, at });
+            if !matches!(person.state, PersonState::OptedOut | PersonState::Protected) {
+                set_state(person, PersonState::Parked, RefusalCode::Undone.word(), at);
+            }
+        }
     }
 }
 

@@ -26,5 +26,6 @@ pub mod shown;
 pub mod step;
 pub mod tag;
 pub mod time;
+pub mod undo;
 pub mod watermark;
 pub mod window;

@@ -1,7 +1,7 @@
 //! Moves: all steps for one person that must happen together (design §4). A move is a value; what
 //! has become of it is folded from its events by `engine`.
 
-use super::id::{ListId, PersonId, StepIndex};
+use super::id::{ListId, MoveId, PersonId, StepIndex};
 use super::member::MemberStatus;
 use super::step::{Before, Fingerprint, Step};
 use super::tag::TagName;
@@ -36,11 +36,13 @@ pub enum MoveKind {
     Pending,
     /// Changed properties (R8).
     Refresh,
+    /// What an earlier move did is taken back (R28).
+    Undo,
 }
 
 impl MoveKind {
     /// All kinds, in the order they are applied.
-    pub const ALL: [MoveKind; 12] = [
+    pub const ALL: [MoveKind; 13] = [
         MoveKind::OptOutHubSpot,
         MoveKind::OptOutMailchimp,
         MoveKind::Bounce,
@@ -53,6 +55,7 @@ impl MoveKind {
         MoveKind::Enroll,
         MoveKind::Pending,
         MoveKind::Refresh,
+        MoveKind::Undo,
     ];
 
     /// A stable word: `hand-over`, `opt-out-hubspot`, …
@@ -70,6 +73,7 @@ impl MoveKind {
             MoveKind::Enroll => "enroll",
             MoveKind::Pending => "pending",
             MoveKind::Refresh => "refresh",
+            MoveKind::Undo => "undo",
         }
     }
 
@@ -78,10 +82,15 @@ impl MoveKind {
         matches!(self, MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp)
     }
 
-    /// Kinds that make a member get mail they did not get before; consent is read again right before
-    /// them (design §3.10).
+    /// Kinds that make a member get mail they did not get before.
     pub fn starts_mail(self) -> bool {
         matches!(self, MoveKind::Enroll | MoveKind::Pending | MoveKind::Restore | MoveKind::Retag)
+    }
+
+    /// Kinds that need consent: it is read again right before them (design §3.10). An undo starts no mail, but it
+    /// may bring somebody back whom mail reaches then.
+    pub fn needs_consent(self) -> bool {
+        self.starts_mail() || self == MoveKind::Undo
     }
 
     /// Kinds guarded by `max_changed_share`: all that archive, untag, restore or enroll, opt-outs aside.
@@ -101,12 +110,16 @@ impl MoveKind {
         )
     }
 
-    /// Where a refusal for good leads: parked, or stuck (design §4, last column). An opt-out is never
-    /// parked.
+    /// Where a refusal for good leads: parked, or not (design §4, last column). An opt-out is never parked;
+    /// an undo that was unwound leaves the person as they were before it.
     pub fn refusal_parks(self) -> bool {
         !matches!(
             self,
-            MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp | MoveKind::Exclude | MoveKind::Orphan
+            MoveKind::OptOutHubSpot
+                | MoveKind::OptOutMailchimp
+                | MoveKind::Exclude
+                | MoveKind::Orphan
+                | MoveKind::Undo
         )
     }
 }
@@ -168,6 +181,13 @@ pub enum MemoryChange {
     BounceNoted,
     /// The member has the present address (R10).
     Renamed,
+    /// The handover was taken back (R28).
+    NotHandedOver,
+    /// This move was taken back by an operator: it is not made again on the same input (R28).
+    Undone {
+        /// Which.
+        of: MoveId,
+    },
 }
 
 /// All steps for one person that must happen together.

@@ -12,7 +12,7 @@ use super::member::MemberStatus;
 use super::moves::{Move, MoveKind, PlannedStep};
 use super::person::PersonState;
 use super::rules::{Digest, RuleSet};
-use super::step::{Before, Fingerprint, Step};
+use super::step::{Before, Delivery, Fingerprint, Step};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -59,6 +59,15 @@ impl Limit {
                     matches!(planned.step, Step::UpsertMember { .. }) && planned.before == Before::NotHeld
                 })
                 .then_some(Limit::AudienceCap),
+            // Whoever loses tags and gets others instead is retagged, not removed.
+            MoveKind::Undo => {
+                let sets = any(|step| matches!(step, Step::SetTag { .. }));
+                let clears = any(|step| matches!(step, Step::ClearTag { .. }));
+                if any(|step| *step == Step::ArchiveMember) || (clears && !sets) {
+                    return Some(Limit::MaxArchives);
+                }
+                any(|step| matches!(step, Step::ReturnMember { .. })).then_some(Limit::AudienceCap)
+            }
             MoveKind::OptOutHubSpot
             | MoveKind::OptOutMailchimp
             | MoveKind::Bounce
@@ -354,7 +363,7 @@ impl PlanSummary {
     fn count_final(&mut self, planned: &Move) {
         for step in &planned.steps {
             let what = match &step.step {
-                Step::SetTag { .. } if planned.kind.starts_mail() => {
+                Step::SetTag { delivery: Delivery::Loud, .. } if planned.kind.starts_mail() => {
                     "a tag set may start a journey: its mail cannot be called back"
                 }
                 Step::UnsubscribeMember | Step::OptOut { .. } => "an opt-out has no way back",

@@ -292,11 +292,13 @@ pub trait AudienceAccount: Send + Sync + 'static {
         email: &Email,
         fields: &BTreeMap<String, serde_json::Value>,
     ) -> CallResult<()>;
-    /// Subscribes one archived member again (R6 only).
+    /// Gives one archived member a status again (R6, R28 only): `subscribed` or `transactional`. Without
+    /// fields, merge fields stay as they are.
     async fn restore(
         &self,
         priority: Priority,
         email: &Email,
+        status: &MemberStatus,
         fields: &BTreeMap<String, serde_json::Value>,
     ) -> CallResult<()>;
     /// Changes the address of the member known by `old`.

@@ -15,6 +15,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub u64);
 
+impl Fingerprint {
+    /// Of an input that nobody has seen yet: what an undo leaves behind shows in the next scan only.
+    pub const NOT_SEEN: Fingerprint = Fingerprint(0);
+}
+
 /// What an opt-out in HubSpot covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OptOutScope {
@@ -98,6 +103,11 @@ pub enum Step {
     },
     /// The evidence of a consent change is in the journal (R23). Local: no call.
     RecordEvidence,
+    /// A member whom hsmc archived has the status from before again, and nothing else changes (R28 only).
+    ReturnMember {
+        /// `subscribed` or `transactional`, as journaled before the archive.
+        status: MemberStatus,
+    },
 }
 
 /// What held before a step: durable before the call leaves.
@@ -162,7 +172,8 @@ impl Step {
             | Step::RestoreMember { .. }
             | Step::RefreshMember { .. }
             | Step::RenameMember
-            | Step::ArchiveMember => Target::Audience,
+            | Step::ArchiveMember
+            | Step::ReturnMember { .. } => Target::Audience,
             Step::UnsubscribeMember => Target::AudienceOptOut,
             Step::SetTag { tag, .. } | Step::ClearTag { tag } => Target::Tag(tag.clone()),
             Step::JoinList { list } | Step::LeaveList { list } => Target::List(*list),
@@ -182,7 +193,7 @@ impl Step {
                 Before::NotHeld => Inverse::Step(Step::ArchiveMember),
                 _ => Inverse::Nothing,
             },
-            Step::RestoreMember { .. } => Inverse::Step(Step::ArchiveMember),
+            Step::RestoreMember { .. } | Step::ReturnMember { .. } => Inverse::Step(Step::ArchiveMember),
             Step::SetTag { tag, .. } => Inverse::Step(Step::ClearTag { tag: tag.clone() }),
             Step::ClearTag { tag } => {
                 Inverse::Step(Step::SetTag { tag: tag.clone(), delivery: Delivery::Silent })
@@ -225,12 +236,14 @@ impl fmt::Display for Step {
             Step::CreateContact => f.write_str("create the contact"),
             Step::JoinList { list } => write!(f, "join list {list}"),
             Step::LeaveList { list } => write!(f, "leave list {list}"),
+            Step::SetProperty { property, value } if value.is_empty() => write!(f, "clear {property}"),
             Step::SetProperty { property, value } => write!(f, "set {property} = \"{value}\""),
             Step::OptOut { scope: OptOutScope::All } => f.write_str("opt out of all email"),
             Step::OptOut { scope: OptOutScope::Subscription(id) } => {
                 write!(f, "opt out of subscription {id}")
             }
             Step::RecordEvidence => f.write_str("record the evidence"),
+            Step::ReturnMember { status } => write!(f, "make the archived member {status} again"),
         }
     }
 }

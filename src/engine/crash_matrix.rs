@@ -100,6 +100,16 @@ fn samples() -> Vec<Move> {
                 ],
                 MoveKind::Enroll => vec![upsert(false), set("Extra"), set("Single")],
                 MoveKind::Pending => vec![upsert(true)],
+                MoveKind::Undo => vec![
+                    planned(
+                        Step::ReturnMember { status: MemberStatus::Subscribed },
+                        Before::Status(MemberStatus::Archived),
+                    ),
+                    planned(Step::SetTag { tag: tag("Single"), delivery: Delivery::Silent }, Before::NotHeld),
+                    property(),
+                    planned(Step::JoinList { list: ListId(987) }, Before::NotHeld),
+                    leave(946),
+                ],
                 MoveKind::Refresh => {
                     vec![planned(Step::RefreshMember { fields: Fingerprint(1) }, subscribed())]
                 }

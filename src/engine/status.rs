@@ -3,7 +3,7 @@
 use crate::domain::event::{Direction, MoveEnd};
 use crate::domain::failure::{FailureClass, Refusal};
 use crate::domain::id::StepIndex;
-use crate::domain::moves::{Move, Pivot};
+use crate::domain::moves::{Move, Pivot, PlannedStep};
 use crate::domain::step::{Before, Inverse, Step};
 use crate::domain::time::Timestamp;
 
@@ -136,6 +136,23 @@ impl MoveStatus {
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// How it ended; none while it has not.
+    pub fn end(&self) -> Option<&MoveEnd> {
+        match &self.phase {
+            Phase::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// The steps that hold by our call, in order, each with what held before it: what an undo takes back.
+    pub fn done_steps(&self) -> Vec<PlannedStep> {
+        let by_us = |(planned, state): (&PlannedStep, &StepState)| {
+            (state.forward == Progress::Done)
+                .then(|| PlannedStep { step: planned.step.clone(), before: state.before.clone() })
+        };
+        self.draft.steps.iter().zip(&self.steps).filter_map(by_us).collect()
     }
 
     /// Whether it waits for the next run or an operator.

@@ -11,5 +11,6 @@ pub mod requests;
 pub mod sandbox_http;
 pub mod socket;
 pub mod state;
+pub mod undo;
 pub mod views;
 pub mod why;

@@ -7,6 +7,7 @@ use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
 use crate::serve::parked::ReleaseRequest;
+use crate::serve::undo::UndoRequest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -164,6 +165,8 @@ pub enum Call {
     Consent(ConsentRequest),
     /// Look after the state directory.
     State(StateRequest),
+    /// Take a run or a move back.
+    Undo(UndoRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

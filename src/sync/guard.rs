@@ -1,10 +1,11 @@
-//! Looks once more, right before moves begin: consent on both sides before anything that starts mail
+//! Looks once more, right before moves begin: consent on both sides before anything that needs it
 //! (design §3.10), the exit tag before a handover (R15). Whoever does not pass is dropped, by name; the
 //! next run sees them.
 
 use super::error::RunError;
 use super::patience::patiently;
 use super::planning::Due;
+use super::undo::present;
 use super::workspace::Workspace;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::{MoveEnd, MoveEvent};
@@ -15,6 +16,7 @@ use crate::domain::person::Person;
 use crate::domain::port::{MemberQuery, Priority};
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
+use crate::domain::undo::are_still_due;
 use crate::engine::fold;
 use crate::engine::retry::STALE_AFTER;
 use crate::journal::store::Batch;
@@ -57,7 +59,7 @@ impl<'a> Guard<'a> {
     /// When a call or the journal fails.
     pub async fn pass(&mut self, chunk: Vec<Due>) -> Result<Vec<Due>, RunError> {
         let journal = &self.workspace.shared.journal;
-        let mail: Vec<Due> = chunk.iter().copied().filter(|due| due.kind.starts_mail()).collect();
+        let mail: Vec<Due> = chunk.iter().copied().filter(|due| due.kind.needs_consent()).collect();
         let mut refused: BTreeMap<PersonId, &'static str> = BTreeMap::new();
         let looks = &self.workspace.shared.looks;
         looks.note(mail.iter().map(|due| due.person), self.seen);
@@ -69,6 +71,9 @@ impl<'a> Guard<'a> {
             for person in self.opted_out(&people).await? {
                 refused.insert(person, "opted out since the plan was made");
             }
+        }
+        for person in self.changed_since(&chunk).await? {
+            refused.insert(person, "changed by somebody else since the undo was planned");
         }
         for due in chunk.iter().filter(|due| due.kind == MoveKind::HandOver) {
             if !self.still_finished(due).await? {
@@ -149,6 +154,35 @@ impl<'a> Guard<'a> {
         let pass = people.iter().map(|person| person.id).filter(|person| !found.contains(person));
         shared.looks.note(pass, read);
         Ok(found)
+    }
+
+    /// Whose undo is no longer what it was planned on, by a look that is no older than a minute (R28).
+    async fn changed_since(&self, chunk: &[Due]) -> Result<BTreeSet<PersonId>, RunError> {
+        let shared = &self.workspace.shared;
+        let mut changed = BTreeSet::new();
+        if shared.clock.now().since(self.seen) <= STALE_AFTER {
+            return Ok(changed);
+        }
+        let (mut people, mut steps) = (Vec::new(), BTreeMap::new());
+        for due in chunk.iter().filter(|due| due.kind == MoveKind::Undo) {
+            if let Ok(status) = fold(&shared.journal.events(due.id)?) {
+                steps.insert(due.person, status.draft.steps);
+                people.extend(shared.journal.person(due.person)?);
+            }
+        }
+        if people.is_empty() {
+            return Ok(changed);
+        }
+        let present = present::read(self.workspace, &people).await?;
+        for person in &people {
+            let (Some(steps), Some(present)) = (steps.get(&person.id), present.get(&person.id)) else {
+                continue;
+            };
+            if !are_still_due(steps, person, present) {
+                changed.insert(person.id);
+            }
+        }
+        Ok(changed)
     }
 
     async fn still_finished(&mut self, due: &Due) -> Result<bool, RunError> {

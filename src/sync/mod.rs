@@ -27,6 +27,7 @@ pub mod restored;
 pub mod run;
 pub mod scan;
 pub mod snapshot;
+pub mod undo;
 pub mod workspace;
 
 pub use error::RunError;

@@ -1,5 +1,5 @@
 //! What earlier runs left open: moves that have begun go on first, probes before anything else; those
-//! that have not begun are planned anew (design §3.10). A move that would start mail, and whose person has
+//! that have not begun are planned anew (design §3.10). A move that needs consent, and whose person has
 //! opted out since it was planned, is unwound instead.
 
 use super::applying::{Applied, WaitUntil, priority, wait_for};
@@ -11,6 +11,7 @@ use super::workspace::Workspace;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::moves::MoveKind;
 use crate::domain::plan::move_fingerprint;
 use crate::domain::port::Priority;
 use crate::domain::shown::ShownMove;
@@ -121,6 +122,12 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                         going_on.push(handed);
                     }
                 }
+                // Nobody but an operator plans an undo anew.
+                Resumption::Fresh | Resumption::PlanAnew if status.draft.kind == MoveKind::Undo => {
+                    let why = "the undo was cut short; `hsmc undo` again plans what is left".to_owned();
+                    let event = MoveEvent::Ended { end: MoveEnd::Dropped { why }, at: now };
+                    journal.append_event(&mut batch, id, person, &event)?;
+                }
                 Resumption::Fresh | Resumption::PlanAnew => {
                     let unbegun = Unbegun {
                         id,
@@ -146,7 +153,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
 
 type Handed = (PersonId, MoveId, Priority);
 
-/// Moves cut short before their pivot that would start mail: consent first.
+/// Moves cut short before their pivot that need consent: that is looked at first.
 #[derive(Default)]
 struct Mail {
     moves: Vec<Handed>,
@@ -157,9 +164,9 @@ struct Mail {
 impl Mail {
     fn takes(&mut self, handed: Handed, status: &MoveStatus, now: Timestamp) -> bool {
         let forward = status.direction() == Some(Direction::Forward);
-        let starts_mail = status.draft.kind.starts_mail() && forward && !status.is_past_pivot();
+        let needs_consent = status.draft.kind.needs_consent() && forward && !status.is_past_pivot();
         let is_fresh = status.planned_at <= now && now.since(status.planned_at) <= STALE_AFTER;
-        if !starts_mail || is_fresh {
+        if !needs_consent || is_fresh {
             return false;
         }
         self.moves.push(handed);

@@ -195,7 +195,7 @@ pub async fn sync(
 /// Ends a run with the people as they are now: a refusal on the way changes somebody's state. What became of its
 /// moves is given by a run of its own; one that was cut short, or delivers opt-outs for another, has nothing to
 /// say of what repeats itself.
-async fn report_and_finish(
+pub(super) async fn report_and_finish(
     workspace: &Workspace,
     mut run: Run,
     end: RunEnd,
@@ -508,7 +508,8 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
     Ok(run)
 }
 
-async fn put(workspace: &Workspace, run: &Run) -> Result<(), RunError> {
+/// Writes a run as it is now.
+pub(super) async fn put(workspace: &Workspace, run: &Run) -> Result<(), RunError> {
     let journal = &workspace.shared.journal;
     let mut batch = Batch::new();
     journal.put_run(&mut batch, run)?;

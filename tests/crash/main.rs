@@ -22,4 +22,5 @@ mod recovery;
 mod refusals;
 mod stage;
 mod state;
+mod undoing;
 mod world;

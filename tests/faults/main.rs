@@ -20,4 +20,5 @@ mod real_life;
 mod restoring;
 mod services;
 mod support;
+mod undoing;
 mod window;

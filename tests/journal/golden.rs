@@ -67,6 +67,10 @@ fn every_record_is_read_and_written_as_then() {
     holds::<AuditLine>("v1/audit-line.hex", &samples::audit_line());
     holds::<Watermark>("v1/watermark.hex", &samples::watermark());
     holds::<PersonId>("v1/person-number.hex", &PersonId(70_000));
+    let undo = MoveEvent::Planned { draft: Box::new(samples::undo()), at: samples::AT };
+    let bytes = encode_move_event(&undo).unwrap();
+    let golden_undo = golden("v2/undo-move.hex", &bytes);
+    assert_eq!((decode_events(&golden_undo).unwrap(), bytes), (vec![undo], golden_undo));
     let events = samples::events();
     let bytes: Vec<u8> =
         events.iter().flat_map(|event: &MoveEvent| encode_move_event(event).unwrap()).collect();

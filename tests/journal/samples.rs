@@ -24,7 +24,7 @@ use hsmc::domain::watermark::Watermark;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const AT: Timestamp = Timestamp(1_795_442_400_000);
+pub const AT: Timestamp = Timestamp(1_795_442_400_000);
 
 fn refusal() -> Refusal {
     Refusal { code: RefusalCode::Compliance, message: "is in a compliance state".to_owned() }
@@ -174,6 +174,18 @@ pub fn draft() -> Move {
         ],
         since: AT,
         input: Fingerprint(99),
+    }
+}
+
+/// An undo, with the step and what is remembered that only undos have.
+pub fn undo() -> Move {
+    let step = Step::ReturnMember { status: MemberStatus::Transactional };
+    let of = MoveId { run: RunId(12), number: 3 };
+    Move {
+        kind: MoveKind::Undo,
+        steps: vec![PlannedStep { step, before: Before::Status(MemberStatus::Archived) }],
+        then: vec![MemoryChange::NotHandedOver, MemoryChange::Undone { of }],
+        ..draft()
     }
 }
 

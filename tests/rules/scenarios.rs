@@ -9,6 +9,7 @@ use hsmc::domain::person::{Parked, PersonState};
 use hsmc::domain::rules::{Question, known_tags};
 use hsmc::domain::step::Fingerprint;
 use hsmc::domain::time::Timestamp;
+use std::time::Duration;
 
 pub fn parked(input: Fingerprint) -> Parked {
     let refusal = Refusal { code: RefusalCode::FakeAddress, message: "looks fake or invalid".to_owned() };
@@ -50,6 +51,35 @@ fn too_many_signups_passes_with_time() {
     stage.rests(PersonState::Parked);
     stage.world.seen = Timestamp(NOW.0 + 25 * 3_600_000);
     assert_eq!(stage.decision().due.unwrap().kind, MoveKind::Enroll);
+}
+
+#[test]
+fn r28_what_the_first_look_after_an_undo_shows_is_what_the_person_is_parked_with() {
+    let mut stage = refused(ann().in_lists(&[987]), RefusalCode::Undone);
+    stage.memory.parked.as_mut().unwrap().input = Fingerprint::NOT_SEEN;
+    stage.rests(PersonState::Parked);
+    // Dynamic lists follow a little later: that is the undo's own doing.
+    stage.memory = stage.decision().memory;
+    stage.world.seen = NOW.plus(Duration::from_secs(10 * 60));
+    stage = stage.in_lists(&[987, 945]);
+    stage.rests(PersonState::Parked);
+    stage.memory = stage.decision().memory;
+    stage.world.seen = NOW.plus(Duration::from_secs(60 * 60));
+    stage.rests(PersonState::Parked);
+    assert_eq!(stage.decision().memory, stage.memory, "and costs nothing");
+    let changed = stage.property("firstname", "Anna");
+    assert_eq!(changed.decision().due.unwrap().kind, MoveKind::Enroll);
+}
+
+#[test]
+fn r28_however_late_the_first_look_after_an_undo_comes_it_is_the_first() {
+    let mut stage = refused(ann().in_lists(&[987]), RefusalCode::Undone);
+    stage.memory.parked.as_mut().unwrap().input = Fingerprint::NOT_SEEN;
+    stage.world.seen = NOW.plus(Duration::from_secs(9 * 3600));
+    stage.rests(PersonState::Parked);
+    // What was read before the undo says nothing of after it.
+    stage.world.seen = Timestamp(NOW.0 - 1);
+    assert_eq!(stage.decision().memory.parked.unwrap().input, Fingerprint::NOT_SEEN);
 }
 
 #[test]

@@ -435,6 +435,7 @@ impl Stage {
                 _ => {}
             },
             Step::RecordEvidence => {}
+            Step::ReturnMember { status } => self.member.as_mut().unwrap().status = status.clone(),
         }
     }
 
@@ -463,6 +464,9 @@ impl Stage {
             }
             MemoryChange::BounceNoted => memory.bounce_noted = true,
             MemoryChange::Renamed => memory.previous_email = None,
+            MemoryChange::NotHandedOver => memory.handed_over = None,
+            // No rule asks for an undo.
+            MemoryChange::Undone { .. } => {}
         }
     }
 }

@@ -479,6 +479,7 @@ impl AudienceAccount for Fake {
         &self,
         _: Priority,
         _: &Email,
+        _: &MemberStatus,
         _: &BTreeMap<String, serde_json::Value>,
     ) -> CallResult<()> {
         no()

@@ -292,18 +292,32 @@ async fn a_restored_member_has_to_be_shown_as_subscribed() {
         json(200, j!({"status": "subscribed"})),
         json(200, j!({"status": "archived"})),
         json(400, j!({"title": "Member In Compliance State"})),
+        json(200, j!({"status": "transactional"})),
     ])
     .await;
     let ann = email("a@example.com");
-    a.client.restore(P, &ann, &fields()).await.unwrap();
+    a.client.restore(P, &ann, &MemberStatus::Subscribed, &fields()).await.unwrap();
     let asked = a.server.last();
     assert_eq!(asked.line(), format!("PUT {}", path(&format!("/members/{}", ann.hash().hex()))));
     assert_eq!(
         asked.body,
         j!({"email_address": "a@example.com", "status": "subscribed", "merge_fields": {"FNAME": "Ann"}})
     );
-    assert_eq!(a.client.restore(P, &ann, &fields()).await.unwrap_err().class, FailureClass::InDoubt);
-    assert_eq!(a.client.restore(P, &ann, &fields()).await.unwrap_err().refusal, RefusalCode::Compliance);
+    assert_eq!(
+        a.client.restore(P, &ann, &MemberStatus::Subscribed, &fields()).await.unwrap_err().class,
+        FailureClass::InDoubt
+    );
+    assert_eq!(
+        a.client.restore(P, &ann, &MemberStatus::Subscribed, &fields()).await.unwrap_err().refusal,
+        RefusalCode::Compliance
+    );
+    a.client.restore(P, &ann, &MemberStatus::Transactional, &BTreeMap::new()).await.unwrap();
+    let body = a.server.last().body;
+    assert_eq!(
+        body,
+        j!({"email_address": "a@example.com", "status": "transactional"}),
+        "fields stay as they are"
+    );
 }
 
 #[tokio::test]

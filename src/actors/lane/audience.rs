@@ -82,7 +82,11 @@ pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
     match &ready.step.step {
         Step::ArchiveMember => return audience.archive(priority, email.hash()).await.map(gone_is_archived),
         Step::RestoreMember { .. } => {
-            audience.restore(priority, email, &wire_fields(&ready.person.fields)).await?
+            let fields = wire_fields(&ready.person.fields);
+            audience.restore(priority, email, &MemberStatus::Subscribed, &fields).await?
+        }
+        Step::ReturnMember { status } => {
+            audience.restore(priority, email, status, &BTreeMap::new()).await?;
         }
         Step::RenameMember => {
             let Some(old) = &ready.person.previous_email else { return Ok(ItemOutcome::Done) };

@@ -24,7 +24,7 @@ const OVERLAP: Duration = Duration::from_secs(300);
 pub fn starts_mail(ready: &Ready) -> bool {
     match &ready.step.step {
         Step::SetTag { delivery, .. } => *delivery == Delivery::Loud,
-        Step::RestoreMember { .. } => true,
+        Step::RestoreMember { .. } | Step::ReturnMember { .. } => true,
         Step::UpsertMember { .. } => ready.step.before == Before::NotHeld,
         _ => false,
     }

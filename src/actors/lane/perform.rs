@@ -119,7 +119,8 @@ impl Verb {
             | Step::CreateContact
             | Step::SetProperty { .. }
             | Step::OptOut { .. }
-            | Step::RecordEvidence => Verb::Singly,
+            | Step::RecordEvidence
+            | Step::ReturnMember { .. } => Verb::Singly,
         }
     }
 }

@@ -203,7 +203,7 @@ pub fn member_holds(step: &Step, before: &Before, person: &Person, member: Optio
     match step {
         Step::UpsertMember { .. } if *before == Before::NotHeld => active.is_some(),
         Step::UpsertMember { .. } | Step::RefreshMember { .. } => member.is_some_and(has_fields),
-        Step::RestoreMember { .. } | Step::RenameMember => active.is_some(),
+        Step::RestoreMember { .. } | Step::ReturnMember { .. } | Step::RenameMember => active.is_some(),
         Step::SetTag { tag, .. } => active.is_some_and(|member| member.bears(tag)),
         Step::ClearTag { tag } => !member.is_some_and(|member| member.bears(tag)),
         Step::ArchiveMember => active.is_none(),

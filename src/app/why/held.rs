@@ -229,6 +229,7 @@ fn effect(step: &Step, before: &Before) -> Option<(Fact, bool)> {
             (Fact::Status(if *pending { MemberStatus::Pending } else { MemberStatus::Subscribed }), true)
         }
         Step::RestoreMember { .. } => (Fact::Status(MemberStatus::Subscribed), true),
+        Step::ReturnMember { status } => (Fact::Status(status.clone()), true),
         Step::ArchiveMember => (Fact::Status(MemberStatus::Archived), true),
         Step::UnsubscribeMember => (Fact::Status(MemberStatus::Unsubscribed), true),
         Step::UpsertMember { .. }

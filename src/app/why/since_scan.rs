@@ -99,6 +99,7 @@ fn on_member(member: &mut Option<Member>, person: &Person, one: &DoneStep<'_>) {
             member.status = MemberStatus::Subscribed;
             member.fields.extend(person.fields.clone());
         }
+        Step::ReturnMember { status } => member.status.clone_from(status),
         Step::UpsertMember { .. } | Step::RefreshMember { .. } => member.fields.extend(person.fields.clone()),
         Step::ArchiveMember => member.status = MemberStatus::Archived,
         Step::UnsubscribeMember => member.status = MemberStatus::Unsubscribed,

@@ -11,6 +11,7 @@ mod runs;
 mod setup;
 mod state;
 mod status;
+mod undo;
 
 use super::Terminal;
 use super::args::{Cli, Command, ParkedCommand};
@@ -52,6 +53,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Resume(args) => moves::resume(backend, args, &show).await,
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
         Command::Why { address } => people::why(backend, address, &show).await,
+        Command::Undo(args) => undo::undo(backend, args, terminal.watched, &show).await,
         Command::Parked { command: None } => people::parked(backend, &show).await,
         Command::Parked { command: Some(ParkedCommand::Release(args)) } => {
             people::release(backend, args.into(), &show).await

@@ -10,6 +10,7 @@ mod report;
 mod runs;
 mod state;
 mod status;
+mod undo;
 mod why;
 
 pub use check::check;
@@ -21,6 +22,7 @@ pub use report::report;
 pub use runs::runs;
 pub use state::{backup, compacted, restored, size, sound};
 pub use status::status;
+pub use undo::undo;
 pub use why::why;
 
 use super::table::{Layout, Mood, duration, print};

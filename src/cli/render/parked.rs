@@ -23,16 +23,11 @@ pub fn parked(view: &ParkedView, layout: Layout) -> String {
     }
     let mut text = print(&table);
     text.push('\n');
-    let mut table = layout.table(&["person", "reason", "since", "why"]);
     for one in view.people.iter().take(SHOWN) {
-        table.add_row(vec![
-            layout.cell(&one.person, Mood::Plain),
-            layout.cell(&one.reason, Mood::Plain),
-            layout.cell(ago(view.at, one.since), Mood::Plain),
-            layout.cell(&one.why, Mood::Plain),
-        ]);
+        text.push_str(&format!("{}\n", one.person));
+        let since = ago(view.at, one.since);
+        text.push_str(&layout.labelled("", &format!("{} since {since}: {}", one.reason, one.why)));
     }
-    text.push_str(&print(&table));
     let shown = u64::try_from(view.people.len().min(SHOWN)).unwrap_or(u64::MAX);
     if view.total > shown {
         text.push_str(&format!(

@@ -41,7 +41,8 @@ pub fn plan(view: &PlanView, layout: Layout) -> String {
     text
 }
 
-fn one(planned: &PlanMoveView, layout: Layout) -> String {
+/// One move: why, and its steps.
+pub(super) fn one(planned: &PlanMoveView, layout: Layout) -> String {
     let mut text = format!("{} {}\n", planned.kind, planned.person);
     text.push_str(&layout.labelled("  why", &planned.reason));
     for (index, step) in planned.steps.iter().enumerate() {

@@ -5,7 +5,9 @@ use super::*;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
 use crate::domain::report::*;
 use crate::domain::run::RunCounts;
+use crate::domain::step::Fingerprint;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
+use crate::serve::undo::{StaysView, UndoView};
 use crate::serve::views::*;
 use crate::serve::why::{EventView, HeldView, NextView, RememberedView, StateView, WhyView};
 use std::collections::BTreeMap;
@@ -401,6 +403,49 @@ fn parked_tells_groups_and_people_and_what_would_change_it() {
     fits(&text);
     let nobody = ParkedView { groups: Vec::new(), people: Vec::new(), total: 0, ..view };
     assert_eq!(parked(&nobody, Layout::PLAIN), "nobody is parked\n");
+}
+
+#[test]
+fn an_undo_shows_what_is_taken_back_and_what_stays_and_why() {
+    let stays = |number, what: &str, why: &str| StaysView {
+        person: "bram@example.com".to_owned(),
+        of: id(number),
+        what: what.to_owned(),
+        why: why.to_owned(),
+    };
+    let view = UndoView {
+        of: "run 12".to_owned(),
+        seen: at("2026-11-23T02:00:00Z"),
+        moves: vec![PlanMoveView {
+            person: "anna@example.com".to_owned(),
+            kind: "undo".to_owned(),
+            reason: "R28 undoes hand-over 12.3".to_owned(),
+            steps: vec![
+                step("make the archived member subscribed again", false),
+                step("set tag \"General Single\" silently", false),
+                step("join list 987", false),
+                step("leave list 946", false),
+            ],
+        }],
+        total: 41,
+        agreed: vec![Fingerprint(7)],
+        stays: vec![
+            stays(4, "set tag \"General Single\"", "changed since by move 14.2"),
+            stays(5, "the whole opt-out-hubspot", "an opt-out has no way back"),
+        ],
+        stays_total: 3,
+        stays_because: words(&[("changed since by move 14.2", 1), ("an opt-out has no way back", 2)]),
+        left_out: words(&[("max_archives_per_run", 17)]),
+        gate: Some("the plan touches 41 people; the audience has 100 subscribed members".to_owned()),
+        notes: vec![
+            "40 of them had set tags that may start a journey: mail that has gone out stays out".to_owned(),
+        ],
+    };
+    let text = undo(&view, Layout::PLAIN);
+    golden("undo", &text);
+    fits(&text);
+    let nothing = UndoView { moves: Vec::new(), total: 0, ..view };
+    assert!(undo(&nothing, Layout::PLAIN).contains("\nnothing to undo\n"));
 }
 
 #[test]

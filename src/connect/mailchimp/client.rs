@@ -10,7 +10,7 @@ use crate::connect::line::{Ask, Line, segment};
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::{FailureClass, Service};
 use crate::domain::id::SegmentId;
-use crate::domain::member::{AudienceInfo, Member, MergeField, TagInfo};
+use crate::domain::member::{AudienceInfo, Member, MemberStatus, MergeField, TagInfo};
 use crate::domain::port::{
     AudienceAccount, BatchCall, BatchOutcome, BatchState, BatchSummary, CallResult, Gate, ItemOutcome,
     MemberQuery, NewMember, Page, Priority,
@@ -212,9 +212,10 @@ impl AudienceAccount for MailchimpClient {
         &self,
         priority: Priority,
         email: &Email,
+        status: &MemberStatus,
         fields: &BTreeMap<String, Value>,
     ) -> CallResult<()> {
-        self.restore_member(priority, email, fields).await
+        self.restore_member(priority, email, status, fields).await
     }
 
     async fn rename(&self, priority: Priority, old: SubscriberHash, email: &Email) -> CallResult<()> {

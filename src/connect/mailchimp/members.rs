@@ -195,23 +195,23 @@ impl MailchimpClient {
         &self,
         priority: Priority,
         email: &Email,
+        status: &MemberStatus,
         fields: &BTreeMap<String, Value>,
     ) -> CallResult<()> {
         let path = format!("/members/{}", email.hash().hex());
+        let body = if fields.is_empty() {
+            json!({"email_address": email.as_str(), "status": status.wire()})
+        } else {
+            json!({"email_address": email.as_str(), "status": status.wire(), "merge_fields": fields})
+        };
         let ask = self
-            .write(
-                priority,
-                "restore a member",
-                Method::PUT,
-                &path,
-                json!({"email_address": email.as_str(), "status": "subscribed", "merge_fields": fields}),
-            )
+            .write(priority, "restore a member", Method::PUT, &path, body)
             .query("skip_merge_validation", "true");
         let answer = self.line.answer(&ask).await?;
         // A wish to subscribe may be ignored without an error: then somebody has to look.
         match status_in(&answer.json).as_deref() {
-            Some("subscribed") => Ok(()),
-            _ => Err(self.line.unreadable(&ask, &answer, "status `subscribed`")),
+            Some(given) if given == status.wire() => Ok(()),
+            _ => Err(self.line.unreadable(&ask, &answer, "the status asked for")),
         }
     }
 

@@ -10,6 +10,7 @@ use super::sight::Sight;
 use super::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World};
 use super::{consent, enroll, exclude, handover, identity, place, protect, restore, tagging};
 use crate::domain::contested::is_taken_back;
+use crate::domain::failure::RefusalCode;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::{Contested, Person, PersonState};
@@ -47,7 +48,7 @@ pub fn decide(rules: &RuleSet, world: &World, view: &PersonView<'_>) -> Verdict 
 
 /// The branches in order of precedence.
 fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
-    let parked = identity::is_still_parked(sight, &draft.memory);
+    let parked = identity::is_still_parked(sight, &mut draft.memory);
     if !parked {
         draft.memory.parked = None;
     }
@@ -58,8 +59,7 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
         return Settled(PersonState::Twin, format!("{} contacts share the address", twins.len()), None);
     }
     if parked {
-        let word = draft.memory.parked.as_ref().map(|parked| parked.refusal.code.word()).unwrap_or_default();
-        return Settled(PersonState::Parked, format!("refused for good: {word}"), None);
+        return Settled(PersonState::Parked, parked_because(&draft.memory), None);
     }
     let exclusion = exclude::exclusion(sight);
     // Who must stop getting mail stops, whatever else is fought over.
@@ -94,6 +94,13 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
         Standing::Unsure(list) => {
             held(sight, format!("list {list} is incomplete: nobody is enrolled meanwhile"))
         }
+    }
+}
+
+fn parked_because(memory: &Person) -> String {
+    match memory.parked.as_ref().map(|parked| parked.refusal.code) {
+        Some(RefusalCode::Undone) => "R28: undone by an operator, and nothing has changed since".to_owned(),
+        code => format!("refused for good: {}", code.map(RefusalCode::word).unwrap_or_default()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::failure::RefusalCode;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use crate::domain::person::Person;
-use crate::domain::step::{Before, Step};
+use crate::domain::step::{Before, Fingerprint, Step};
 use std::time::Duration;
 
 /// "Signed up to a lot of lists very recently" passes with time; every other refusal does not.
@@ -52,8 +52,22 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
     memory
 }
 
-/// Whether the person is parked and nothing has changed since.
-pub(super) fn is_still_parked(sight: &Sight<'_>, memory: &Person) -> bool {
+/// Dynamic lists follow a write after seconds to minutes (HubSpot contract §16): for so long, what a scan
+/// shows after an undo counts as the undo's own doing.
+const UNDO_SETTLES: Duration = Duration::from_secs(30 * 60);
+
+/// Whether the person is parked and nothing has changed since. After an undo, the first look shows what it
+/// left behind: that is the input to be parked with (R28).
+pub(super) fn is_still_parked(sight: &Sight<'_>, memory: &mut Person) -> bool {
+    if let Some(parked) = memory.parked.as_mut().filter(|parked| parked.refusal.code == RefusalCode::Undone) {
+        let seen = sight.world.seen;
+        if seen < parked.at {
+            return true;
+        }
+        if parked.input == Fingerprint::NOT_SEEN || seen < parked.at.plus(UNDO_SETTLES) {
+            parked.input = sight.input;
+        }
+    }
     memory.parked.as_ref().is_some_and(|parked| {
         let passes = parked.refusal.code == RefusalCode::TooManySignups;
         let passed = passes && sight.world.seen >= parked.at.plus(SIGNUPS_PASS_AFTER);

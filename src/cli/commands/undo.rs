@@ -1,0 +1,66 @@
+//! `undo`: shows what would be taken back, asks, and does it.
+
+use super::{Show, write};
+use crate::cli::args::UndoArgs;
+use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::serve::undo::{UndoAnswer, UndoRequest};
+use std::io::{BufRead, IsTerminal, Write};
+
+pub(super) async fn undo<B: Backend>(
+    backend: &B,
+    args: &UndoArgs,
+    watched: bool,
+    show: &Show<'_>,
+) -> Result<ExitCode, Failure> {
+    let request = UndoRequest { of: args.of, apply: false, agreed: None };
+    if args.yes {
+        return shown(&backend.undo(UndoRequest { apply: true, ..request }).await?, show);
+    }
+    let planned = backend.undo(request.clone()).await?;
+    let total = planned.plan.total;
+    if args.dry_run || total == 0 {
+        return shown(&planned, show);
+    }
+    if show.json || !watched || !std::io::stdin().is_terminal() {
+        shown(&planned, show)?;
+        return Err(Failure::new(ExitCode::NeedsApproval, "nothing was undone: nobody is there to say yes")
+            .with_way_out("look at the plan above, then add --yes"));
+    }
+    show.watch.finish();
+    write(&render::undo(&planned.plan, show.layout))?;
+    if !says_yes(total)? {
+        return Err(Failure::new(ExitCode::NeedsApproval, "nothing was undone"));
+    }
+    let agreed = Some(planned.plan.agreed);
+    let answer = backend.undo(UndoRequest { apply: true, agreed, ..request }).await?;
+    match &answer.report {
+        Some(report) => {
+            write(&render::report(report, show.layout))?;
+            Ok(ExitCode::from(report))
+        }
+        None => shown(&answer, show),
+    }
+}
+
+/// The plan, and what became of it.
+fn shown(answer: &UndoAnswer, show: &Show<'_>) -> Result<ExitCode, Failure> {
+    show.answer(answer, |layout| {
+        let mut text = render::undo(&answer.plan, layout);
+        if let Some(report) = &answer.report {
+            text.push('\n');
+            text.push_str(&render::report(report, layout));
+        }
+        text
+    })?;
+    Ok(answer.report.as_ref().map_or(ExitCode::Done, ExitCode::from))
+}
+
+fn says_yes(total: u64) -> Result<bool, Failure> {
+    let io = |problem: std::io::Error| Failure::failed(format!("the terminal cannot be read: {problem}"));
+    let mut errors = std::io::stderr().lock();
+    let what = if total == 1 { "this move".to_owned() } else { format!("these {total} moves") };
+    write!(errors, "\nundo {what}? [y/N] ").and_then(|()| errors.flush()).map_err(io)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(io)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
