@@ -52,7 +52,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("nix", &["failpoint.rs"]),
-    ("ctrlc", &["cli/system.rs"]),
     // The client of the control socket speaks HTTP too.
     ("reqwest", &["connect/http.rs", "serve/socket.rs"]),
     ("figment", &["config/"]),

@@ -199,14 +199,25 @@ impl App {
             Subject::Run(id) => Ok(StatusAnswer::Run(Box::new(self.report_of(id)?))),
             Subject::Move(id) => match show::detail(journal, id, Names::Addresses)? {
                 Some(view) => Ok(StatusAnswer::Moves(vec![view])),
-                None => Err(Trouble::usage(format!("there is no move {id}"))
-                    .with_way_out("`hsmc status` lists open moves")),
+                None => match journal.audit_of_move(id)? {
+                    Some((person, line)) => {
+                        let person = show::person(journal, person, Names::Addresses);
+                        Ok(StatusAnswer::Moves(vec![show::given_up(id, person, line)]))
+                    }
+                    None => Err(Trouble::usage(format!("there is no move {id}"))
+                        .with_way_out("`hsmc status` lists open moves")),
+                },
             },
             Subject::Person(address) => {
                 let person = self.person(&address)?;
                 let mut views = Vec::new();
                 for id in journal.moves_of_person(person.id)?.into_iter().rev().take(50) {
-                    views.extend(show::detail(journal, id, Names::Addresses)?);
+                    views.extend(match show::detail(journal, id, Names::Addresses)? {
+                        Some(view) => Some(view),
+                        None => journal
+                            .audit(person.id, id)?
+                            .map(|line| show::given_up(id, address.clone(), line)),
+                    });
                 }
                 Ok(StatusAnswer::Moves(views))
             }
@@ -243,6 +254,10 @@ impl App {
         let OperateRequest { id, request } = request;
         let journal = &self.workspace.shared.journal;
         let Ok(status) = fold(&journal.events(id)?) else {
+            if let Some((_, line)) = journal.audit_of_move(id)? {
+                let given_up = format!("its details were given up on {}", line.given_up);
+                return Err(Trouble::usage(format!("move {id} is over, and {given_up}")));
+            }
             return Err(Trouble::usage(format!("there is no move {id}"))
                 .with_way_out("`hsmc status` lists open moves"));
         };

@@ -2,8 +2,10 @@
 //! next one takes its place.
 
 use super::App;
+use super::reload::{self, Change, Reload};
 use super::show::{self, Names};
 use super::summary;
+use crate::config::Config;
 use crate::domain::plan::Limit;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
@@ -43,28 +45,48 @@ pub async fn keep_summary(app: Arc<App>) {
     }
 }
 
-/// Runs until asked to stop. `told` hears of each run that ended.
+/// Why the daemon's loop came to its end.
+pub enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// The config has changed; the loop goes on with it in another app.
+    Reloaded {
+        /// The new config.
+        config: Box<Config>,
+        /// When the next run was due.
+        due: Timestamp,
+    },
+}
+
+/// Runs until asked to stop, or until a changed config is to be taken over; the first run is due at `due`, or when the
+/// journal says. `told` hears of each run that ended.
 ///
 /// # Errors
 /// The journal cannot be written: nothing can be promised any more.
-pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), RunError> {
+pub async fn run_forever(
+    app: &App,
+    due: Option<Timestamp>,
+    changed: &Reload,
+    told: impl Fn(&Run),
+) -> Result<Ended, RunError> {
     let clock = &app.workspace.shared.clock;
     let every = app.workspace.settings.every;
     let mut failures = 0u32;
-    let mut due = first_due(app);
+    let mut due = due.map_or_else(|| first_due(app), |due| due.min(clock.now().plus(every)));
     let mut stop = app.workspace.stop.clone();
     loop {
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(due);
-        let wait = due.since(clock.now());
-        if !wait.is_zero() {
-            tokio::select! {
-                biased;
-                _ = stop.changed() => {}
-                () = clock.sleep(wait) => {}
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+            () = changed.asked.notified() => {
+                match reload::read(&changed.file, &app.config) {
+                    Ok(config) => return Ok(Ended::Reloaded { config: Box::new(config), due }),
+                    Err(why) => app.set_config_change(Change::Refused(why)),
+                }
+                continue;
             }
-        }
-        if *stop.borrow() {
-            return Ok(());
+            () = clock.sleep(due.since(clock.now())) => {}
         }
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let options = RunOptions::of(RunCause::Schedule);
@@ -79,9 +101,6 @@ pub async fn run_forever(app: &App, told: impl Fn(&Run)) -> Result<(), RunError>
             Err(problem) => return Err(problem),
         };
         told(&ended);
-        if *stop.borrow() {
-            return Ok(());
-        }
         failures =
             if matches!(ended.phase, RunPhase::Finished(RunEnd::Failed { .. })) { failures + 1 } else { 0 };
         // Whoever waits for the window is not left waiting for a run that comes after it.

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod parked;
 pub mod plan_file;
 pub mod ports;
+pub mod reload;
 pub mod show;
 pub mod state;
 pub mod summary;
@@ -85,6 +86,7 @@ pub struct App {
     pub workspace: Workspace,
     /// When the next run is due (daemon).
     pub next_run_at: Mutex<Option<crate::domain::time::Timestamp>>,
+    config_change: Mutex<reload::Change>,
     stop: watch::Sender<bool>,
     store: Arc<LiveStore>,
 }
@@ -198,6 +200,7 @@ impl App {
             hubspot,
             mailchimp,
             stop: stopped,
+            chore: Arc::default(),
             running: Arc::default(),
         };
         Ok(App {
@@ -206,6 +209,7 @@ impl App {
             what,
             workspace,
             next_run_at: Mutex::new(None),
+            config_change: Mutex::default(),
             stop,
             store,
         })
@@ -233,6 +237,7 @@ impl App {
     /// Waits for calls in flight, then closes the journal. What is still out then is in doubt, and the
     /// next start looks.
     pub async fn close(&self) {
+        self.workspace.chore_done().await;
         self.ask_to_stop();
         let clock = &self.workspace.shared.clock;
         let since = clock.now();
@@ -263,6 +268,7 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path, patience: Dur
         every: config.sync.every,
         full_every: config.sync.full_every,
         snapshots: config.sync.snapshots,
+        retention: config.sync.retention,
         config: config.fingerprint(),
         scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),

@@ -1,6 +1,7 @@
 //! Makes views of what goes on: from the journal, the actors' overviews, and nothing else.
 
 use super::App;
+use crate::domain::audit::AuditLine;
 use crate::domain::event::{Direction, MoveEvent};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, Pivot};
@@ -84,8 +85,21 @@ pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError>
         lanes: lanes(app),
         budgets: budgets(app).await,
         pauses: pauses.lines(),
+        notices: notices(app)?,
         people: last_run.map(|run| run.counts.people.clone()).unwrap_or_default(),
     })
+}
+
+/// What is not as usual, in words.
+fn notices(app: &App) -> Result<Vec<String>, JournalError> {
+    let mut lines: Vec<String> = app.config_change().notice().into_iter().collect();
+    if let Some(restored) = app.workspace.shared.journal.restored()? {
+        lines.push(format!(
+            "restored {} from a backup of {}: the next run reads everything and looks before it acts",
+            restored.restored_at, restored.made_at
+        ));
+    }
+    Ok(lines)
 }
 
 fn lanes(app: &App) -> Vec<LaneView> {
@@ -187,6 +201,19 @@ fn step_line(
         Direction::Undo => status.effective_step(index, direction).map(|step| format!("undo: {step}")),
     };
     format!("{}/{of} {}", index.0 + 1, text.unwrap_or_default())
+}
+
+/// What is left of a move whose details were given up.
+pub fn given_up(id: MoveId, person: String, line: AuditLine) -> MoveDetailView {
+    MoveDetailView {
+        id,
+        person,
+        kind: line.kind.word().to_owned(),
+        reason: format!("{} {}", line.rule, line.reason),
+        standing: format!("{}; details were given up on {}", line.end, line.given_up),
+        steps: line.steps.into_iter().map(|text| StepView { text, for_good: false }).collect(),
+        events: vec![format!("{}  planned", line.planned), format!("{}  {}", line.ended, line.end)],
+    }
 }
 
 /// One move with its whole life.

@@ -148,6 +148,12 @@ pub enum Command {
         #[arg(value_name = "ADDRESS|verify", value_parser = consent)]
         what: ConsentRequest,
     },
+    /// Explain the config: what each key does, and what is in force
+    Config {
+        /// What to show
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Look after the state directory
     State {
         /// What to do
@@ -216,6 +222,20 @@ impl From<&ParkedReleaseArgs> for ReleaseRequest {
             ParkedReleaseArgs { people, .. } => ReleaseRequest::People(people.clone()),
         }
     }
+}
+
+/// `config …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell what a key does, its default, and what set the value in force; without a key, list all
+    Explain {
+        /// Such as sync.every or group[0].list[1].tag
+        key: Option<String>,
+    },
+    /// Show every value in force and what set it; secrets stay hidden
+    Show,
+    /// Print the JSON Schema of the config file, for editors
+    Schema,
 }
 
 /// `state …`
@@ -517,6 +537,10 @@ mod tests {
             "hsmc release a@example.com",
             "hsmc consent a@example.com --json",
             "hsmc consent verify",
+            "hsmc config explain",
+            "hsmc config explain sync.every",
+            "hsmc config show --json",
+            "hsmc config schema",
             "hsmc state size",
             "hsmc state check --json",
             "hsmc state backup b.tar.zst",

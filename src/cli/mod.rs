@@ -12,6 +12,7 @@ mod error;
 mod exit_code;
 mod progress;
 pub mod render;
+mod signals;
 mod system;
 pub mod table;
 

@@ -5,10 +5,14 @@ use super::demo;
 use super::error::Failure;
 use super::exit_code::ExitCode;
 use super::progress::Progress;
+use super::signals::Signals;
 use super::{Answer, Backend};
+use crate::app::daemon::Ended;
+use crate::app::reload::Change;
 use crate::app::{App, OpenError, check, daemon, state, summary};
 use crate::config::{self, Config, Environment};
 use crate::domain::id::RunId;
+use crate::domain::run::Run;
 use crate::journal::store::StoreError;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::parked::{ParkedView, ReleaseRequest};
@@ -78,9 +82,37 @@ struct Held {
     _socket: Option<socket::Served>,
 }
 
+impl Held {
+    /// Lets go of the directory, in order.
+    async fn close(self) {
+        let Held { app, _socket } = self;
+        app.close().await;
+    }
+}
+
+fn told(run: &Run, progress: &dyn Progress) {
+    let view = RunView::from(run);
+    let way_out = view.asks.as_ref().map_or_else(String::new, |asks| format!("; {}", asks.way_out()));
+    progress.say(&format!("run {}: {}{way_out}", view.id, view.phase));
+}
+
 impl System {
+    /// Goes on with a changed config, or, where nothing can be opened with it, with the one before.
+    fn take_over(&self, config: Config, before: Config, signals: &Signals) -> Answer<Held> {
+        self.hold(config, "daemon", signals).or_else(|failure| {
+            let held = self.hold(before, "daemon", signals)?;
+            held.app.set_config_change(Change::Refused(failure.to_string()));
+            Ok(held)
+        })
+    }
+
     fn load(&self) -> Answer<Config> {
         Ok(config::load(&self.config, &Environment::of_process())?)
+    }
+
+    fn signals(&self, reloads: bool) -> Answer<Signals> {
+        Signals::watch(&self.config, reloads)
+            .map_err(|problem| Failure::failed(format!("signals cannot be watched: {problem}")))
     }
 
     /// Opens the state directory. A process that was just killed may hold it for another moment.
@@ -95,13 +127,13 @@ impl System {
     }
 
     /// Takes the state directory: serves its socket and listens for signals.
-    fn hold(&self, config: Config, what: &'static str) -> Answer<Held> {
+    fn hold(&self, config: Config, what: &'static str, signals: &Signals) -> Answer<Held> {
         let app = Arc::new(self.open(config, what)?);
         let control: Arc<dyn socket::Control> = Arc::clone(&app) as Arc<dyn socket::Control>;
         let served = socket::serve(&self.state, control)
             .map_err(|problem| tracing::warn!(%problem, "no control socket: `hsmc status` shows the summary file only"))
             .ok();
-        watch_signals(&app);
+        signals.follow(&app);
         Ok(Held { app, _socket: served })
     }
 
@@ -122,27 +154,11 @@ impl System {
         what: &'static str,
         work: impl FnOnce(Arc<App>) -> F,
     ) -> Answer<T> {
-        let held = self.hold(self.load()?, what)?;
+        let held = self.hold(self.load()?, what, &self.signals(false)?)?;
         let done = work(Arc::clone(&held.app)).await;
         daemon::write_summary(&held.app).await;
         held.app.close().await;
         Ok(done?)
-    }
-}
-
-/// The first SIGINT or SIGTERM asks for an orderly stop, a second one ends the process at once.
-fn watch_signals(app: &Arc<App>) {
-    let app = Arc::downgrade(app);
-    let mut times = 0;
-    let set = ctrlc::set_handler(move || {
-        times += 1;
-        match app.upgrade() {
-            Some(app) if times == 1 => app.ask_to_stop(),
-            _ => std::process::exit(ExitCode::Interrupted as i32),
-        }
-    });
-    if let Err(problem) = set {
-        tracing::debug!(%problem, "signals are watched already");
     }
 }
 
@@ -253,24 +269,32 @@ impl Backend for System {
     }
 
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {
-        let held = self.hold(self.load()?, "daemon")?;
+        let signals = self.signals(true)?;
+        let mut held = self.hold(self.load()?, "daemon", &signals)?;
         progress.say(&format!(
             "hsmc daemon: workspace {}, state in {}; stop with ctrl-c or SIGTERM",
             held.app.workspace.settings.name,
             self.state.display()
         ));
-        let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
-        let ended = daemon::run_forever(&held.app, |run| {
-            let view = RunView::from(run);
-            let way_out = view.asks.as_ref().map_or_else(String::new, |asks| format!("; {}", asks.way_out()));
-            progress.say(&format!("run {}: {}{way_out}", view.id, view.phase));
-        })
-        .await;
-        keeper.abort();
-        // Before the journal is closed: it is what the summary is made from.
-        daemon::write_summary(&held.app).await;
-        held.app.close().await;
-        ended.map_err(|error| Failure::failed(error.to_string()))
+        let mut due = None;
+        loop {
+            let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
+            let ended = daemon::run_forever(&held.app, due, &signals.reload, |run| told(run, progress)).await;
+            keeper.abort();
+            // Before the journal is closed: it is what the summary is made from.
+            daemon::write_summary(&held.app).await;
+            let before = held.app.config.clone();
+            held.close().await;
+            match ended.map_err(|error| Failure::failed(error.to_string()))? {
+                Ended::Stopped => return Ok(()),
+                Ended::Reloaded { config, due: next } => {
+                    due = Some(next);
+                    held = self.take_over(*config, before, &signals)?;
+                    let said = held.app.config_change().notice();
+                    progress.say(&said.unwrap_or_else(|| "the changed config is in force".to_owned()));
+                }
+            }
+        }
     }
 
     async fn status(&self, subject: Subject) -> Answer<StatusAnswer> {

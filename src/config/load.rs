@@ -19,14 +19,23 @@ use std::path::Path;
 /// Every problem of the file, each with its place and the way out.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigErrors> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let way_out = match error.kind() {
-            std::io::ErrorKind::NotFound => "make one with `hsmc init`, or name another with --config FILE",
-            _ => "name a file that this user may read with --config FILE",
-        };
-        alone(&file, None, format!("the config file cannot be read: {error}"), way_out)
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&file, &error))?;
     load_text(&file, &text, path.parent().unwrap_or(Path::new(".")), environment)
+}
+
+pub(super) fn unreadable(file: &str, error: &std::io::Error) -> ConfigErrors {
+    let way_out = match error.kind() {
+        std::io::ErrorKind::NotFound => "make one with `hsmc init`, or name another with --config FILE",
+        _ => "name a file that this user may read with --config FILE",
+    };
+    alone(file, None, format!("the config file cannot be read: {error}"), way_out)
+}
+
+/// What is said of a text that is no TOML; none when it is.
+pub(super) fn not_toml(file: &str, text: &str) -> Option<ConfigErrors> {
+    let error = toml_edit::Document::parse(text).err()?;
+    let line = error.span().map(|span| line_of(text, span.start));
+    Some(alone(file, line, format!("this is no TOML: {}", error.message()), "mend the line"))
 }
 
 /// Reads a config from its text; `file` is its name in messages, `folder` where relative `file:`
@@ -40,9 +49,8 @@ pub fn load_text(
     folder: &Path,
     environment: &Environment,
 ) -> Result<Config, ConfigErrors> {
-    if let Err(error) = toml_edit::Document::parse(text) {
-        let line = error.span().map(|span| line_of(text, span.start));
-        return Err(alone(file, line, format!("this is no TOML: {}", error.message()), "mend the line"));
+    if let Some(errors) = not_toml(file, text) {
+        return Err(errors);
     }
     let (merged, sources) = layer(text, environment);
     let mut value = match merged.extract::<Value>() {
@@ -73,7 +81,7 @@ pub fn load_text(
 }
 
 /// The file with the environment over it, and which variable set which key.
-fn layer(text: &str, environment: &Environment) -> (Figment, BTreeMap<String, String>) {
+pub(super) fn layer(text: &str, environment: &Environment) -> (Figment, BTreeMap<String, String>) {
     let mut figment = Figment::from(Toml::string(text));
     let mut sources = BTreeMap::new();
     for (name, path, value) in environment.overrides() {
@@ -210,7 +218,7 @@ fn kind_of(actual: &Actual) -> &'static str {
 }
 
 /// The known name that is likely meant: one that differs in at most two letters.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|word| (distance(name, word), *word))

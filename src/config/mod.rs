@@ -11,6 +11,9 @@
 pub mod condition;
 mod environment;
 mod error;
+pub mod explain;
+mod json_schema;
+pub mod keys;
 mod lenient;
 mod load;
 mod position;
@@ -24,6 +27,7 @@ mod tests;
 
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
+pub use json_schema::schema;
 pub use load::{load, load_text};
 pub use position::Positions;
 pub use settings::{Apply, Config, Consent, HubSpot, Mailchimp, Notify, Sync};

@@ -3,11 +3,12 @@
 //! that all problems are told at once. An unknown key is refused.
 
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The whole file.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Document {
     pub(super) workspace: Workspace,
@@ -27,14 +28,14 @@ pub(super) struct Document {
 }
 
 /// `[workspace]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Workspace {
     pub(super) name: Option<Text>,
 }
 
 /// `[hubspot]`
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HubSpot {
     pub(super) token: Option<Text>,
@@ -47,7 +48,7 @@ pub(super) struct HubSpot {
 }
 
 /// `[mailchimp]`
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mailchimp {
     pub(super) api_key: Option<Text>,
@@ -61,7 +62,7 @@ pub(super) struct Mailchimp {
 }
 
 /// `[sync]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sync {
     pub(super) every: Option<Span>,
@@ -76,7 +77,7 @@ pub(super) struct Sync {
 }
 
 /// `[exclusions]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Exclusions {
     #[serde(default)]
@@ -84,7 +85,7 @@ pub(super) struct Exclusions {
 }
 
 /// `[[group]]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
     pub(super) name: Option<Text>,
@@ -96,7 +97,7 @@ pub(super) struct Group {
 }
 
 /// One entry of a group's `list`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceList {
     pub(super) id: Option<Text>,
@@ -108,7 +109,7 @@ pub(super) struct SourceList {
 }
 
 /// One entry of a source list's `override`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Override {
     pub(super) when: Option<Text>,
@@ -116,7 +117,7 @@ pub(super) struct Override {
 }
 
 /// `[[supplemental]]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Supplemental {
     pub(super) list: Option<Text>,
@@ -124,7 +125,7 @@ pub(super) struct Supplemental {
 }
 
 /// `[source_tracking]`: a key that is absent switches its half off.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceTracking {
     pub(super) import_list: Option<Text>,
@@ -132,7 +133,7 @@ pub(super) struct SourceTracking {
 }
 
 /// `[handover_defaults]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandoverDefaults {
     pub(super) exempt_tags: Option<Vec<Text>>,
@@ -141,7 +142,7 @@ pub(super) struct HandoverDefaults {
 }
 
 /// `[[handover]]`: what it does not say is taken from `[handover_defaults]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Handover {
     pub(super) exit_tag: Option<Text>,
@@ -155,7 +156,7 @@ pub(super) struct Handover {
 }
 
 /// `[protect]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Protect {
     #[serde(default)]
@@ -165,7 +166,7 @@ pub(super) struct Protect {
 }
 
 /// `[consent]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Consent {
     pub(super) subscriptions: Option<Subscriptions>,
@@ -176,7 +177,7 @@ pub(super) struct Consent {
 }
 
 /// `"all"`, or a list of subscription type ids.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Subscriptions {
     Types(Vec<Text>),
@@ -184,7 +185,7 @@ pub(super) enum Subscriptions {
 }
 
 /// `[notify]`: addresses of web hooks, each a secret.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Notify {
     pub(super) teams: Option<Text>,

@@ -142,7 +142,7 @@ pub struct Notify {
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The lawful bases HubSpot knows (HubSpot contract §12).
-const LEGAL_BASES: [&str; 7] = [
+pub(super) const LEGAL_BASES: [&str; 7] = [
     "LEGITIMATE_INTEREST_PQL",
     "LEGITIMATE_INTEREST_CLIENT",
     "LEGITIMATE_INTEREST_OTHER",

@@ -179,6 +179,21 @@ impl Journal {
         found.iter().map(|(key, _)| key_in(Table::OpenMoves, key)).collect()
     }
 
+    /// Moves of any run in order, after one, with their events; none of those that cannot be read.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn moves(
+        &self,
+        after: Option<MoveId>,
+        limit: usize,
+    ) -> JournalResult<Vec<(MoveId, Option<Vec<MoveEvent>>)>> {
+        let after = after.map(|id| id.to_key());
+        let found = self.store.scan(Table::Moves, &[], after.as_deref(), limit)?;
+        let read = |(key, value): &Entry| Ok((key_in(Table::Moves, key)?, record::decode_events(value).ok()));
+        found.iter().map(read).collect()
+    }
+
     /// Moves of a run with their events, in order, after one.
     ///
     /// # Errors
@@ -222,17 +237,12 @@ impl Journal {
         Journal::put(batch, Table::Audit, &(person, id), line)
     }
 
-    /// What is left of a person's moves whose details were given up, oldest first.
+    /// What is left of a person's move whose details were given up.
     ///
     /// # Errors
-    /// The index, or a record, cannot be read.
-    pub fn audit_of_person(&self, person: PersonId) -> JournalResult<Vec<(MoveId, AuditLine)>> {
-        let found = self.store.scan(Table::Audit, &person.to_key(), None, usize::MAX)?;
-        let read = |(key, value): &Entry| {
-            let (_, id) = key_in::<(PersonId, MoveId)>(Table::Audit, key)?;
-            Ok((id, in_table(Table::Audit, codec::decode(value))?))
-        };
-        found.iter().map(read).collect()
+    /// The index, or the record, cannot be read.
+    pub fn audit(&self, person: PersonId, id: MoveId) -> JournalResult<Option<AuditLine>> {
+        self.read(Table::Audit, &(person, id))
     }
 
     /// What is left of a move whose details were given up, and whose it was.
@@ -241,7 +251,7 @@ impl Journal {
     /// The index, or the record, cannot be read.
     pub fn audit_of_move(&self, id: MoveId) -> JournalResult<Option<(PersonId, AuditLine)>> {
         let Some(person) = self.person_of_move(id)? else { return Ok(None) };
-        Ok(self.read(Table::Audit, &(person, id))?.map(|line| (person, line)))
+        Ok(self.audit(person, id)?.map(|line| (person, line)))
     }
 
     // Runs.

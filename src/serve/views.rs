@@ -53,6 +53,9 @@ pub struct StatusView {
     pub budgets: Vec<BudgetView>,
     /// What is paused, in words.
     pub pauses: Vec<String>,
+    /// What whoever runs hsmc should know besides, in words.
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// People by state word.
     pub people: BTreeMap<String, u64>,
 }

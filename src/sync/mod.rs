@@ -24,6 +24,7 @@ pub mod recovering;
 mod repeating;
 mod reporting;
 pub mod restored;
+pub mod retention;
 pub mod run;
 pub mod scan;
 pub mod snapshot;

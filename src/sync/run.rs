@@ -11,6 +11,7 @@ use super::recovering::{self, Leftover};
 use super::repeating;
 use super::reporting::{self, Fates, count_plan, enter, in_vain, in_words, note, tally};
 use super::restored;
+use super::retention;
 use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
@@ -189,7 +190,9 @@ pub async fn sync(
         return Ok(run);
     }
     close_older(workspace, &run).await?;
-    report_and_finish(workspace, run, end, Some(fates)).await
+    let ended = report_and_finish(workspace, run, end, Some(fates)).await?;
+    retention::begin(workspace);
+    Ok(ended)
 }
 
 /// Ends a run with the people as they are now: a refusal on the way changes somebody's state. What became of its

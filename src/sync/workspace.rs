@@ -39,6 +39,8 @@ pub struct RunSettings {
     pub full_every: Duration,
     /// How long snapshots are kept (R28).
     pub snapshots: Duration,
+    /// How long finished runs keep their details.
+    pub retention: Duration,
     /// What a plan depends on, as a number: a saved plan names it.
     pub config: u64,
     /// What a scan depends on, as a number: a difference costs one full pass.
@@ -70,6 +72,8 @@ pub struct Workspace {
     pub mailchimp: AccountGate,
     /// True once hsmc is asked to stop.
     pub stop: watch::Receiver<bool>,
+    /// What is still done behind the last run.
+    pub chore: Arc<std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>>,
     /// One applying run at a time (R26).
     pub running: Arc<tokio::sync::Mutex<()>>,
 }
@@ -78,6 +82,16 @@ impl Workspace {
     /// Whether hsmc has been asked to stop.
     pub fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// Waits for what is done behind the last run; it is bounded, and ends early once hsmc is asked to stop.
+    pub async fn chore_done(&self) {
+        let chore = self.chore.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(chore) = chore
+            && let Err(problem) = chore.await
+        {
+            tracing::warn!(%problem, "what is done behind a run broke off");
+        }
     }
 
     /// Calls made so far, by service word.

@@ -20,6 +20,7 @@ mod prefixes;
 mod random;
 mod recovery;
 mod refusals;
+mod reload;
 mod stage;
 mod state;
 mod undoing;

@@ -99,3 +99,26 @@ async fn a_restore_killed_anywhere_leaves_the_old_state_or_the_restored_one() {
         assert_eq!(*runs, if at < counts { old } else { new }, "{point}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_up_details_killed_at_either_side_of_a_commit_goes_on_with_the_next_run() {
+    let (prepared, _) = ran().await;
+    let short = ("HSMC_SYNC__RETENTION", "1ms");
+    for point in ["retention:before", "retention:after"] {
+        let stage = Stage::of(&prepared).await;
+        let ended = stage.run(&["sync", "--yes"], &[short, ("HSMC_FAILPOINT", point)]).await;
+        assert!(ended.killed, "{point}: {:?} {}", ended.code, ended.said);
+        let ended = stage.run(&["sync", "--yes"], &[short]).await;
+        assert_eq!(ended.code, Some(0), "{point}: {}", ended.said);
+        let size = stage.run(&["state", "size", "--json"], &[]).await;
+        let view: Value = serde_json::from_str(&size.said).unwrap();
+        let tables = view["tables"].as_array().unwrap();
+        let count =
+            |name: &str| tables.iter().find(|table| table["table"] == name).map(|table| &table["records"]);
+        assert_eq!(count("moves"), None, "{point}: all of them are over and old");
+        assert!(count("audit").and_then(Value::as_u64) == Some(2), "{point}: {view}");
+        let check = stage.run(&["state", "check"], &[]).await;
+        assert_eq!(check.code, Some(0), "{point}: {}", check.said);
+        stage.settle(4).await.unwrap_or_else(|problem| panic!("{point}: {problem}"));
+    }
+}

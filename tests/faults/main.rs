@@ -18,6 +18,7 @@ mod operating;
 mod reading;
 mod real_life;
 mod restoring;
+mod retention;
 mod services;
 mod support;
 mod undoing;

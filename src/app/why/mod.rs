@@ -35,12 +35,15 @@ impl App {
         let evidence = consent.of_person(person.id)?.into_iter().map(|kept| kept.link.fact).collect();
         let journal = &self.workspace.shared.journal;
         let now = self.workspace.shared.clock.now();
-        let (mut moves, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut moves, mut unreadable, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
         for id in journal.moves_of_person(person.id)? {
             let events = journal.events(id)?;
             match fold(&events) {
                 Ok(status) => moves.push(Told { id, status, events }),
-                Err(_) => unreadable.push(id),
+                Err(_) => match journal.audit(person.id, id)? {
+                    Some(line) => given_up.push((id, line)),
+                    None => unreadable.push(id),
+                },
             }
         }
         let picture = held::picture(self, &person, &moves).map_err(RunError::from)?;
@@ -66,7 +69,13 @@ impl App {
             memory: memory::remembered(&person),
             under_way,
             pauses: self.pauses_of(&person),
-            timeline: timeline::timeline(&moves, &unreadable, journal.past_states(person.id)?, evidence),
+            timeline: timeline::timeline(
+                &moves,
+                &given_up,
+                &unreadable,
+                journal.past_states(person.id)?,
+                evidence,
+            ),
             next,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::super::show;
 use super::Told;
+use crate::domain::audit::AuditLine;
 use crate::domain::consent::ConsentFact;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::MoveId;
@@ -12,6 +13,7 @@ use crate::serve::why::EventView;
 /// The timeline. Moves whose records cannot be read are named first.
 pub fn timeline(
     moves: &[Told],
+    given_up: &[(MoveId, AuditLine)],
     unreadable: &[MoveId],
     states: Vec<PastState>,
     evidence: Vec<ConsentFact>,
@@ -28,6 +30,15 @@ pub fn timeline(
         at: state.since,
         what: format!("{} until {}", state.state, state.until),
         details: vec![state.why],
+    }));
+    events.extend(given_up.iter().map(|(id, line)| EventView {
+        at: line.planned,
+        what: format!("{} {id}: {}", line.kind, line.end),
+        details: vec![
+            format!("{} {}", line.rule, line.reason),
+            format!("steps: {}", line.steps.join("; ")),
+            format!("details were given up on {}", line.given_up),
+        ],
     }));
     events.extend(moves.iter().filter_map(of_move));
     events.extend(evidence.iter().map(|evidence| EventView {

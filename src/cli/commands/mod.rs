@@ -2,6 +2,7 @@
 //! values of `serve`.
 
 mod accounts;
+mod config;
 mod consent;
 mod init;
 mod moves;
@@ -62,6 +63,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
             people::release(backend, ReleaseRequest::People(people.clone()), &show).await
         }
         Command::Consent { what } => consent::consent(backend, what, &show).await,
+        Command::Config { command } => config::config(&cli.global.config, command, &show),
         Command::State { command } => state::state(backend, command, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }

@@ -2,6 +2,7 @@
 //! counted from the view's own moment.
 
 mod check;
+mod config;
 mod consent;
 mod detail;
 mod parked;
@@ -14,6 +15,7 @@ mod undo;
 mod why;
 
 pub use check::check;
+pub use config::{explained, keys, settings};
 pub use consent::{chain, consent};
 pub use detail::moves;
 pub use parked::parked;

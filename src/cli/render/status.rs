@@ -37,6 +37,9 @@ pub fn status(view: &StatusView, layout: Layout) -> String {
     for pause in &view.pauses {
         row("paused", &layout.paint(pause, Mood::Wary));
     }
+    for notice in &view.notices {
+        row("notice", &layout.paint(notice, Mood::Wary));
+    }
     if !view.moves.is_empty() {
         text.push('\n');
         text.push_str(&move_table(&view.moves, view.at, layout));

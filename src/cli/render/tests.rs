@@ -128,6 +128,7 @@ fn overview() -> StatusView {
             },
         ],
         pauses: vec!["list 946".to_owned()],
+        notices: vec!["config change refused: hsmc.toml:12 sync.every: `8x` is no length of time".to_owned()],
         people: words(&[
             ("enrolled", 3211),
             ("opted-out", 402),
@@ -173,6 +174,7 @@ fn status_shows_the_worst_first_and_fits_80_columns() {
 #[test]
 fn status_of_a_quiet_workspace_is_short() {
     let view = StatusView {
+        notices: vec![],
         process: ProcessView::NotRunning,
         last_run: None,
         next_run_at: None,

@@ -1,0 +1,73 @@
+//! Signals of the process: SIGINT and SIGTERM ask for an orderly stop, a second one ends the process at once. SIGHUP
+//! makes a daemon read its config again; everybody else stops, as when a terminal is closed.
+
+use super::exit_code::ExitCode;
+use crate::app::App;
+use crate::app::reload::{Change, Reload};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Who is told.
+#[derive(Default)]
+struct Told {
+    app: Weak<App>,
+    stopping: bool,
+}
+
+/// The signals of a process, watched until it ends.
+pub struct Signals {
+    told: Arc<Mutex<Told>>,
+    /// Where SIGHUP is heard of.
+    pub reload: Arc<Reload>,
+}
+
+impl Signals {
+    /// Watches from now on. `reloads` says what SIGHUP means.
+    ///
+    /// # Errors
+    /// The system does not let signals be watched.
+    pub fn watch(config: &Path, reloads: bool) -> io::Result<Signals> {
+        let told: Arc<Mutex<Told>> = Arc::default();
+        let reload = Arc::new(Reload { asked: tokio::sync::Notify::new(), file: config.to_path_buf() });
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (tell, again) = (Arc::clone(&told), Arc::clone(&reload));
+        tokio::spawn(async move {
+            loop {
+                let hung_up = tokio::select! {
+                    _ = interrupt.recv() => false,
+                    _ = terminate.recv() => false,
+                    _ = hangup.recv() => true,
+                };
+                let mut told = tell.lock().unwrap_or_else(PoisonError::into_inner);
+                let app = told.app.upgrade();
+                if hung_up && reloads {
+                    if let Some(app) = app {
+                        app.set_config_change(Change::Waits);
+                    }
+                    again.asked.notify_one();
+                } else if told.stopping {
+                    std::process::exit(ExitCode::Interrupted as i32);
+                } else {
+                    told.stopping = true;
+                    if let Some(app) = app {
+                        app.ask_to_stop();
+                    }
+                }
+            }
+        });
+        Ok(Signals { told, reload })
+    }
+
+    /// From now on this one is told; at once, if a stop was asked for before.
+    pub fn follow(&self, app: &Arc<App>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.app = Arc::downgrade(app);
+        if told.stopping {
+            app.ask_to_stop();
+        }
+    }
+}

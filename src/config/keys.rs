@@ -1,0 +1,362 @@
+//! Every key of the config file, told once: the command `config explain`, the schema and its tests take it from here.
+
+/// One key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Where it stands; `[]` stands for each entry of a list: `group[].list[].tag`.
+    pub path: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// How a value is written.
+    pub kind: Kind,
+    /// What holds where it is absent; none where it must be given, or where absent means off (`what` says which).
+    pub default: Option<&'static str>,
+    /// The first version of hsmc that knows it.
+    pub since: &'static str,
+}
+
+/// How a value is written. Any of them may be `env:NAME` or `file:PATH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A whole number.
+    Whole,
+    /// A number from 0 to 1.
+    Share,
+    /// A whole number, or `none`.
+    WholeOrNone,
+    /// A number from 0 to 1, or `none`.
+    ShareOrNone,
+    /// `true` or `false`.
+    Truth,
+    /// A length of time.
+    Span,
+    /// A list of texts.
+    Texts,
+    /// A table of names and texts.
+    Names,
+}
+
+impl Kind {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Kind::Text => "text".to_owned(),
+            Kind::Secret => "text, never shown: write env:NAME or file:PATH".to_owned(),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
+            Kind::Whole => "a whole number".to_owned(),
+            Kind::Share => "a number from 0 to 1".to_owned(),
+            Kind::WholeOrNone => "a whole number, or \"none\"".to_owned(),
+            Kind::ShareOrNone => "a number from 0 to 1, or \"none\"".to_owned(),
+            Kind::Truth => "true or false".to_owned(),
+            Kind::Span => "a length of time, such as 8h or 30d".to_owned(),
+            Kind::Texts => "a list of texts".to_owned(),
+            Kind::Names => "a table of names and texts".to_owned(),
+        }
+    }
+}
+
+const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, what: &'static str) -> Key {
+    Key { path, what, kind, default, since: "0.1.0" }
+}
+
+/// All keys, in the order of the example file.
+pub const KEYS: &[Key] = &[
+    key(
+        "workspace.name",
+        Kind::Text,
+        Some("default"),
+        "The workspace's name, in status, reports and notifications.",
+    ),
+    key("hubspot.token", Kind::Secret, None, "HubSpot's service key or private-app token. Must be given."),
+    key(
+        "hubspot.api_version",
+        Kind::Text,
+        Some("2026-09"),
+        "The dated version of HubSpot's API in every path.",
+    ),
+    key("hubspot.base_url", Kind::Text, Some("https://api.hubapi.com"), "Where HubSpot's API is."),
+    key(
+        "hubspot.portal_id",
+        Kind::Whole,
+        None,
+        "The only portal hsmc may work on; a token of another one is refused. Worth setting: without it, any will do.",
+    ),
+    key(
+        "hubspot.requests_per_10s",
+        Kind::Whole,
+        None,
+        "An upper bound of calls in ten seconds; without it the bound is learned from HubSpot's answers.",
+    ),
+    key(
+        "hubspot.reserve",
+        Kind::Share,
+        Some("0"),
+        "Share of the call budget left to the portal's other apps.",
+    ),
+    key("hubspot.list_write_limit", Kind::Whole, Some("500"), "Ids that one write to a list may carry."),
+    key("mailchimp.api_key", Kind::Secret, None, "Mailchimp's API key. Must be given."),
+    key(
+        "mailchimp.base_url",
+        Kind::Text,
+        None,
+        "Where Mailchimp's API is; without it, the key's suffix or server_prefix says.",
+    ),
+    key(
+        "mailchimp.server_prefix",
+        Kind::Text,
+        None,
+        "Mailchimp's data centre, such as us21, where the key has no suffix.",
+    ),
+    key("mailchimp.audience", Kind::Text, None, "The id of the audience to work on. Must be given."),
+    key(
+        "mailchimp.audience_cap",
+        Kind::WholeOrNone,
+        None,
+        "A limit: no new member beyond this many subscribed ones (R7). Without it there is none.",
+    ),
+    key(
+        "mailchimp.double_opt_in",
+        Kind::Truth,
+        Some("false"),
+        "Whether new people are asked to confirm first (R4).",
+    ),
+    key(
+        "mailchimp.connections",
+        Kind::Whole,
+        Some("8"),
+        "Calls to Mailchimp at once, of the ten it allows; one more is kept for opt-outs.",
+    ),
+    key(
+        "mailchimp.batch_above",
+        Kind::Whole,
+        Some("20"),
+        "From this many single calls of one kind on they go as one asynchronous batch.",
+    ),
+    key("sync.every", Kind::Span, Some("8h"), "From one run of the daemon to the next."),
+    key(
+        "sync.full_every",
+        Kind::Span,
+        Some("24h"),
+        "Everything is read again at least this often; runs between read what can have changed (R28b).",
+    ),
+    key(
+        "sync.enroll_between",
+        Kind::Text,
+        None,
+        "Hours and time zone in which mail may start, as 08:00-18:00 Europe/London. Without it, at any hour.",
+    ),
+    key(
+        "sync.apply",
+        Kind::Word(&["never", "ask", "always"]),
+        Some("never"),
+        "How far a run goes by itself: plans only, waits for a yes, or applies unless a gate asks (R25).",
+    ),
+    key(
+        "sync.max_archives_per_run",
+        Kind::WholeOrNone,
+        Some("100"),
+        "A limit: a plan that would archive more is trimmed, the oldest first.",
+    ),
+    key(
+        "sync.max_changed_share",
+        Kind::ShareOrNone,
+        Some("0.25"),
+        "A gate: a plan that touches a larger share of the audience asks first.",
+    ),
+    key("sync.snapshots", Kind::Span, Some("30d"), "How long what scans saw is kept (R28)."),
+    key(
+        "sync.retention",
+        Kind::Span,
+        Some("90d"),
+        "How long the details of finished moves are kept; one line of each stays.",
+    ),
+    key(
+        "sync.refresh_unsubscribed",
+        Kind::Truth,
+        Some("true"),
+        "Whether merge fields of people who opted out are kept up to date (R8).",
+    ),
+    key(
+        "exclusions.critical",
+        Kind::Texts,
+        Some("[]"),
+        "HubSpot lists whose members are never marketed to; every group excludes them (R12).",
+    ),
+    key("group[].name", Kind::Text, None, "The group's name. Must be given."),
+    key(
+        "group[].exclude",
+        Kind::Texts,
+        Some("[]"),
+        "HubSpot lists whose members are not marketed to by this group; must hold every critical one (R12).",
+    ),
+    key(
+        "group[].precedence",
+        Kind::Word(&["first", "latest"]),
+        Some("first"),
+        "Whether who has a tag keeps it, or the list that ranks first decides anew (R2).",
+    ),
+    key("group[].list[].id", Kind::Text, None, "A source list, by its HubSpot id. Must be given."),
+    key(
+        "group[].list[].tag",
+        Kind::Text,
+        None,
+        "The entry tag of its people; \"list-name\" is the list's own name. Must be given.",
+    ),
+    key("group[].list[].also", Kind::Texts, Some("[]"), "Tags that its people get besides."),
+    key(
+        "group[].list[].override[].when",
+        Kind::Text,
+        None,
+        "A condition on a contact's property, as branches > 1.",
+    ),
+    key("group[].list[].override[].tag", Kind::Text, None, "The entry tag of those for whom it holds."),
+    key(
+        "supplemental[].list",
+        Kind::Text,
+        None,
+        "A list that only adds a tag to people who are synced anyway.",
+    ),
+    key("supplemental[].tag", Kind::Text, None, "The tag it adds."),
+    key(
+        "merge_fields",
+        Kind::Names,
+        Some("{}"),
+        "Mailchimp merge fields, and the HubSpot property that fills each: FNAME = \"firstname\" (R8).",
+    ),
+    key(
+        "source_tracking.import_list",
+        Kind::Text,
+        None,
+        "A HubSpot property that gets the list a person came from, at handover. Without it, nothing is written.",
+    ),
+    key(
+        "source_tracking.ori_lists",
+        Kind::Text,
+        None,
+        "A HubSpot property that gets the ids of all source lists, at enrolment. Without it, nothing is written.",
+    ),
+    key(
+        "handover_defaults.exempt_tags",
+        Kind::Texts,
+        Some("[]"),
+        "Bearers of these tags are never handed over.",
+    ),
+    key(
+        "handover_defaults.archive",
+        Kind::Truth,
+        Some("true"),
+        "Whether who is handed over is archived in Mailchimp.",
+    ),
+    key(
+        "handover_defaults.create_missing",
+        Kind::Truth,
+        Some("false"),
+        "Whether people whom HubSpot does not know are created there (R18).",
+    ),
+    key(
+        "handover[].exit_tag",
+        Kind::Text,
+        None,
+        "The tag that says that a campaign is over for its bearer. Must be given.",
+    ),
+    key("handover[].to", Kind::Text, None, "The list they go to; without it they only leave."),
+    key("handover[].from", Kind::Text, None, "The source list they leave."),
+    key("handover[].also_leave", Kind::Texts, Some("[]"), "Further lists they leave."),
+    key(
+        "handover[].exempt_tags",
+        Kind::Texts,
+        None,
+        "Instead of handover_defaults.exempt_tags, for this exit tag.",
+    ),
+    key("handover[].archive", Kind::Truth, None, "Instead of handover_defaults.archive, for this exit tag."),
+    key(
+        "handover[].create_missing",
+        Kind::Truth,
+        None,
+        "Instead of handover_defaults.create_missing, for this exit tag.",
+    ),
+    key("protect.tags", Kind::Texts, Some("[]"), "Bearers of these tags are never archived or untagged."),
+    key("protect.patterns", Kind::Texts, Some("[]"), "The same for tags that a regular expression finds."),
+    key(
+        "consent.subscriptions",
+        Kind::Texts,
+        Some("all"),
+        "\"all\", or the ids of the subscription types that an opt-out covers in HubSpot.",
+    ),
+    key(
+        "consent.legal_basis",
+        Kind::Word(&super::settings::LEGAL_BASES),
+        Some("LEGITIMATE_INTEREST_OTHER"),
+        "The lawful basis that HubSpot is told with an opt-out.",
+    ),
+    key(
+        "consent.explanation",
+        Kind::Text,
+        Some("Opted out in Mailchimp"),
+        "The explanation that HubSpot is told with an opt-out.",
+    ),
+    key(
+        "consent.deliver_within",
+        Kind::Span,
+        Some("1h"),
+        "An opt-out that has not reached the other side in this time raises an alert (R24).",
+    ),
+    key(
+        "consent.bounce_property",
+        Kind::Text,
+        None,
+        "A HubSpot property that is set to true for hard bounces (R22). Without it, nothing is written.",
+    ),
+    key(
+        "notify.teams",
+        Kind::Secret,
+        None,
+        "The address of a Teams workflow. Without it, Teams is told nothing.",
+    ),
+    key(
+        "notify.slack",
+        Kind::Secret,
+        None,
+        "The address of a Slack incoming webhook. Without it, Slack is told nothing.",
+    ),
+    key("notify.webhook", Kind::Secret, None, "Any address that takes JSON. Without it, nobody is told."),
+];
+
+/// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.
+pub fn at(path: &str) -> Option<&'static Key> {
+    let general = general(path);
+    KEYS.iter().find(|key| key.path == general).or_else(|| {
+        // Each name in a table of names is the table's.
+        let (table, _) = general.rsplit_once('.')?;
+        KEYS.iter().find(|key| key.path == table && key.kind == Kind::Names)
+    })
+}
+
+/// A path without the numbers of entries.
+fn general(path: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for c in path.chars() {
+        inside = (inside || c == '[') && c != ']';
+        if !inside || c == '[' {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// The key that is likely meant by a path that is none.
+pub fn nearest(path: &str) -> Option<&'static str> {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let by_name = KEYS.iter().find(|key| key.path.rsplit('.').next() == Some(name));
+    by_name.map(|key| key.path).or_else(|| {
+        let paths: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
+        super::load::nearest(path, &paths)
+    })
+}
