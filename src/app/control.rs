@@ -490,6 +490,7 @@ impl Control for App {
             Call::Why(address) => json(self.why(&address).await),
             Call::Parked => json(self.parked()),
             Call::Undo(request) => json(self.undo(request).await),
+            Call::Snapshots(request) => json(self.snapshots(request).await),
             Call::Release(request) => json(self.release(request).await),
             Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),

@@ -13,6 +13,7 @@ pub mod plan_file;
 pub mod ports;
 pub mod reload;
 pub mod show;
+pub mod snapshots;
 pub mod state;
 pub mod summary;
 pub mod undo;

@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::serve::consent::ConsentRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
+use crate::serve::snapshots::{SnapshotPart, SnapshotsRequest};
 use crate::serve::undo::UndoOf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -134,6 +135,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ParkedCommand>,
     },
+    /// List kept scans; show what one saw, or what is different in another
+    Snapshots {
+        /// What to do with them; lists them when left out
+        #[command(subcommand)]
+        command: Option<SnapshotsCommand>,
+    },
     /// Take back what a run (12) or a move (12.3) has done, as far as nobody changed it since
     Undo(UndoArgs),
     /// Let people be judged afresh: parked, contested or handed over; opt-outs stay
@@ -176,6 +183,56 @@ pub enum RunsCommand {
         #[arg(value_parser = run_id)]
         id: RunId,
     },
+}
+
+/// `snapshots …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum SnapshotsCommand {
+    /// Show what a run's scan saw: in counts, or of a list, a tag or a person
+    Show(SnapshotShowArgs),
+    /// Show who joined or left which list, gained or lost which tag, changed status
+    Diff {
+        /// The run of the first scan
+        #[arg(value_parser = run_id)]
+        from: RunId,
+        /// The run of the second
+        #[arg(value_parser = run_id)]
+        to: RunId,
+    },
+}
+
+/// `snapshots show`
+#[derive(Clone, Debug, Args)]
+pub struct SnapshotShowArgs {
+    /// The run that made the scan
+    #[arg(value_parser = run_id)]
+    pub run: RunId,
+    /// One person
+    #[arg(value_name = "ADDRESS", conflicts_with_all = ["list", "tag"])]
+    pub person: Option<String>,
+    /// Everybody in a list
+    #[arg(long, value_name = "ID", value_parser = list_id, conflicts_with = "tag")]
+    pub list: Option<ListId>,
+    /// Everybody who bears a tag
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
+}
+
+impl From<&SnapshotsCommand> for SnapshotsRequest {
+    fn from(command: &SnapshotsCommand) -> SnapshotsRequest {
+        match command {
+            SnapshotsCommand::Diff { from, to } => SnapshotsRequest::Diff { from: *from, to: *to },
+            SnapshotsCommand::Show(args) => {
+                let part = match args {
+                    SnapshotShowArgs { person: Some(person), .. } => SnapshotPart::Person(person.clone()),
+                    SnapshotShowArgs { list: Some(list), .. } => SnapshotPart::List(*list),
+                    SnapshotShowArgs { tag: Some(tag), .. } => SnapshotPart::Tag(tag.clone()),
+                    SnapshotShowArgs { .. } => SnapshotPart::All,
+                };
+                SnapshotsRequest::Show { run: args.run, part }
+            }
+        }
+    }
 }
 
 /// `undo`
@@ -530,6 +587,11 @@ mod tests {
             "hsmc why a@example.com --json",
             "hsmc undo 12 --yes",
             "hsmc undo 12.3 --dry-run",
+            "hsmc snapshots",
+            "hsmc snapshots show 12 --list 987",
+            "hsmc snapshots show 12 --tag Guest",
+            "hsmc snapshots show 12 a@example.com",
+            "hsmc snapshots diff 11 12 --json",
             "hsmc parked",
             "hsmc parked release --reason fake-address",
             "hsmc parked release --all",
@@ -564,6 +626,8 @@ mod tests {
             "hsmc retry 12",
             "hsmc undo",
             "hsmc undo twelve",
+            "hsmc snapshots show 12 --list 9 --tag Guest",
+            "hsmc snapshots diff 12",
             "hsmc undo 12 --dry-run --yes",
             "hsmc release",
             "hsmc parked release",

@@ -11,6 +11,7 @@ use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
     SyncRequest,
 };
+use crate::serve::snapshots::{SnapshotsAnswer, SnapshotsRequest};
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
 use crate::serve::undo::{UndoAnswer, UndoRequest};
 use crate::serve::views::{
@@ -75,4 +76,6 @@ pub trait Backend: Send + Sync {
     async fn verify_consent(&self) -> Answer<ChainView>;
     /// Takes a run or a move back, or shows what that would be.
     async fn undo(&self, request: UndoRequest) -> Answer<UndoAnswer>;
+    /// What kept scans saw.
+    async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

@@ -20,6 +20,7 @@ use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
     Subject, SyncRequest, Trouble,
 };
+use crate::serve::snapshots::{SnapshotsAnswer, SnapshotsRequest};
 use crate::serve::socket;
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
 use crate::serve::undo::{UndoAnswer, UndoRequest};
@@ -417,6 +418,13 @@ impl Backend for System {
             return answer;
         }
         self.own("undo", |app| async move { app.undo(request).await }).await
+    }
+
+    async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {
+        if let Some(answer) = self.ask(&Call::Snapshots(request.clone())).await {
+            return answer;
+        }
+        self.own("snapshots", |app| async move { app.snapshots(request).await }).await
     }
 }
 

@@ -9,6 +9,7 @@ mod cut;
 pub mod parked;
 pub mod requests;
 pub mod sandbox_http;
+pub mod snapshots;
 pub mod socket;
 pub mod state;
 pub mod undo;

@@ -7,6 +7,7 @@ use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
 use crate::serve::parked::ReleaseRequest;
+use crate::serve::snapshots::SnapshotsRequest;
 use crate::serve::undo::UndoRequest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -167,6 +168,8 @@ pub enum Call {
     State(StateRequest),
     /// Take a run or a move back.
     Undo(UndoRequest),
+    /// What kept scans saw.
+    Snapshots(SnapshotsRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

@@ -3,9 +3,12 @@
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, FINISHED, GENERAL, LONG_TERM, NEW_AGENTS, address};
 use hsmc::domain::failure::Service;
+use hsmc::domain::id::{ListId, RunId};
 use hsmc::domain::port::Clock;
 use hsmc::sandbox::{Act, FaultKind};
 use hsmc::serve::parked::{ParkedView, ReleaseRequest};
+use hsmc::serve::requests::Trouble;
+use hsmc::serve::snapshots::{SnapshotPart, SnapshotsAnswer, SnapshotsRequest};
 use hsmc::serve::views::Acknowledgement;
 use hsmc::serve::why::{HeldView, WhyView};
 use std::time::Duration;
@@ -185,6 +188,69 @@ async fn r18_whom_hubspot_did_not_have_is_judged_afresh_once_released() {
     let lines: Vec<String> =
         why(&world, "ada").await.timeline.into_iter().flat_map(|event| event.details).collect();
     assert!(lines.iter().any(|line| line.contains("released by an operator: was parked as not-found")));
+}
+
+async fn snapshots(world: &World, request: SnapshotsRequest) -> Result<SnapshotsAnswer, Trouble> {
+    let app = world.open();
+    let answer = app.snapshots(request).await;
+    app.close().await;
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_kept_scans_tell_what_they_saw_and_what_changed_between_two() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo"] {
+            people::enrolled(builder, name, GENERAL);
+        }
+        people::listed(builder, "dev", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::SetTag { email: address("ada"), tag: "Guest".to_owned() });
+    world.act(Act::JoinList { contact: address("bram"), list: COMPETITION });
+    world.act(Act::Unsubscribe { email: address("cleo") });
+    world.synced().await;
+    let SnapshotsAnswer::List(kept) = snapshots(&world, SnapshotsRequest::List).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(kept.iter().map(|one| one.run.0).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(kept.iter().map(|one| one.full).collect::<Vec<_>>(), [false, true]);
+    let (from, to) = (RunId(1), RunId(2));
+    let SnapshotsAnswer::Diff(diff) = snapshots(&world, SnapshotsRequest::Diff { from, to }).await.unwrap()
+    else {
+        panic!()
+    };
+    let told: Vec<(&str, u64)> = diff.changes.iter().map(|(what, count)| (what.as_str(), *count)).collect();
+    assert_eq!(
+        told,
+        [
+            ("gained tag \"General Single\"", 1),
+            ("gained tag \"Guest\"", 1),
+            ("joined list 720 \"Competition entrants\"", 1),
+            ("no member → subscribed", 1),
+            ("subscribed → unsubscribed", 1),
+        ]
+    );
+    assert_eq!(diff.total, 4);
+    assert!(
+        diff.people.iter().any(|one| one.person == address("ada") && one.changes == ["gained tag \"Guest\""])
+    );
+
+    let show = |run, part| snapshots(&world, SnapshotsRequest::Show { run: RunId(run), part });
+    for (part, count) in [
+        (SnapshotPart::List(ListId(GENERAL)), 4),
+        (SnapshotPart::Tag("guest".to_owned()), 1),
+        (SnapshotPart::Person(address("bram")), 1),
+        (SnapshotPart::All, 0),
+    ] {
+        let SnapshotsAnswer::Shown(view) = show(2, part.clone()).await.unwrap() else { panic!() };
+        assert_eq!((view.total, view.people.len() as u64), (count, count), "{part:?}");
+    }
+    let trouble = show(7, SnapshotPart::All).await.unwrap_err();
+    assert_eq!(trouble.message, "run 7 has left no scan, or it is no longer kept");
+    let trouble = show(2, SnapshotPart::List(ListId(5))).await.unwrap_err();
+    assert_eq!((trouble.exit, trouble.message.as_str()), (2, "that scan has not read list 5"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ mod people;
 mod plan;
 mod runs;
 mod setup;
+mod snapshots;
 mod state;
 mod status;
 mod undo;
@@ -22,6 +23,7 @@ use super::exit_code::ExitCode;
 use super::progress::Watch;
 use super::table::Layout;
 use crate::serve::parked::ReleaseRequest;
+use crate::serve::snapshots::SnapshotsRequest;
 use serde::Serialize;
 use std::io::Write;
 
@@ -54,6 +56,10 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Resume(args) => moves::resume(backend, args, &show).await,
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
         Command::Why { address } => people::why(backend, address, &show).await,
+        Command::Snapshots { command } => {
+            let request = command.as_ref().map_or(SnapshotsRequest::List, SnapshotsRequest::from);
+            snapshots::snapshots(backend, request, &show).await
+        }
         Command::Undo(args) => undo::undo(backend, args, terminal.watched, &show).await,
         Command::Parked { command: None } => people::parked(backend, &show).await,
         Command::Parked { command: Some(ParkedCommand::Release(args)) } => {

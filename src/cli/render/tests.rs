@@ -2,11 +2,12 @@
 
 use super::super::table::Layout;
 use super::*;
-use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
+use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::report::*;
 use crate::domain::run::RunCounts;
 use crate::domain::step::Fingerprint;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
+use crate::serve::snapshots::{ChangedView, SeenView, SnapshotDiffView, SnapshotShownView, SnapshotView};
 use crate::serve::undo::{StaysView, UndoView};
 use crate::serve::views::*;
 use crate::serve::why::{EventView, HeldView, NextView, RememberedView, StateView, WhyView};
@@ -448,6 +449,61 @@ fn an_undo_shows_what_is_taken_back_and_what_stays_and_why() {
     fits(&text);
     let nothing = UndoView { moves: Vec::new(), total: 0, ..view };
     assert!(undo(&nothing, Layout::PLAIN).contains("\nnothing to undo\n"));
+}
+
+fn scan(run: u64, full: bool) -> SnapshotView {
+    SnapshotView {
+        run: RunId(run),
+        seen: at("2026-11-23T02:00:00Z"),
+        full,
+        people: 4_211,
+        members: 3_900,
+        subscribed: 3_311,
+        bytes: 4_194_304,
+    }
+}
+
+#[test]
+fn kept_scans_are_a_table_and_one_of_them_tells_counts_or_people() {
+    let text = snapshots(&[scan(12, false), scan(11, true)], Layout::PLAIN);
+    golden("snapshots", &text);
+    fits(&text);
+    let counts = SnapshotShownView {
+        snapshot: scan(12, false),
+        lists: words(&[("987 \"General marketing\"", 800), ("946 \"General finished\"", 88)]),
+        tags: words(&[("General Single", 790), ("Guest", 3)]),
+        people: Vec::new(),
+        total: 0,
+    };
+    let one = SeenView {
+        person: "anna@example.com".to_owned(),
+        records: vec![RecordId(201)],
+        status: Some("subscribed".to_owned()),
+        lists: vec![ListId(987)],
+        tags: vec!["General Single".to_owned(), "Guest".to_owned()],
+    };
+    let people = SnapshotShownView { people: vec![one], total: 2, ..counts.clone() };
+    let text = snapshot(&counts, Layout::PLAIN) + "\n" + &snapshot(&people, Layout::PLAIN);
+    golden("snapshot", &text);
+    fits(&text);
+}
+
+#[test]
+fn two_scans_side_by_side_tell_what_changed_and_for_whom() {
+    let joined = "joined list 946 \"General finished\"".to_owned();
+    let view = SnapshotDiffView {
+        from: scan(11, true),
+        to: scan(12, false),
+        changes: words(&[(&joined, 12), ("lost tag \"General Single\"", 12), ("subscribed → archived", 12)]),
+        people: vec![ChangedView {
+            person: "anna@example.com".to_owned(),
+            changes: vec!["subscribed → archived".to_owned(), joined],
+        }],
+        total: 12,
+    };
+    let text = snapshot_diff(&view, Layout::PLAIN);
+    golden("snapshot-diff", &text);
+    fits(&text);
 }
 
 #[test]
