@@ -10,7 +10,11 @@ fn main() -> std::process::ExitCode {
         Err(code) => return code.into(),
     };
     let terminal = Terminal::of_process(&cli.global);
-    telemetry::start(terminal.logging(&cli.global), std::env::var("RUST_LOG").ok().as_deref());
+    let logging = terminal.logging(&cli);
+    let _open = match telemetry::start(&logging, std::env::var("RUST_LOG").ok().as_deref()) {
+        Ok(open) => open,
+        Err(problem) => return cli::complain(&Failure::of_log_file(&logging, &problem), &terminal).into(),
+    };
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

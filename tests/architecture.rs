@@ -60,6 +60,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rand", &["app/ports.rs", "sandbox/scenario/"]),
     ("rand_chacha", &["sandbox/scenario/"]),
     ("tracing_subscriber", &["telemetry/"]),
+    ("tracing_appender", &["telemetry/"]),
+    ("file_rotate", &["app/reports.rs", "telemetry/file.rs"]),
     ("tokio", &["journal/", "actors/", "sync/", "serve/", "app/", "cli/", "main.rs"]),
 ];
 

@@ -342,3 +342,31 @@ fn sigterm_ends_a_daemon_with_0_and_a_sync_with_130_and_the_next_run_goes_on() {
     let sandbox = ground.sandbox.lock().unwrap();
     assert!(sandbox.effects.violations().is_empty(), "{:?}", sandbox.effects.violations());
 }
+
+#[test]
+fn the_log_file_holds_whole_lines_up_to_the_end_and_nobodys_address() {
+    let ground = Ground::new();
+    ground.with("[workspace]", "[log]\nfile = \"run.log\"\nlevel = \"trace\"\n\n[workspace]");
+    let said = ground.hsmc(&["sync", "--yes", "-vvv"]);
+    assert!(matches!(said.code, Some(0 | 4)), "{}", said.err);
+    let text = std::fs::read_to_string(ground.path("run.log")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() > 20 && text.contains("move ended"), "{} lines", lines.len());
+    for (what, text) in [("file", &text), ("standard error", &said.err)] {
+        assert!(!text.contains("@example"), "an address in the log: {what}");
+        for email in
+            ground.sandbox.lock().unwrap().state()["mailchimp"]["members"].as_object().unwrap().keys()
+        {
+            let hash = hsmc::domain::email::Email::parse(email).unwrap().hash().hex();
+            assert!(!text.contains(&hash), "a subscriber hash in the log: {what}");
+        }
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(ground.path("run.log")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // The flag goes before the config, and a place that is none is told of before anything is done.
+    let said = ground.hsmc(&["sync", "--log-file", "nowhere/run.log"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    assert!(said.err.contains("nowhere/run.log") && said.err.contains("--log-file"), "{}", said.err);
+}

@@ -4,8 +4,10 @@
 //! Never: sending anything itself, or knowing what a call is for.
 
 use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
+use super::meter::CallMeter;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
+use crate::domain::report::CallCurve;
 use crate::domain::time::Timestamp;
 use async_trait::async_trait;
 use kameo::Actor;
@@ -28,6 +30,7 @@ pub struct Account {
     service: Service,
     clock: Arc<dyn Clock>,
     budget: RateBudget,
+    meter: CallMeter,
     waiting: BTreeMap<(Priority, Budget), VecDeque<oneshot::Sender<Answer>>>,
     wake_at: Option<Timestamp>,
     me: ActorRef<Account>,
@@ -50,6 +53,7 @@ impl Actor for Account {
     async fn on_start(args: AccountArgs, me: ActorRef<Account>) -> Result<Account, Infallible> {
         Ok(Account {
             service: args.service,
+            meter: CallMeter::new(args.clock.now()),
             clock: args.clock,
             budget: RateBudget::new(args.limits),
             waiting: BTreeMap::new(),
@@ -75,6 +79,7 @@ impl Account {
                     Admission::Now => {
                         if let Some(caller) = queue.pop_front() {
                             self.budget.start(budget);
+                            self.meter.count(now);
                             // A caller that is gone drops the permit, and that releases it.
                             let account = self.me.clone();
                             drop(caller.send(Ok(AccountPermit { account, budget, reported: false })));
@@ -159,6 +164,10 @@ struct Finished(Budget, Option<Observed>);
 struct Tick;
 /// Asks for a look at the budget.
 pub struct Overview;
+/// Counts calls over time anew from now on.
+struct MeterAnew;
+/// Asks for the calls over time.
+struct Metered;
 
 impl Message<Admit> for Account {
     type Reply = ();
@@ -200,6 +209,20 @@ impl Message<Overview> for Account {
     }
 }
 
+impl Message<MeterAnew> for Account {
+    type Reply = ();
+    async fn handle(&mut self, _: MeterAnew, _: &mut Context<Self, ()>) {
+        self.meter = CallMeter::new(self.clock.now());
+    }
+}
+impl Message<Metered> for Account {
+    type Reply = Result<CallCurve, Infallible>;
+    async fn handle(&mut self, _: Metered, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        let budget = self.budget.overview(self.clock.now());
+        Ok(self.meter.curve(self.service, budget.max.map(|max| (max, budget.window))))
+    }
+}
+
 /// The account's gate, as connectors see it.
 #[derive(Clone)]
 pub struct AccountGate {
@@ -217,6 +240,17 @@ impl AccountGate {
     /// A look at the budget; none when the account has stopped.
     pub async fn overview(&self) -> Option<BudgetOverview> {
         self.account.ask(Overview).await.ok()
+    }
+
+    /// Counts calls over time anew: a run begins.
+    pub async fn meter_anew(&self) {
+        // An account that has stopped makes no calls.
+        drop(self.account.tell(MeterAnew).await);
+    }
+
+    /// Calls over time since then; none when the account has stopped.
+    pub async fn metered(&self) -> Option<CallCurve> {
+        self.account.ask(Metered).await.ok()
     }
 
     fn closed(&self) -> CallFailure {

@@ -19,5 +19,6 @@ pub mod context;
 mod evidence;
 pub mod lane;
 pub mod looks;
+mod meter;
 pub mod router;
 mod tally;

@@ -114,6 +114,13 @@ impl App {
         show::plan(journal, (seen, full), summary, &moves, SHOWN, Names::Addresses)
     }
 
+    /// One run, and what it leaves behind for people.
+    async fn ran(&self, options: &RunOptions, progress: &dyn Progress) -> Done<SyncAnswer> {
+        let ended = run::sync(&self.workspace, options, progress).await;
+        self.keep_reports().await;
+        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended?, Names::Addresses)?)))
+    }
+
     /// Carries out what a waiting run has shown, as far as it still comes out the same (design §3.10).
     ///
     /// # Errors
@@ -124,8 +131,7 @@ impl App {
             let shown = run::plan(&self.workspace, &options, progress).await?;
             return Ok(SyncAnswer::Planned(Box::new(self.plan_view(shown))));
         }
-        let ended = run::sync(&self.workspace, &options, progress).await?;
-        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+        self.ran(&options, progress).await
     }
 
     /// Ends a waiting run: nothing of its plan is applied.
@@ -134,6 +140,7 @@ impl App {
     /// It does not wait, or the journal cannot be written.
     pub async fn reject(&self, id: RunId) -> Done<Acknowledgement> {
         let run = approval::reject(&self.workspace, id).await?;
+        self.keep_reports().await;
         let message =
             format!("run {} is rejected: nothing of it is applied, the next run plans anew", run.id);
         Ok(Acknowledgement { message, left_out: Vec::new() })
@@ -150,8 +157,7 @@ impl App {
             narrowing: Narrowing { shown: Some(Arc::new(shown)), ..Narrowing::default() },
             ..RunOptions::of(RunCause::PlanFile)
         };
-        let ended = run::sync(&self.workspace, &options, progress).await?;
-        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+        self.ran(&options, progress).await
     }
 
     /// One run.
@@ -171,8 +177,7 @@ impl App {
             narrowing: self.narrowing(&request.only, request.limit)?,
             ..RunOptions::of(RunCause::Command)
         };
-        let ended = run::sync(&self.workspace, &options, progress).await?;
-        Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended, Names::Addresses)?)))
+        self.ran(&options, progress).await
     }
 
     /// What goes on.

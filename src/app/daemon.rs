@@ -91,7 +91,9 @@ pub async fn run_forever(
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let options = RunOptions::of(RunCause::Schedule);
         let started = clock.now();
-        let ended = match run::sync(&app.workspace, &options, &NoProgress).await {
+        let ended = run::sync(&app.workspace, &options, &NoProgress).await;
+        app.keep_reports().await;
+        let ended = match ended {
             Ok(ended) => ended,
             // The accounts can be mended while the daemon waits: the run has failed, nothing else.
             Err(problem @ RunError::Unfit { .. }) => {
@@ -114,18 +116,18 @@ pub async fn run_forever(
     }
 }
 
-/// The first run is due at once when something was left open or the last one is long ago.
+/// The first run is due at once when something was left open or the last one is long ago. A plan that waits for a
+/// yes goes on waiting: a restart takes nobody's decision away, and the next run is due when it would have been.
 fn first_due(app: &App) -> Timestamp {
     let now = app.workspace.shared.clock.now();
     let journal = &app.workspace.shared.journal;
     let open = journal.open_moves(None, 1).is_ok_and(|open| !open.is_empty());
-    let last = journal.runs(1).ok().and_then(|runs| runs.into_iter().next());
-    match last {
-        Some(run)
-            if !open && run.phase == RunPhase::Finished(RunEnd::Done) && run.cause == RunCause::Schedule =>
-        {
-            run.started.plus(app.workspace.settings.every).max(now)
-        }
+    let runs = journal.runs(16).unwrap_or_default();
+    let waits = runs.iter().find(|run| matches!(run.phase, RunPhase::AwaitingApproval { .. }));
+    let is_over =
+        |run: &&Run| run.phase == RunPhase::Finished(RunEnd::Done) && run.cause == RunCause::Schedule;
+    match waits.or_else(|| runs.first().filter(is_over)) {
+        Some(run) if !open => run.started.plus(app.workspace.settings.every).max(now),
         _ => now,
     }
 }

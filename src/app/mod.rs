@@ -12,6 +12,7 @@ pub mod parked;
 pub mod plan_file;
 pub mod ports;
 pub mod reload;
+pub mod reports;
 pub mod show;
 pub mod snapshots;
 pub mod state;

@@ -27,7 +27,9 @@ impl App {
             return Ok(UndoAnswer { plan: self.undo_view(request.of, &plan), report: None });
         }
         let agreed: Option<BTreeSet<Fingerprint>> = request.agreed.map(|agreed| agreed.into_iter().collect());
-        let (plan, run) = undo::undo(workspace, whole, agreed.as_ref()).await?;
+        let undone = undo::undo(workspace, whole, agreed.as_ref()).await;
+        self.keep_reports().await;
+        let (plan, run) = undone?;
         let report = run.map(|run| show::report(self, &run, Names::Addresses)).transpose()?;
         Ok(UndoAnswer { plan: self.undo_view(request.of, &plan), report })
     }

@@ -43,6 +43,9 @@ pub struct Global {
     /// No colours (as does the variable NO_COLOR)
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Log into this file too, as JSON lines (`[log]` in the config says how much and how long)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
     /// Log more: -v what happens, -vv why, -vvv everything
     #[arg(short = 'v', long = "verbose", global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -182,6 +185,9 @@ pub enum RunsCommand {
         /// Its number
         #[arg(value_parser = run_id)]
         id: RunId,
+        /// Write it as a page to this file: whole in itself, people as numbers
+        #[arg(long, value_name = "FILE", conflicts_with = "json")]
+        html: Option<PathBuf>,
     },
 }
 
@@ -575,6 +581,7 @@ mod tests {
             "hsmc status 12.3",
             "hsmc status list=987 --watch",
             "hsmc runs show 12",
+            "hsmc runs show 12 --html run.html",
             "hsmc retry 12.3",
             "hsmc skip 12.3",
             "hsmc rollback 12.3",

@@ -3,6 +3,7 @@
 use super::exit_code::ExitCode;
 use crate::config::ConfigErrors;
 use crate::journal::store::StoreError;
+use crate::telemetry::Logging;
 use miette::{GraphicalReportHandler, GraphicalTheme, MietteDiagnostic};
 use std::fmt;
 
@@ -40,6 +41,14 @@ impl Failure {
     /// The command line or the config is wrong.
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure::new(ExitCode::Usage, message)
+    }
+
+    /// The log file cannot be written.
+    pub fn of_log_file(logging: &Logging, problem: &std::io::Error) -> Failure {
+        let path = logging.file.as_ref().map(|file| file.path.display().to_string()).unwrap_or_default();
+        Failure::usage(format!("the log file cannot be written: {problem}")).at(path).with_way_out(
+            "name a file in a folder that this user may write to, by --log-file or `[log] file`",
+        )
     }
 
     /// A signal stopped it.

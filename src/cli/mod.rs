@@ -25,9 +25,11 @@ pub use exit_code::ExitCode;
 pub use progress::{Progress, Silent, Watch};
 pub use system::System;
 
-use crate::telemetry::Logging;
+use crate::config::{self, Environment};
+use crate::telemetry::{Level, LogFile, Logging};
 use clap::Parser;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use table::Layout;
 
 /// What the process was started with, as far as its output depends on it.
@@ -58,8 +60,22 @@ impl Terminal {
     }
 
     /// How logs look here.
-    pub fn logging(&self, global: &Global) -> Logging {
-        Logging { verbosity: global.verbose, json: global.json, colour: self.errors_colour }
+    pub fn logging(&self, cli: &Cli) -> Logging {
+        let global = &cli.global;
+        // A command that only asks writes nothing into a file that a daemon turns over.
+        let runs = matches!(
+            cli.command,
+            Command::Daemon | Command::Sync(_) | Command::Apply { .. } | Command::Approve { .. }
+        );
+        let file = global.log_file.clone().map(LogFile::at).or_else(|| {
+            // A config that does not load is told of by the command itself.
+            let config = config::load(&global.config, &Environment::of_process()).ok().filter(|_| runs)?;
+            let folder = global.config.parent().unwrap_or(Path::new(""));
+            let config::Log { file, level, size, keep } = config.log;
+            let level = Level::parse(&level).unwrap_or_default();
+            Some(LogFile { path: folder.join(file?), level, size, keep })
+        });
+        Logging { verbosity: global.verbose, json: global.json, colour: self.errors_colour, file }
     }
 }
 

@@ -326,6 +326,20 @@ pub const KEYS: &[Key] = &[
         "The address of a Slack incoming webhook. Without it, Slack is told nothing.",
     ),
     key("notify.webhook", Kind::Secret, None, "Any address that takes JSON. Without it, nobody is told."),
+    key(
+        "log.file",
+        Kind::Text,
+        None,
+        "A file for logs, as JSON lines; relative to the config. Without it, they go to standard error only.",
+    ),
+    key(
+        "log.level",
+        Kind::Word(&["error", "warn", "info", "debug", "trace"]),
+        Some("info"),
+        "How much goes into the log file.",
+    ),
+    key("log.size_mb", Kind::Whole, Some("10"), "The log file is put aside at this size, in MiB."),
+    key("log.keep", Kind::Whole, Some("5"), "How many log files put aside are kept."),
 ];
 
 /// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.

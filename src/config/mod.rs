@@ -30,5 +30,5 @@ pub use error::{ConfigError, ConfigErrors};
 pub use json_schema::schema;
 pub use load::{load, load_text};
 pub use position::Positions;
-pub use settings::{Apply, Config, Consent, HubSpot, Mailchimp, Notify, Sync};
+pub use settings::{Apply, Config, Consent, HubSpot, Log, Mailchimp, Notify, Sync};
 pub use template::TEMPLATE;

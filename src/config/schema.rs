@@ -25,6 +25,7 @@ pub(super) struct Document {
     pub(super) protect: Protect,
     pub(super) consent: Consent,
     pub(super) notify: Notify,
+    pub(super) log: Log,
 }
 
 /// `[workspace]`
@@ -191,4 +192,14 @@ pub(super) struct Notify {
     pub(super) teams: Option<Text>,
     pub(super) slack: Option<Text>,
     pub(super) webhook: Option<Text>,
+}
+
+/// `[log]`: the log file; standard error has a log anyway.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) file: Option<Text>,
+    pub(super) level: Option<Text>,
+    pub(super) size_mb: Option<Whole>,
+    pub(super) keep: Option<Whole>,
 }

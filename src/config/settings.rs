@@ -25,6 +25,8 @@ pub struct Config {
     pub consent: Consent,
     /// Who is told.
     pub notify: Notify,
+    /// The log file.
+    pub log: Log,
     /// The rules of the sync.
     pub rules: RuleSet,
 }
@@ -139,6 +141,19 @@ pub struct Notify {
     pub webhook: Option<SecretString>,
 }
 
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Where, relative to the config; none for no file.
+    pub file: Option<String>,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Put aside at this size, in bytes.
+    pub size: u64,
+    /// Old ones kept.
+    pub keep: usize,
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The lawful bases HubSpot knows (HubSpot contract §12).
@@ -155,12 +170,13 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 /// Checks a document. None only together with problems.
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
     let rules = rules::check(&document, problems);
-    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, .. } = document;
+    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, .. } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
     let sync = check_sync(sync, problems);
     let consent = check_consent(consent, problems);
     let notify = check_notify(notify, problems);
+    let log = check_log(log, problems);
     Some(Config {
         workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
         hubspot: hubspot?,
@@ -168,6 +184,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         sync,
         consent,
         notify,
+        log,
         rules: rules?,
     })
 }
@@ -305,6 +322,25 @@ fn check_notify(from: schema::Notify, problems: &mut Vec<Problem>) -> Notify {
         teams: hook("notify.teams", from.teams),
         slack: hook("notify.slack", from.slack),
         webhook: hook("notify.webhook", from.webhook),
+    }
+}
+
+fn check_log(from: schema::Log, problems: &mut Vec<Problem>) -> Log {
+    let level = from.level.map_or_else(|| "info".to_owned(), |level| level.0);
+    if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
+        problems.push(Problem::new(
+            "log.level",
+            format!("`{level}` is no level"),
+            "write \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        ));
+    }
+    let size_mb = between("log.size_mb", from.size_mb, 10, 1, 10_000, problems);
+    let keep = between("log.keep", from.keep, 5, 1, 1_000, problems);
+    Log {
+        file: from.file.map(|file| file.0).filter(|file| !file.is_empty()),
+        level,
+        size: size_mb << 20,
+        keep: usize::try_from(keep).unwrap_or(5),
     }
 }
 

@@ -160,7 +160,8 @@ pub struct CallCurve {
     pub bucket_ms: u64,
     /// Calls that left in each bucket.
     pub calls: Vec<u32>,
-    /// The most that the account's limit lets leave in a bucket; none where calls are not limited by number.
+    /// The most that the account's limit lets leave in a bucket; none where calls are not limited by number, or a
+    /// bucket is shorter than the limit's window.
     pub most: Option<u64>,
 }
 

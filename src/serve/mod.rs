@@ -7,6 +7,7 @@
 pub mod consent;
 mod cut;
 pub mod parked;
+pub mod report_page;
 pub mod requests;
 pub mod sandbox_http;
 pub mod snapshots;

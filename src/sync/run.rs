@@ -147,6 +147,8 @@ pub async fn sync(
     }
     let options = &options.with_shown(workspace)?;
     let calls_before = workspace.calls().await;
+    workspace.hubspot.meter_anew().await;
+    workspace.mailchimp.meter_anew().await;
     let began = workspace.shared.clock.now();
     let taken_up = match preflight::right_portal(workspace).await {
         Ok(()) => recovering::take_up(workspace).await,
@@ -163,6 +165,8 @@ pub async fn sync(
         let before = calls_before.get(&service).copied().unwrap_or(0);
         run.counts.calls.insert(service, calls.saturating_sub(before));
     }
+    run.report.calls.extend(workspace.hubspot.metered().await);
+    run.report.calls.extend(workspace.mailchimp.metered().await);
     enter(&mut run, None, workspace.shared.clock.now());
     let end = match result {
         Ok(Outcome::Approval(why)) => {

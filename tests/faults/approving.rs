@@ -2,6 +2,8 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
+use hsmc::app::daemon;
+use hsmc::app::reload::Reload;
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::RunId;
 use hsmc::domain::report::{Asked, AudienceSize};
@@ -234,5 +236,28 @@ async fn what_was_shown_is_checked_before_it_is_believed() {
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     std::fs::write(&file, text).unwrap();
     world.approve(waiting.run.id).await.unwrap();
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r26_a_daemon_that_is_started_again_leaves_the_decision_open() {
+    let world = asking(&["ada", "bram"]).await;
+    let waiting = waits(&world).await;
+    let app = world.open();
+    let running = {
+        let app = std::sync::Arc::clone(&app);
+        let changed = Reload { asked: tokio::sync::Notify::new(), file: world.file("hsmc.toml") };
+        tokio::spawn(async move { daemon::run_forever(&app, None, &changed, |_| {}).await })
+    };
+    while app.next_run_at.lock().unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let due = app.next_run_at.lock().unwrap().unwrap();
+    assert_eq!(due, waiting.run.started.plus(std::time::Duration::from_secs(8 * 3600)));
+    let answer = app.approve(ApproveRequest { run: waiting.run.id, dry_run: false }, &NoProgress).await;
+    assert!(matches!(answer.unwrap(), SyncAnswer::Ran(_)));
+    app.ask_to_stop();
+    running.await.unwrap().unwrap();
+    app.close().await;
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
 }

@@ -17,6 +17,7 @@ mod members;
 mod operating;
 mod reading;
 mod real_life;
+mod reports;
 mod restoring;
 mod retention;
 mod services;

@@ -57,7 +57,16 @@ pub(super) async fn runs<B: Backend>(
     show: &Show<'_>,
 ) -> Result<ExitCode, Failure> {
     match command {
-        Some(RunsCommand::Show { id }) => {
+        Some(RunsCommand::Show { id, html: Some(file) }) => {
+            let page = crate::serve::report_page::page(&backend.run(*id).await?);
+            crate::app::reports::write(file, &page).map_err(|why| {
+                Failure::failed(format!("the page cannot be written: {why}"))
+                    .at(file.display().to_string())
+                    .with_way_out("name a file in a folder that exists and that this user may write to")
+            })?;
+            super::write(&format!("{}\n", file.display()))?;
+        }
+        Some(RunsCommand::Show { id, html: None }) => {
             let view = backend.run(*id).await?;
             show.answer(&view, |layout| render::report(&view, layout))?;
         }
