@@ -366,6 +366,11 @@ fn the_log_file_holds_whole_lines_up_to_the_end_and_nobodys_address() {
     let mode = std::fs::metadata(ground.path("run.log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // The flag goes before the config, and a place that is none is told of before anything is done.
+    ground.hsmc(&["sync", "--yes", "--log-file", "other.log"]);
+    let other = std::fs::read_to_string(ground.path("other.log")).unwrap();
+    for part in ["run begins", "run is over: done"] {
+        assert!(other.contains(part), "what happens, without being asked for more: {part} in {other}");
+    }
     let said = ground.hsmc(&["sync", "--log-file", "nowhere/run.log"]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("nowhere/run.log") && said.err.contains("--log-file"), "{}", said.err);

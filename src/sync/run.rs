@@ -172,6 +172,7 @@ pub async fn sync(
         Ok(Outcome::Approval(why)) => {
             run.phase = RunPhase::AwaitingApproval { why };
             put(workspace, &run).await?;
+            tracing::info!(run = %run.id, "run {}", run.phase);
             close_older(workspace, &run).await?;
             return Ok(run);
         }
@@ -512,6 +513,7 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
         report: RunReport { narrowed: options.narrowing.in_words(), ..RunReport::default() },
     };
     put(workspace, &run).await?;
+    tracing::info!(run = %run.id, cause = ?run.cause, "run begins");
     Ok(run)
 }
 
@@ -539,6 +541,8 @@ async fn finish_with(
     run.phase = RunPhase::Finished(end);
     workspace.shared.journal.put_run(&mut batch, &run)?;
     workspace.shared.journal.commit(batch).await?;
+    let (calls, repeated) = (run.counts.calls.values().sum::<u64>(), run.report.repeated.len());
+    tracing::info!(run = %run.id, calls, repeated, "run is over: {}", run.phase);
     Ok(run)
 }
 
