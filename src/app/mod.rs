@@ -33,9 +33,10 @@ use crate::domain::port::Gate;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
-use crate::journal::store::StoreError;
 use crate::journal::store::live::LiveStore;
+use crate::journal::store::{StoreError, Table};
 use crate::serve::state::{StateAnswer, StateRequest};
+use crate::sync::damage;
 use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
 pub use ports::Ports;
 use std::collections::BTreeMap;
@@ -121,7 +122,10 @@ impl App {
         let Ports { clock, entropy, store, http, patience } = ports;
         let store = Arc::new(LiveStore::open_with(state, store)?);
         let journal = Journal::new(Arc::clone(&store) as Arc<dyn crate::journal::store::Store>);
-        let pauses: Pauses = journal.meta_get(PAUSES)?.unwrap_or_default();
+        let pauses = pauses(&journal)?;
+        for (id, why) in damage::incompatible(&journal)? {
+            tracing::error!(move.id = %id, %why, "this hsmc cannot go on with an open move: it holds its person");
+        }
         let hubspot = AccountGate::start(AccountArgs {
             service: Service::HubSpot,
             limits: BudgetLimits {
@@ -251,6 +255,14 @@ impl App {
             tracing::error!(%problem, "the journal could not be closed in order; the next start replays it");
         }
     }
+}
+
+/// What is paused. Where that is not known any more, everything is: whoever paused something had a reason.
+fn pauses(journal: &Journal) -> Result<Pauses, JournalError> {
+    if journal.damaged().contains(&(Table::Meta, PAUSES.as_bytes().to_vec())) {
+        return Ok(Pauses { all: true, ..Pauses::default() });
+    }
+    Ok(journal.meta_get(PAUSES)?.unwrap_or_default())
 }
 
 fn address(key: &'static str, value: &str) -> Result<url::Url, OpenError> {

@@ -123,6 +123,7 @@ impl App {
     ) -> Done<u64> {
         let journal = &self.workspace.shared.journal;
         let now = self.workspace.shared.clock.now();
+        let damaged = journal.damaged_people();
         let mut released = 0;
         for page in chosen.chunks(PAGE) {
             let mut batch = Batch::new();
@@ -135,6 +136,11 @@ impl App {
                     Some((after, past)) => {
                         journal.append_past_state(&mut batch, before.id, &past)?;
                         journal.put_person(&mut batch, &after, Some(before))?;
+                        released += 1;
+                    }
+                    None if damaged.contains(&before.id) => {
+                        // Written again as it was found: what is left of it counts from now on.
+                        journal.put_person(&mut batch, before, Some(before))?;
                         released += 1;
                     }
                     None if before.opt_out.is_some() => {}

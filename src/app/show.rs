@@ -15,6 +15,7 @@ use crate::serve::views::{
     BudgetView, LaneView, MoveDetailView, MovePhase, MoveView, PlanMoveView, PlanView, ProcessView,
     ReportView, RunView, StatusView, StepView,
 };
+use crate::sync::damage;
 use std::collections::BTreeMap;
 
 /// Moves shown in a status.
@@ -99,6 +100,7 @@ fn notices(app: &App) -> Result<Vec<String>, JournalError> {
             restored.restored_at, restored.made_at
         ));
     }
+    lines.extend(damage::lines(&app.workspace.shared.journal));
     Ok(lines)
 }
 
@@ -132,9 +134,29 @@ async fn budgets(app: &App) -> Vec<BudgetView> {
     views
 }
 
-/// One open move; none when its records cannot be read.
+/// An open move that this hsmc cannot go on with.
+fn incompatible(journal: &Journal, id: MoveId, why: String, names: Names) -> MoveView {
+    let whose = journal.person_of_move(id).ok().flatten();
+    MoveView {
+        id,
+        person: whose.map_or_else(|| "not known".to_owned(), |whose| person(journal, whose, names)),
+        kind: "not known".to_owned(),
+        phase: MovePhase::Incompatible,
+        step: "not gone on with".to_owned(),
+        attempts: 0,
+        next_try: None,
+        waiting_for: Some("a backup, or the hsmc that wrote it".to_owned()),
+        age_ms: 0,
+        last_error: Some(why),
+    }
+}
+
+/// One open move; none when it has ended meanwhile.
 pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<MoveView> {
     let journal = &app.workspace.shared.journal;
+    if let Some(why) = damage::why_not(journal, id) {
+        return Some(incompatible(journal, id, why, names));
+    }
     let status = fold(&journal.events(id).ok()?).ok()?;
     let held = app.workspace.shared.holds(&status, now);
     let direction = status.direction().unwrap_or(Direction::Forward);

@@ -13,6 +13,7 @@ use super::store::{Sequence, Store, StoreError};
 use super::verify::{Defect, Place};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +127,9 @@ fn damaged_keys(payload: &[u8]) -> Vec<Place> {
     places
 }
 
+/// Checks made by this process: each has a copy of its own.
+static CHECKS: AtomicU64 = AtomicU64::new(0);
+
 /// A copy of a state directory's journal, gone when dropped.
 pub struct Scratch {
     root: PathBuf,
@@ -147,7 +151,9 @@ impl Drop for Scratch {
 pub fn trial(root: &Path, found: &mut Inspected) -> Result<(LiveStore, Scratch), StoreError> {
     let directory = Directory::new(root);
     let held = directory.share()?;
-    let scratch = Scratch { root: std::env::temp_dir().join(format!("hsmc-check-{}", std::process::id())) };
+    let nth = CHECKS.fetch_add(1, Ordering::Relaxed);
+    let name = format!("hsmc-check-{}-{nth}", std::process::id());
+    let scratch = Scratch { root: std::env::temp_dir().join(name) };
     directory::remove_all(&scratch.root)?;
     let (with, without) = (scratch.root.join("with"), scratch.root.join("without"));
     for (to, index) in [(&with, true), (&without, false)] {

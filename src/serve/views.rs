@@ -91,6 +91,8 @@ pub struct MoveView {
 pub enum MovePhase {
     /// It can neither go on nor be unwound.
     Stuck,
+    /// This hsmc cannot read what was recorded of it, or not go on with it.
+    Incompatible,
     /// Its steps are being undone.
     Unwinding,
     /// A step failed and is tried again later.
@@ -108,6 +110,7 @@ impl MovePhase {
     pub fn word(self) -> &'static str {
         match self {
             MovePhase::Stuck => "stuck",
+            MovePhase::Incompatible => "incompatible",
             MovePhase::Unwinding => "unwinding",
             MovePhase::Retrying => "retrying",
             MovePhase::Paused => "paused",

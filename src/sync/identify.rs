@@ -31,9 +31,17 @@ pub struct Renames {
 pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunError> {
     if let PersonKey::Hash(hash) = row.key
         && let Some(id) = journal.person_by_hash(hash)?
-        && let Some(person) = journal.person(id)?
     {
-        return Ok(Some(person));
+        match journal.person(id)? {
+            Some(person) => return Ok(Some(person)),
+            // Nobody new: their record was lost, and they are held until it is settled what they were.
+            None if journal.damaged_people().contains(&id) => {
+                let record = row.contacts.first().map(|(contact, _)| contact.record);
+                let why = "their record is damaged: they are held".to_owned();
+                return Ok(Some(Person { why, ..Person::new(id, address(row), record, Timestamp(0)) }));
+            }
+            None => {}
+        }
     }
     for (contact, _) in &row.contacts {
         if let Some(id) = journal.person_by_record(contact.record)?

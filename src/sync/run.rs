@@ -4,6 +4,7 @@
 
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower, asks, has_moves};
+use super::damage;
 use super::error::RunError;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
@@ -30,7 +31,7 @@ use std::time::Duration;
 /// A scan in progress older than this is begun anew.
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
 /// The name under which the journal keeps what the last scan depended on.
-const SCANNED: &str = "scanned config";
+pub(super) const SCANNED: &str = "scanned config";
 /// Moves shown of a plan.
 const SHOWN: usize = 50_000;
 
@@ -96,6 +97,7 @@ pub async fn plan(
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.running.lock().await;
     let options = &options.with_shown(workspace)?;
+    damage::mend(workspace).await?;
     preflight::right_portal(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
@@ -146,6 +148,7 @@ pub async fn sync(
         approval::may_be_approved(workspace, run)?;
     }
     let options = &options.with_shown(workspace)?;
+    damage::mend(workspace).await?;
     let calls_before = workspace.calls().await;
     workspace.hubspot.meter_anew().await;
     workspace.mailchimp.meter_anew().await;
@@ -167,6 +170,7 @@ pub async fn sync(
     }
     run.report.calls.extend(workspace.hubspot.metered().await);
     run.report.calls.extend(workspace.mailchimp.metered().await);
+    note(&mut run.counts.notes, &damage::lines(&workspace.shared.journal));
     enter(&mut run, None, workspace.shared.clock.now());
     let end = match result {
         Ok(Outcome::Approval(why)) => {
@@ -261,6 +265,7 @@ async fn phases(
 
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
+    planning.held.extend(workspace.shared.journal.damaged_people());
     planning.unbegun = leftover.unbegun.clone();
     planning.narrowing = options.narrowing.clone();
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;

@@ -63,7 +63,7 @@ fn until(at: Timestamp, then: Timestamp) -> String {
 
 fn phase_mood(phase: MovePhase) -> Mood {
     match phase {
-        MovePhase::Stuck => Mood::Bad,
+        MovePhase::Stuck | MovePhase::Incompatible => Mood::Bad,
         MovePhase::Unwinding | MovePhase::Retrying | MovePhase::Paused => Mood::Wary,
         MovePhase::Running | MovePhase::Waiting => Mood::Plain,
     }
