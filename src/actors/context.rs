@@ -153,6 +153,13 @@ impl TagDirectory {
         known.extend(tags.iter().map(|tag| (tag.name.clone(), tag.segment)));
     }
 
+    /// A tag has another name now.
+    pub fn renamed(&self, segment: SegmentId, name: &TagName) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, tag| *tag != segment);
+        known.insert(name.clone(), segment);
+    }
+
     /// The segment of a tag, if it is known.
     pub fn find(&self, tag: &TagName) -> Option<SegmentId> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(tag).copied()

@@ -496,6 +496,7 @@ impl Control for App {
             Call::Parked => json(self.parked()),
             Call::Undo(request) => json(self.undo(request).await),
             Call::Snapshots(request) => json(self.snapshots(request).await),
+            Call::Lists => json(self.lists()),
             Call::Release(request) => json(self.release(request).await),
             Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),

@@ -8,6 +8,7 @@ pub mod check;
 mod consent;
 pub mod control;
 pub mod daemon;
+pub mod lists;
 pub mod parked;
 pub mod plan_file;
 pub mod ports;

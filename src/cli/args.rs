@@ -132,6 +132,12 @@ pub enum Command {
         /// Their address
         address: String,
     },
+    /// List the HubSpot lists that the config names: what each is for, and how it stands
+    Lists {
+        /// The names they have had; how they stand when left out
+        #[command(subcommand)]
+        command: Option<ListsCommand>,
+    },
     /// List whom hsmc leaves alone for good, and what would change it
     Parked {
         /// What to do about them; lists them when left out
@@ -253,6 +259,13 @@ pub struct UndoArgs {
     /// Do it without asking (limits hold)
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `lists …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ListsCommand {
+    /// Every name that each list has had, and since when
+    History,
 }
 
 /// `parked …`
@@ -599,6 +612,8 @@ mod tests {
             "hsmc snapshots show 12 --tag Guest",
             "hsmc snapshots show 12 a@example.com",
             "hsmc snapshots diff 11 12 --json",
+            "hsmc lists",
+            "hsmc lists history",
             "hsmc parked",
             "hsmc parked release --reason fake-address",
             "hsmc parked release --all",

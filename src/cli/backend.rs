@@ -6,6 +6,7 @@ use super::error::Failure;
 use super::progress::Progress;
 use crate::domain::id::RunId;
 use crate::serve::consent::{ChainView, ConsentView};
+use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
@@ -68,6 +69,8 @@ pub trait Backend: Send + Sync {
     async fn why(&self, address: &str) -> Answer<WhyView>;
     /// Whom hsmc leaves alone for good.
     async fn parked(&self) -> Answer<ParkedView>;
+    /// The lists that the config names.
+    async fn lists(&self) -> Answer<ListsView>;
     /// Lets people be judged afresh.
     async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement>;
     /// The evidence of a person's consent.

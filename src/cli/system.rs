@@ -15,6 +15,7 @@ use crate::domain::id::RunId;
 use crate::domain::run::Run;
 use crate::journal::store::StoreError;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
+use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
@@ -383,6 +384,13 @@ impl Backend for System {
             return answer;
         }
         self.own("why", |app| async move { app.why(&address).await }).await
+    }
+
+    async fn lists(&self) -> Answer<ListsView> {
+        if let Some(answer) = self.ask(&Call::Lists).await {
+            return answer;
+        }
+        self.own("lists", |app| async move { app.lists() }).await
     }
 
     async fn parked(&self) -> Answer<ParkedView> {

@@ -13,6 +13,7 @@ pub mod id;
 pub mod member;
 pub mod memory;
 pub mod moves;
+pub mod naming;
 pub mod pause;
 pub mod person;
 pub mod plan;

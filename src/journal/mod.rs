@@ -29,6 +29,7 @@ pub mod key;
 pub mod ledger;
 mod log;
 pub mod medium;
+pub mod naming;
 mod overlay;
 pub mod record;
 mod recovery;

@@ -6,6 +6,7 @@
 
 pub mod consent;
 mod cut;
+pub mod lists;
 pub mod parked;
 pub mod report_page;
 pub mod requests;

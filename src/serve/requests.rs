@@ -160,6 +160,8 @@ pub enum Call {
     Why(String),
     /// Whom hsmc leaves alone for good.
     Parked,
+    /// The lists that the config names.
+    Lists,
     /// Let people be judged afresh.
     Release(ReleaseRequest),
     /// Evidence of consent.

@@ -11,6 +11,7 @@ use super::run::RunOptions;
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::id::RunId;
 use crate::domain::moves::Move;
+use crate::domain::naming::Names;
 use crate::domain::plan::{Limits, move_fingerprint};
 use crate::domain::report::Asked;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
@@ -248,7 +249,12 @@ pub fn tidy(workspace: &Workspace) -> Result<(), RunError> {
 }
 
 /// Whether a person has to say yes first (R25), and to what.
-pub fn asks(workspace: &Workspace, options: &RunOptions, limits: &Limits) -> Option<(Asked, String)> {
+pub fn asks(
+    workspace: &Workspace,
+    options: &RunOptions,
+    limits: &Limits,
+    names: &Names,
+) -> Option<(Asked, String)> {
     let gate = || limits.gate.clone().map(|why| (Asked::ChangedShare, why));
     match workspace.settings.apply {
         ApplyMode::Never => Some((
@@ -257,7 +263,7 @@ pub fn asks(workspace: &Workspace, options: &RunOptions, limits: &Limits) -> Opt
                 .to_owned(),
         )),
         _ if options.yes => None,
-        ApplyMode::Ask if !has_moves(limits) => None,
+        ApplyMode::Ask if !has_moves(limits) && names.renamings.is_empty() => None,
         ApplyMode::Ask => gate().or_else(|| Some((Asked::Config, "apply = \"ask\"".to_owned()))),
         ApplyMode::Always => gate(),
     }

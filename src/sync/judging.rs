@@ -5,14 +5,18 @@ use super::preflight::Accounts;
 use super::snapshot::{Header, PersonRow};
 use crate::domain::id::ListId;
 use crate::domain::member::Member;
+use crate::domain::naming::Names;
 use crate::domain::person::Person;
 use crate::domain::rules::{ContactView, PersonView, RuleSet, Verdict, World, decide};
+use crate::domain::tag::TagName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What holds for everybody under this snapshot.
-pub fn world(header: &Header, accounts: &Accounts) -> World {
+pub fn world(header: &Header, accounts: &Accounts, names: &Names) -> World {
     World {
         lists: header.lists.clone(),
+        list_tags: names.tags.clone(),
+        renamed_tags: names.renamed(),
         read_only: accounts.read_only.clone(),
         merge_fields: accounts.merge_fields.clone(),
         subscribed: header.counts.subscribed,
@@ -36,6 +40,15 @@ pub struct Asked<'a> {
     pub proof: Option<&'a BTreeSet<ListId>>,
     /// What became of their record, where it was traced and did not lead back to them.
     pub lost: Option<Lost>,
+}
+
+/// The member with tags that are about to be renamed under their new names; none when there are none.
+fn under_new_names(world: &World, member: &Member) -> Option<Member> {
+    if !member.tags.iter().any(|tag| world.renamed_tags.contains_key(tag)) {
+        return None;
+    }
+    let new = |tag: &TagName| world.renamed_tags.get(tag).unwrap_or(tag).clone();
+    Some(Member { tags: member.tags.iter().map(new).collect(), ..member.clone() })
 }
 
 /// What the rules say of one person. `member` is theirs, under whatever address it stands.
@@ -78,5 +91,7 @@ pub fn judge(
         [one] => ContactView::Known(one),
         several => ContactView::Twins(several),
     };
+    let renamed = member.and_then(|member| under_new_names(world, member));
+    let member = renamed.as_ref().or(member);
     decide(rules, world, &PersonView { contact, lists, proven: proof.is_some(), member, memory: person })
 }

@@ -17,6 +17,7 @@ pub mod error;
 pub mod guard;
 pub mod identify;
 pub mod judging;
+pub mod naming;
 pub mod patience;
 pub mod planning;
 pub mod preflight;

@@ -6,6 +6,7 @@ use super::approval::Shower;
 use super::error::RunError;
 use super::identify::{self, Renames};
 use super::judging::{Asked, Lost, judge, world};
+use super::naming;
 use super::preflight::Accounts;
 use super::scan::{ScanContext, Stop, look_up, prove, trace};
 use super::snapshot::{Lookup, PersonKey, PersonRow, Snapshot};
@@ -14,6 +15,7 @@ use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::moves::{Move, MoveKind};
+use crate::domain::naming::Names;
 use crate::domain::person::Person;
 use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
@@ -130,6 +132,8 @@ pub struct Planning {
     pub rules: Arc<RuleSet>,
     /// What holds for everybody.
     pub world: World,
+    /// The names of lists, and of the tags that follow them (R11).
+    pub names: Names,
     /// The snapshot.
     pub snapshot: Snapshot,
     /// Memberships proven by a probe.
@@ -169,12 +173,15 @@ impl Planning {
         now: Timestamp,
     ) -> Result<Planning, RunError> {
         let renames = identify::identify(&journal, &snapshot, now).await?;
-        let world = world(snapshot.header(), accounts);
+        let names = naming::names_under(&journal, &rules, snapshot.header())?;
+        naming::remember(&journal, &names).await?;
+        let world = world(snapshot.header(), accounts, &names);
         Ok(Planning {
             journal,
             consent,
             rules,
             world,
+            names,
             snapshot,
             proofs: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -184,6 +191,22 @@ impl Planning {
             narrowing: Narrowing::default(),
             came_out: BTreeSet::new(),
         })
+    }
+
+    /// Narrows the run (R26). Tags are renamed by runs that are about everybody.
+    pub fn narrow(&mut self, narrowing: Narrowing) {
+        if !narrowing.lists.is_empty() || !narrowing.emails.is_empty() {
+            let names = self.names.clone().as_they_are();
+            self.set_names(names);
+        }
+        self.narrowing = narrowing;
+    }
+
+    /// Plans with these names from now on.
+    pub fn set_names(&mut self, names: Names) {
+        self.world.list_tags.clone_from(&names.tags);
+        self.world.renamed_tags = names.renamed();
+        self.names = names;
     }
 
     /// Moves shown before that no longer come out the same: they are not applied (design §3.10).

@@ -6,6 +6,7 @@ use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower, asks, has_moves};
 use super::damage;
 use super::error::RunError;
+use super::naming;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
@@ -122,10 +123,11 @@ async fn show(
     let (context, picture) = look(workspace, run, options, progress).await?;
     let (seen, full) = (picture.header().seen, picture.header().full);
     let mut planning = prepare(workspace, picture, accounts).await?;
-    planning.narrowing = options.narrowing.clone();
+    planning.narrow(options.narrowing.clone());
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
     let too_different = planning.too_different();
     let (planning, mut summary, moves) = planning.show(limits, SHOWN, None).await?;
+    note(&mut summary.notes, &planning.names.lines());
     summary.gate = too_different.or(summary.gate);
     note(&mut summary.notes, &accounts.notes);
     note(&mut summary.notes, &accounts.missing());
@@ -267,7 +269,7 @@ async fn phases(
     planning.held = held;
     planning.held.extend(workspace.shared.journal.damaged_people());
     planning.unbegun = leftover.unbegun.clone();
-    planning.narrowing = options.narrowing.clone();
+    planning.narrow(options.narrowing.clone());
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
 
     let opt_outs_flow = workspace.settings.apply != ApplyMode::Never;
@@ -285,7 +287,8 @@ async fn phases(
 
     if let Some((asked, why)) = asked {
         let shower = Shower::new(&workspace.settings.state, run.id)?;
-        let (_, mut summary, _) = planning.show(limits.clone(), 0, Some(shower)).await?;
+        let (planning, mut summary, _) = planning.show(limits.clone(), 0, Some(shower)).await?;
+        note(&mut summary.notes, &planning.names.lines());
         note(&mut summary.notes, &accounts.notes);
         note(&mut summary.notes, &accounts.missing());
         count_plan(run, &summary, &limits, cap);
@@ -298,11 +301,13 @@ async fn phases(
         return Ok(Outcome::Approval(why));
     }
     let made = accounts.complete(workspace).await?;
+    let (planning, limits) = name_tags(workspace, planning, limits, &context).await?;
     let now = clock.now();
     let (planning, journaled) = planning.journal(run.id, Part::Rest, &limits, now).await?;
     let Journaled { due, mut summary, confirmed, dropped } = journaled;
     note(&mut summary.notes, &accounts.notes);
     note(&mut summary.notes, &made);
+    note(&mut summary.notes, &planning.names.lines());
     note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     drop(planning);
     count_plan(run, &summary, &limits, cap);
@@ -360,7 +365,7 @@ async fn gate(
     context: &ScanContext,
 ) -> Result<(Planning, Limits, Option<(Asked, String)>), RunError> {
     let stop = Stop::when(workspace.stop.clone());
-    let mut asked = asks(workspace, options, &limits);
+    let mut asked = asks(workspace, options, &limits, &planning.names);
     let may_apply = workspace.settings.apply != ApplyMode::Never;
     if asked.is_some() && may_apply && planning.narrowing.shown.is_none() {
         let mut let_through = ShownPlan::default();
@@ -491,6 +496,25 @@ async fn prepare(
     let now = workspace.shared.clock.now();
     let (journal, consent) = (workspace.shared.journal.clone(), workspace.shared.consent.clone());
     Planning::new(journal, consent, Arc::clone(&workspace.rules), picture, accounts, now).await
+}
+
+/// R11: renames tags as their lists were renamed. Where Mailchimp refuses, the plan is made anew with the name
+/// that stays.
+async fn name_tags(
+    workspace: &Workspace,
+    mut planning: Planning,
+    limits: Limits,
+    context: &ScanContext,
+) -> Result<(Planning, Limits), RunError> {
+    if planning.names.renamings.is_empty() {
+        return Ok((planning, limits));
+    }
+    let made = naming::rename(workspace, &planning.names).await?;
+    if made == planning.names {
+        return Ok((planning, limits));
+    }
+    planning.set_names(made);
+    planning.settle(context, &Stop::when(workspace.stop.clone())).await
 }
 
 /// Starts a run, or takes up one whose scan was cut short.

@@ -15,6 +15,7 @@ mod handing_over;
 mod identity;
 mod machine;
 mod members;
+mod naming;
 mod operating;
 mod reading;
 mod real_life;

@@ -8,6 +8,7 @@ use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Evidence, Link};
 use hsmc::domain::event::MoveEvent;
 use hsmc::domain::id::PersonId;
+use hsmc::domain::naming::ListNaming;
 use hsmc::domain::person::{PastState, Person};
 use hsmc::domain::run::Run;
 use hsmc::domain::watermark::Watermark;
@@ -63,6 +64,7 @@ fn every_record_is_read_and_written_as_then() {
     holds::<EvidencePlace>("v2/evidence-place.hex", &EvidencePlace(70_000));
     holds::<Salt>("v2/salt.hex", &Salt([7; 32]));
     holds::<PastState>("v1/past-state.hex", &samples::past_state());
+    holds::<ListNaming>("v1/list-naming.hex", &samples::list_naming());
     holds::<Evidence>("v1/evidence.hex", &samples::evidence());
     holds::<AuditLine>("v1/audit-line.hex", &samples::audit_line());
     holds::<Watermark>("v1/watermark.hex", &samples::watermark());

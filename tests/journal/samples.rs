@@ -6,9 +6,10 @@ use hsmc::domain::consent::{Commitment, ConsentChange, ConsentFact, Evidence, Li
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
-use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, StepIndex};
+use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, SegmentId, StepIndex};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
+use hsmc::domain::naming::ListNaming;
 use hsmc::domain::person::{
     ArchivedByUs, Contested, Enrolled, HandedOver, MadeChange, OptOutMemory, Parked, PastState, Person,
     PersonState,
@@ -272,4 +273,8 @@ pub fn link() -> Link {
 
 pub fn watermark() -> Watermark {
     Watermark { upto: AT, mark: Some("a b 3".to_owned()), cursor: Some("page 7".to_owned()), full: Some(AT) }
+}
+
+pub fn list_naming() -> ListNaming {
+    ListNaming { name: "Spring".to_owned(), tag: Some(SegmentId(70)), at: AT }
 }

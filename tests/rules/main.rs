@@ -15,6 +15,7 @@ mod exclude;
 mod handover;
 mod identity;
 mod limits;
+mod naming;
 mod properties;
 mod scenarios;
 mod support;

@@ -119,7 +119,7 @@ pub fn agency() -> RuleSet {
 const STATIC: [u64; 4] = [719, 784, 946, 947];
 
 pub fn world(rules: &RuleSet) -> World {
-    let lists = rules
+    let lists: BTreeMap<ListId, ListInfo> = rules
         .all_lists()
         .into_iter()
         .map(|list| {
@@ -136,7 +136,21 @@ pub fn world(rules: &RuleSet) -> World {
             (list, info)
         })
         .collect();
-    World { lists, read_only: BTreeSet::new(), merge_fields: BTreeMap::new(), subscribed: 1000, seen: NOW }
+    let sources = rules.groups.iter().flat_map(|group| &group.lists);
+    let list_tags = sources
+        .filter(|source| source.tag == TagSource::ListName)
+        .filter_map(|source| Some((source.list, TagName::new(&lists.get(&source.list)?.name))))
+        .collect();
+    let renamed_tags = BTreeMap::new();
+    World {
+        lists,
+        list_tags,
+        renamed_tags,
+        read_only: BTreeSet::new(),
+        merge_fields: BTreeMap::new(),
+        subscribed: 1000,
+        seen: NOW,
+    }
 }
 
 /// HubSpot's side.

@@ -8,6 +8,7 @@ use crate::domain::person::Person;
 use crate::domain::rules::{Decision, Question, Verdict};
 use crate::serve::why::NextView;
 use crate::sync::judging::{Asked, Lost, judge, world};
+use crate::sync::naming::names_under;
 use crate::sync::preflight;
 use crate::sync::snapshot::{LookedUp, PersonRow};
 use crate::sync::workspace::ApplyMode;
@@ -51,8 +52,9 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
             preflight::Accounts::of(&app.workspace, &[], Vec::new())
         }
     };
-    let world = world(seen.snapshot.header(), &accounts);
-    let rules = &app.workspace.rules;
+    let (rules, header) = (&app.workspace.rules, seen.snapshot.header());
+    let names = names_under(&app.workspace.shared.journal, rules, header).unwrap_or_default();
+    let world = world(header, &accounts, &names);
     let member = seen.member.as_ref();
     let mut row = row.clone();
     let (mut proof, mut lost): (Option<BTreeSet<_>>, _) = (None, None);

@@ -5,6 +5,7 @@ mod accounts;
 mod config;
 mod consent;
 mod init;
+mod lists;
 mod moves;
 mod people;
 mod plan;
@@ -61,6 +62,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
             snapshots::snapshots(backend, request, &show).await
         }
         Command::Undo(args) => undo::undo(backend, args, terminal.watched, &show).await,
+        Command::Lists { command } => lists::lists(backend, *command, &show).await,
         Command::Parked { command: None } => people::parked(backend, &show).await,
         Command::Parked { command: Some(ParkedCommand::Release(args)) } => {
             people::release(backend, args.into(), &show).await

@@ -245,6 +245,10 @@ impl RuleSet {
 pub struct World {
     /// The lists as HubSpot describes them.
     pub lists: BTreeMap<ListId, ListInfo>,
+    /// The entry tags of lists that give their name (R11).
+    pub list_tags: BTreeMap<ListId, TagName>,
+    /// Tags that are about to have another name, with it: members bear them under the old one still.
+    pub renamed_tags: BTreeMap<TagName, TagName>,
     /// Contact properties that cannot be written.
     pub read_only: BTreeSet<String>,
     /// The audience's merge fields, by tag.

@@ -53,7 +53,7 @@ pub(super) fn role(sight: &Sight<'_>, tag: &TagName) -> Option<Role> {
 pub(super) fn gives(sight: &Sight<'_>, source: &SourceList, tag: &TagName) -> bool {
     let base = match &source.tag {
         TagSource::Name(name) => same(name, tag),
-        TagSource::ListName => sight.name_of(source.list).is_some_and(|name| same(&TagName::new(name), tag)),
+        TagSource::ListName => sight.world.list_tags.get(&source.list).is_some_and(|name| same(name, tag)),
     };
     base || source.overrides.iter().any(|over| same(&over.tag, tag))
 }
@@ -66,7 +66,7 @@ pub fn known_tags(rules: &RuleSet, world: &World) -> BTreeSet<TagName> {
         match &source.tag {
             TagSource::Name(name) => tags.extend([name.clone()]),
             TagSource::ListName => {
-                tags.extend(world.lists.get(&source.list).map(|info| TagName::new(&info.name)));
+                tags.extend(world.list_tags.get(&source.list).cloned());
             }
         }
         tags.extend(source.overrides.iter().map(|over| over.tag.clone()));
@@ -121,7 +121,7 @@ pub(super) fn entry_tag(sight: &Sight<'_>, source: &SourceList) -> Option<TagNam
     }
     match &source.tag {
         TagSource::Name(name) => Some(name.clone()),
-        TagSource::ListName => sight.name_of(source.list).map(TagName::new),
+        TagSource::ListName => sight.world.list_tags.get(&source.list).cloned(),
     }
 }
 
