@@ -16,9 +16,9 @@ use crate::domain::id::{MoveId, PersonId, StepIndex};
 use crate::domain::memory::remember;
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
-use crate::domain::step::Target;
+use crate::domain::step::{Step, Target};
 use crate::domain::time::Timestamp;
-use crate::engine::{MoveStatus, Next, Phase, decide, fold, transition};
+use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold, transition};
 use crate::failpoint;
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
@@ -117,6 +117,11 @@ impl Message<Settled> for Contact {
     async fn handle(&mut self, message: Settled, _: &mut Context<Self, ()>) {
         let Some(current) = self.current.as_mut().filter(|current| current.id == message.id) else { return };
         current.out = None;
+        if let Some(again_at) = message.again_at
+            && !current.overtaken
+        {
+            return self.sleep(again_at, "an asynchronous batch of Mailchimp".to_owned()).await;
+        }
         failpoint::answered(current.status.draft.kind, message.direction, &message.outcomes);
         if message.outcomes.iter().any(|(_, outcome)| outcome.is_settled()) {
             self.shared.got_further();
@@ -380,7 +385,8 @@ impl Contact {
         for event in events {
             journal.append_event(&mut batch, current.id, self.person, event)?;
             if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
-                let after = remember(person, draft, end, refused_by(&current.status), *at);
+                let (by, archived) = (refused_by(&current.status), has_archived(&current.status));
+                let after = remember(person, draft, end, by, archived, *at);
                 if after != *person {
                     journal.put_person(&mut batch, &after, Some(person))?;
                 }
@@ -467,6 +473,14 @@ fn priority(status: &MoveStatus) -> Priority {
 /// A pivot that holds, or may hold, cannot be superseded: the move is as good as done.
 fn past_return(status: &MoveStatus) -> bool {
     !status.draft.kind.is_forward_only() && status.is_past_pivot()
+}
+
+/// Whether it was a call of this move that archived the member.
+fn has_archived(status: &MoveStatus) -> bool {
+    let archives = |index: usize| {
+        status.draft.steps.get(index).is_some_and(|planned| planned.step == Step::ArchiveMember)
+    };
+    status.steps.iter().enumerate().any(|(index, step)| archives(index) && step.forward == Progress::Done)
 }
 
 /// The service that refused a step of the move, if one did.

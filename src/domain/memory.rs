@@ -9,18 +9,21 @@ use super::person::{
 };
 use super::time::Timestamp;
 
-/// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did.
+/// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did;
+/// `archived` is whether it was this move that archived the member, if it was to: whoever others archived, or
+/// who could not be archived any more, is not remembered as archived by hsmc (R6).
 pub fn remember(
     person: &Person,
     ended: &Move,
     end: &MoveEnd,
     refused_by: Option<Service>,
+    archived: bool,
     at: Timestamp,
 ) -> Person {
     let mut after = person.clone();
     match end {
         MoveEnd::Done => {
-            for change in &ended.then {
+            for change in ended.then.iter().filter(|change| archived || !is_archive(change)) {
                 apply(&mut after, change, ended, at);
             }
             contested::made(&mut after, ended, at);
@@ -36,6 +39,10 @@ pub fn remember(
         MoveEnd::Superseded | MoveEnd::Dropped { .. } | MoveEnd::Skipped => {}
     }
     after
+}
+
+fn is_archive(change: &MemoryChange) -> bool {
+    matches!(change, MemoryChange::ArchivedByUs { .. })
 }
 
 /// How much of what holds a person back an operator wants forgotten.

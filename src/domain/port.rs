@@ -224,8 +224,8 @@ pub enum BatchCall {
 /// The state of an asynchronous batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchState {
-    /// Not finished.
-    Running,
+    /// Not finished; so many of its operations are.
+    Running(u64),
     /// Finished: one outcome per operation id.
     Finished(BTreeMap<String, Result<ItemOutcome, CallFailure>>),
     /// The service knows no such batch (results are kept for 7 days).

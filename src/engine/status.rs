@@ -184,6 +184,12 @@ impl MoveStatus {
             })
     }
 
+    /// Whether a step of it is with an asynchronous batch, which may take hours.
+    pub fn waits_for_batch(&self) -> bool {
+        let ticketed = |progress: &Progress| matches!(progress, Progress::Ticketed { .. });
+        !self.is_over() && self.steps.iter().any(|step| ticketed(&step.forward) || ticketed(&step.undo))
+    }
+
     /// Which way it is going; none when it is over.
     pub fn direction(&self) -> Option<Direction> {
         match &self.phase {

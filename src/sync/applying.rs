@@ -11,7 +11,7 @@ use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
 use crate::domain::time::Timestamp;
-use crate::engine::fold;
+use crate::engine::{MoveStatus, fold};
 use crate::journal::store::Batch;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -151,7 +151,7 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         }
         // Who only waits for a last look, or for an operator, holds nobody up: a daemon looks when it is time,
         // a single run leaves it to the next.
-        if asleep && only_held_up(workspace, runs) {
+        if asleep && only(workspace, runs, |status, now| is_held_up(workspace, status, now)) {
             return Applied::All;
         }
         if got != last {
@@ -159,7 +159,10 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
             progress_at = clock.now();
         }
         if clock.now().since(progress_at) > workspace.settings.patience {
-            return Applied::Waiting;
+            // A batch that takes hours is no failure: the next run finds it where it is by then.
+            let at_rest =
+                |status: &MoveStatus, now| status.waits_for_batch() || is_held_up(workspace, status, now);
+            return if only(workspace, runs, at_rest) { Applied::All } else { Applied::Waiting };
         }
         let mut stop = workspace.stop.clone();
         tokio::select! {
@@ -171,8 +174,17 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
     }
 }
 
-/// Whether every open move of these runs waits for a last look only.
-fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
+/// Whether a move waits for a last look, a window or an operator only.
+fn is_held_up(workspace: &Workspace, status: &MoveStatus, now: Timestamp) -> bool {
+    status.awaits_last_look() || status.is_stuck() || workspace.shared.holds(status, now).is_some()
+}
+
+/// Whether every open move of these runs is so.
+fn only(
+    workspace: &Workspace,
+    runs: &BTreeSet<RunId>,
+    is_so: impl Fn(&MoveStatus, Timestamp) -> bool,
+) -> bool {
     let journal = &workspace.shared.journal;
     let now = workspace.shared.clock.now();
     let mut after = None;
@@ -180,14 +192,9 @@ fn only_held_up(workspace: &Workspace, runs: &BTreeSet<RunId>) -> bool {
         let Ok(page) = journal.open_moves(after, 1_000) else { return false };
         let Some(last) = page.last() else { return true };
         after = Some(*last);
-        let of_these = page.iter().filter(|id| runs.contains(&id.run));
-        for id in of_these {
+        for id in page.iter().filter(|id| runs.contains(&id.run)) {
             let status = journal.events(*id).ok().and_then(|events| fold(&events).ok());
-            if !status.is_some_and(|status| {
-                status.awaits_last_look()
-                    || status.is_stuck()
-                    || workspace.shared.holds(&status, now).is_some()
-            }) {
+            if !status.is_some_and(|status| is_so(&status, now)) {
                 return false;
             }
         }

@@ -62,6 +62,10 @@ pub(super) fn end(
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.awaits_last_look() => last_looks += 1,
+                Ok(Ok(status)) if status.waits_for_batch() => {
+                    let note = "moves wait for an asynchronous batch of Mailchimp (see `hsmc status`)";
+                    *counts.notes.entry(note.to_owned()).or_default() += 1;
+                }
                 Ok(Ok(status)) if !status.is_stuck() => match workspace.shared.holds(&status, now) {
                     Some(held) => {
                         *counts.notes.entry(format!("held back: {}", held.why)).or_default() += 1;

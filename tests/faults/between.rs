@@ -231,3 +231,83 @@ async fn r24_who_opts_out_while_a_step_waits_for_the_service_gets_no_mail_from_i
     assert_eq!(world.person("bram"), "unsubscribed []; lists [762, 987], opted out");
     world.assert_settled().await;
 }
+
+/// Once archived, nobody can see any more that somebody had opted out (Mailchimp contract §6).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_who_unsubscribes_between_plan_and_archive_is_not_archived_and_hubspot_is_told() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo"] {
+            people::enrolled(builder, name, GENERAL);
+        }
+        people::finished(builder, "dora");
+    })
+    .await;
+    world.synced().await;
+    people_leave(&world, &["ada", "bram", "cleo"]);
+    world
+        .sync_while(Source::Members, |world| {
+            act(world, Act::Unsubscribe { email: address("ada") });
+            act(world, Act::Clean { email: address("bram") });
+        })
+        .await;
+    assert!(world.person("ada").starts_with("unsubscribed ["), "{}", world.person("ada"));
+    assert!(world.person("bram").starts_with("cleaned ["), "{}", world.person("bram"));
+    assert_eq!(world.person("cleo"), "archived []; lists []");
+    world.synced().await;
+    assert!(world.person("ada").ends_with("opted out"), "{}", world.person("ada"));
+    assert_eq!(world.property("bram", "mailchimp_bounced"), "true");
+    world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    assert!(world.person("ada").starts_with("unsubscribed ["), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
+fn people_leave(world: &World, names: &[&str]) {
+    for name in names {
+        world.act(Act::LeaveList { contact: address(name), list: GENERAL });
+    }
+}
+
+/// The same while the archive waits for Mailchimp: each way out of an audience, and few or many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r06_whom_an_archive_would_have_hidden_while_it_waited_is_never_restored() {
+    for many in [false, true] {
+        let world = World::new(|builder| {
+            for name in ["ada", "bram"] {
+                people::enrolled(builder, name, GENERAL);
+            }
+            for number in 0..if many { 30 } else { 0 } {
+                people::enrolled(builder, &format!("p{number}"), GENERAL);
+            }
+        })
+        .await;
+        world.synced().await;
+        people_leave(&world, &["ada", "bram"]);
+        for number in 0..if many { 30 } else { 0 } {
+            people_leave(&world, &[&format!("p{number}")]);
+        }
+        world.fail(Service::Mailchimp, "DELETE", "/members", FaultKind::Status { code: 503, body: None });
+        world.fail(Service::Mailchimp, "POST", "/batches", FaultKind::Status { code: 503, body: None });
+        let app = world.open();
+        let run = Arc::clone(&app);
+        let running = tokio::spawn(async move {
+            run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
+        });
+        let mut changes = app.workspace.moves.changes();
+        while app.workspace.moves.overview().await.asleep < 2 {
+            changes.changed().await.unwrap();
+        }
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.mend();
+        running.await.unwrap().unwrap();
+        app.close().await;
+        world.assert_careful();
+        assert_eq!(world.person("bram"), "archived []; lists []", "many: {many}");
+        world.synced().await;
+        assert_eq!(world.person("ada"), "unsubscribed []; lists [762], opted out", "many: {many}");
+        world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+        world.synced().await;
+        assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out", "many: {many}");
+        world.assert_settled().await;
+    }
+}

@@ -476,7 +476,7 @@ async fn results_of_a_batch_are_fetched_without_the_key() {
         json(404, j!({"title": "Resource Not Found"})),
     ])
     .await;
-    assert_eq!(a.client.batch(P, "t1").await.unwrap(), BatchState::Running);
+    assert_eq!(a.client.batch(P, "t1").await.unwrap(), BatchState::Running(0));
     assert_eq!(a.server.last().line(), "GET /base/batches/t1");
     assert_eq!(a.client.batch(P, "t1").await.unwrap(), BatchState::Unknown);
 

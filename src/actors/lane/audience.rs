@@ -5,7 +5,7 @@ use super::list::urgency;
 use super::outcome::{in_doubt, of_failure, of_item};
 use super::perform::Ready;
 use crate::actors::context::Shared;
-use crate::domain::event::StepOutcome;
+use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
 use crate::domain::member::MemberStatus;
 use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority};
@@ -18,6 +18,9 @@ use tokio::sync::OnceCell;
 
 /// How long the answer of an asynchronous batch is awaited between looks, at most.
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
+/// How long one poll stays with a batch, and how much later it is asked for again when it is not over then.
+const LONGEST_STAY: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Looks at a batch that may fail one after another before its steps are probed one by one.
 const LOOKS: u32 = 20;
 
@@ -80,7 +83,10 @@ pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
     let priority = ready.item.priority;
     let audience = shared.audience.as_ref();
     match &ready.step.step {
-        Step::ArchiveMember => return audience.archive(priority, email.hash()).await.map(gone_is_archived),
+        Step::ArchiveMember => {
+            let answer = audience.archive(priority, email.hash()).await?;
+            return Ok(archived(&ready.item, answer));
+        }
         Step::RestoreMember { .. } => {
             let fields = wire_fields(&ready.person.fields);
             audience.restore(priority, email, &MemberStatus::Subscribed, &fields).await?
@@ -98,10 +104,33 @@ pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
     Ok(ItemOutcome::Done)
 }
 
-/// Nobody there is as good as archived.
-fn gone_is_archived(outcome: ItemOutcome) -> ItemOutcome {
+/// Whether a member is cleaned or pending by now, which Mailchimp does not archive (405): they are left as they
+/// are, and the next run sees what they have become.
+pub fn cannot_be_archived(item: &LaneItem, outcome: &ItemOutcome) -> bool {
+    let archives = item.first().is_some_and(|step| step.step == Step::ArchiveMember);
+    let unremovable =
+        matches!(outcome, ItemOutcome::Refused(Refusal { code: RefusalCode::NotRemovable, .. }));
+    archives && unremovable && item.direction == Direction::Forward
+}
+
+/// A batch's 405 does not tell whether the member was archived before or cannot be archived: one more call
+/// does.
+async fn ask_again(shared: &Shared, item: &LaneItem) -> Option<StepOutcome> {
+    let person = shared.journal.person(item.person).ok().flatten()?;
+    let hash = person.member_email()?.hash();
+    Some(match shared.audience.archive(item.priority, hash).await {
+        Ok(answer) if cannot_be_archived(item, &answer) => StepOutcome::LeftTheirs,
+        Ok(answer) => of_item(shared, Some(&archived(item, answer)), item.attempts),
+        Err(failure) => of_failure(shared, &failure, item.attempts),
+    })
+}
+
+/// What the answer to an archive means: nobody there is as good as archived, and who was archived before our
+/// only call was archived by somebody else; after an earlier call of ours it was that one.
+fn archived(item: &LaneItem, outcome: ItemOutcome) -> ItemOutcome {
     match outcome {
         ItemOutcome::Refused(Refusal { code: RefusalCode::NotFound, .. }) => ItemOutcome::AlreadyHeld,
+        ItemOutcome::AlreadyHeld if item.attempts > 0 => ItemOutcome::Done,
         other => other,
     }
 }
@@ -194,10 +223,20 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
     let state = shared_look.get_or_init(|| look(shared, priority, &ticket)).await;
     for item in items {
         let outcome = match state {
-            Ok(BatchState::Finished(results)) => {
-                of_result(shared, results.get(&operation_id(&item)), item.attempts)
+            Ok(BatchState::Finished(results)) => match results.get(&operation_id(&item)) {
+                Some(Err(failure)) if failure.refusal == RefusalCode::NotRemovable => {
+                    let why = "the batch's result does not say what the member has become".to_owned();
+                    let asked = ask_again(shared, &item).await;
+                    asked.unwrap_or_else(|| in_doubt(shared, item.attempts, why))
+                }
+                result => of_result(shared, result, &item),
+            },
+            // Nobody waits for it here: it may take hours, and an opt-out is not to wait for it either.
+            Ok(BatchState::Running(_)) => {
+                item.ask_again(shared.clock.now().plus(LOOK_AGAIN)).await;
+                continue;
             }
-            Ok(BatchState::Running | BatchState::Unknown) => {
+            Ok(BatchState::Unknown) => {
                 in_doubt(shared, 0, format!("the service knows nothing of batch {ticket} any more"))
             }
             Err(failure) => in_doubt(shared, 0, failure.to_string()),
@@ -209,10 +248,17 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
 async fn look(shared: &Shared, priority: Priority, ticket: &str) -> CallResult<BatchState> {
     let mut wait = Duration::from_millis(500);
     let mut failures = 0;
+    let (began, mut finished) = (shared.clock.now(), 0);
     loop {
         match shared.audience.batch(priority, ticket).await {
-            Ok(BatchState::Running) => {
-                shared.got_further();
+            Ok(BatchState::Running(now_finished)) => {
+                if now_finished > finished {
+                    shared.got_further();
+                    finished = now_finished;
+                }
+                if shared.clock.now().since(began) > LONGEST_STAY {
+                    return Ok(BatchState::Running(finished));
+                }
                 failures = 0;
             }
             // The batch goes on whether or not somebody can look.
@@ -236,11 +282,11 @@ async fn look(shared: &Shared, priority: Priority, ticket: &str) -> CallResult<B
 fn of_result(
     shared: &Shared,
     result: Option<&Result<ItemOutcome, CallFailure>>,
-    attempts: u32,
+    item: &LaneItem,
 ) -> StepOutcome {
     match result {
-        Some(Ok(item)) => of_item(shared, Some(&gone_is_archived(item.clone())), attempts),
-        Some(Err(failure)) => of_failure(shared, failure, attempts),
-        None => in_doubt(shared, attempts, "the batch's result does not name this step".to_owned()),
+        Some(Ok(outcome)) => of_item(shared, Some(&archived(item, outcome.clone())), item.attempts),
+        Some(Err(failure)) => of_failure(shared, failure, item.attempts),
+        None => in_doubt(shared, item.attempts, "the batch's result does not name this step".to_owned()),
     }
 }

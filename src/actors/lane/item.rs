@@ -64,8 +64,10 @@ pub struct Settled {
     pub id: MoveId,
     /// As planned, or undoing.
     pub direction: Direction,
-    /// One for each step.
+    /// One for each step; none while an asynchronous batch goes on.
     pub outcomes: Vec<(StepIndex, StepOutcome)>,
+    /// When to ask again for what has no outcome yet.
+    pub again_at: Option<Timestamp>,
 }
 
 impl LaneItem {
@@ -76,8 +78,15 @@ impl LaneItem {
 
     /// Sends the outcomes back.
     pub async fn settle(self, outcomes: Vec<(StepIndex, StepOutcome)>) {
-        let settled = Settled { id: self.id, direction: self.direction, outcomes };
+        let settled = Settled { id: self.id, direction: self.direction, outcomes, again_at: None };
         // A contact that is gone reads the journal when it comes back: the step is in doubt there.
+        drop(self.reply.tell(settled).await);
+    }
+
+    /// The service is still at work on it: nothing to record, and to be asked for again later.
+    pub async fn ask_again(self, again_at: Timestamp) {
+        let (id, direction) = (self.id, self.direction);
+        let settled = Settled { id, direction, outcomes: Vec::new(), again_at: Some(again_at) };
         drop(self.reply.tell(settled).await);
     }
 

@@ -1,7 +1,7 @@
 //! One batch of a lane: sorted by what is to be done, each part by its cheapest call, every step answered.
 
 use super::item::{LaneItem, LaneStep, Work};
-use super::last_look::{last_look, starts_mail};
+use super::last_look::{hides_status, last_look, look_before_archive, starts_mail};
 use super::outcome::{of_failure, of_item, refused};
 use super::{audience, contacts, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
@@ -128,7 +128,7 @@ impl Verb {
 /// Performs, probes or polls one batch. Every item is answered.
 pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
     let mut by_verb: BTreeMap<Verb, Vec<Ready>> = BTreeMap::new();
-    let (mut probes, mut mail) = (Vec::new(), Vec::new());
+    let (mut probes, mut mail, mut archives) = (Vec::new(), Vec::new(), Vec::new());
     let mut polls: BTreeMap<String, Vec<LaneItem>> = BTreeMap::new();
     for item in batch {
         if let Work::Poll { ticket } = &item.work {
@@ -158,12 +158,14 @@ pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
         match ready.item.work {
             Work::Probe => probes.push(ready),
             Work::Perform | Work::Poll { .. } if starts_mail(&ready) => mail.push(ready),
+            Work::Perform | Work::Poll { .. } if hides_status(&ready) => archives.push(ready),
             Work::Perform | Work::Poll { .. } => {
                 by_verb.entry(Verb::of(&ready.step)).or_default().push(ready);
             }
         }
     }
-    for ready in last_look(shared, mail).await {
+    let (mail, archives) = futures::join!(last_look(shared, mail), look_before_archive(shared, archives));
+    for ready in mail.into_iter().chain(archives) {
         by_verb.entry(Verb::of(&ready.step)).or_default().push(ready);
     }
     let verbs = join_all(by_verb.into_iter().map(|(verb, ready)| async move {
@@ -305,5 +307,8 @@ async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
         Step::RecordEvidence => ItemOutcome::Done,
         _ => audience::single(shared, ready).await?,
     };
+    if audience::cannot_be_archived(&ready.item, &item) {
+        return Ok(StepAnswer::LeftTheirs);
+    }
     Ok(StepAnswer::Item(item))
 }

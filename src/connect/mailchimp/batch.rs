@@ -50,7 +50,7 @@ impl MailchimpClient {
         );
         let Some((_, body)) = self.line.object_if_there(&ask).await? else { return Ok(BatchState::Unknown) };
         if body.text("status").as_deref() != Some("finished") {
-            return Ok(BatchState::Running);
+            return Ok(BatchState::Running(body.number("finished_operations").unwrap_or_default()));
         }
         let url = body.text("response_body_url").and_then(|url| Url::parse(&url).ok());
         let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
