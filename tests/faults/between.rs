@@ -302,8 +302,8 @@ async fn r06_whom_an_archive_would_have_hidden_while_it_waited_is_never_restored
         running.await.unwrap().unwrap();
         app.close().await;
         world.assert_careful();
-        assert_eq!(world.person("bram"), "archived []; lists []", "many: {many}");
         world.synced().await;
+        assert_eq!(world.person("bram"), "archived []; lists []", "many: {many}");
         assert_eq!(world.person("ada"), "unsubscribed []; lists [762], opted out", "many: {many}");
         world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
         world.synced().await;

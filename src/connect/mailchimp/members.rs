@@ -249,7 +249,11 @@ impl MailchimpClient {
             // Archived already, or cleaned, or pending: only reading tells.
             Some(405) => Ok(match self.read_member(priority, hash).await? {
                 Some(member) if member.status == MemberStatus::Archived => ItemOutcome::AlreadyHeld,
-                Some(_) => ItemOutcome::Refused(failure.as_refusal()),
+                Some(member) if matches!(member.status, MemberStatus::Cleaned | MemberStatus::Pending) => {
+                    ItemOutcome::Refused(failure.as_refusal())
+                }
+                // No reason that is known: not for hsmc to pass over.
+                Some(_) => ItemOutcome::Refused(Refusal { code: RefusalCode::Other, ..failure.as_refusal() }),
                 None => ItemOutcome::Refused(Refusal { code: RefusalCode::NotFound, ..failure.as_refusal() }),
             }),
             _ => Err(failure),
