@@ -49,6 +49,9 @@ pub enum Admission {
     },
 }
 
+/// The state of an account whose credentials are refused.
+const REFUSED: &str = "credentials refused";
+
 /// The circuit breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Breaker {
@@ -269,7 +272,7 @@ impl RateBudget {
             calls: self.calls,
             daily_remaining: self.daily_remaining,
             state: match (self.stopped_until, self.breaker) {
-                (Some(_), _) => "credentials refused",
+                (Some(_), _) => REFUSED,
                 (None, Breaker::Closed { .. }) if now < self.not_before => "waiting as told",
                 (None, Breaker::Closed { .. }) => "closed",
                 (None, Breaker::Open { .. } | Breaker::Trying { .. }) => "service down",
@@ -297,6 +300,13 @@ pub struct BudgetOverview {
     pub daily_remaining: Option<u64>,
     /// In words.
     pub state: &'static str,
+}
+
+impl BudgetOverview {
+    /// Whether the service refuses the credentials.
+    pub fn is_refused(&self) -> bool {
+        self.state == REFUSED
+    }
 }
 
 fn open(now: Timestamp, times: u32) -> Breaker {

@@ -101,26 +101,10 @@ pub async fn check(app: &App, config: &Path) -> CheckView {
     let file = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let view = CheckView { checked: vec!["config".to_owned()], findings: Vec::new() };
     let mut findings = Findings { view, file: &file, positions: Positions::of(&text) };
-    not_acted_on(app, &mut findings);
     hubspot(app, &mut findings).await;
     mailchimp(app, &mut findings).await;
     findings.view.findings.sort_by_key(|finding| finding.severity);
     findings.view
-}
-
-/// Keys that the config may hold already, and that nothing is made of yet.
-fn not_acted_on(app: &App, findings: &mut Findings<'_>) {
-    let notify = &app.config.notify;
-    for (key, is_set) in [
-        ("notify.teams", notify.teams.is_some()),
-        ("notify.slack", notify.slack.is_some()),
-        ("notify.webhook", notify.webhook.is_some()),
-    ] {
-        if is_set {
-            let message = "this key is read and checked, and not acted on yet";
-            findings.add(Severity::Warning, key, message, "do not rely on it");
-        }
-    }
 }
 
 async fn hubspot(app: &App, findings: &mut Findings<'_>) {

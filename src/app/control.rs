@@ -492,6 +492,7 @@ impl Control for App {
             Call::Pause(scope) => json(self.pause(scope).await),
             Call::Resume(scope) => json(self.resume(scope).await),
             Call::Adopt(request) => json(self.adopt(request).await),
+            Call::NotifyTest => json(self.notify_test().await),
             Call::Why(address) => json(self.why(&address).await),
             Call::Parked => json(self.parked()),
             Call::Undo(request) => json(self.undo(request).await),

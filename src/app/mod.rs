@@ -3,11 +3,13 @@
 //! One `App` owns one state directory. While it does, it serves the control socket there and keeps the
 //! summary that `status` reads when nobody runs.
 
+pub mod alerts;
 pub mod arenas;
 pub mod check;
 mod consent;
 pub mod control;
 pub mod daemon;
+pub mod deliver;
 pub mod lists;
 pub mod parked;
 pub mod plan_file;
@@ -19,6 +21,7 @@ pub mod snapshots;
 pub mod state;
 pub mod summary;
 pub mod undo;
+pub mod watch;
 pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};
@@ -27,6 +30,7 @@ use crate::actors::context::{ActorSettings, Shared, TagDirectory};
 use crate::actors::looks::ConsentLooks;
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
+use crate::connect::notify::Target;
 use crate::connect::{Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
 use crate::domain::failure::Service;
 use crate::domain::pause::Pauses;
@@ -37,6 +41,7 @@ use crate::journal::ledger::{Journal, JournalError};
 use crate::journal::store::live::LiveStore;
 use crate::journal::store::{StoreError, Table};
 use crate::serve::state::{StateAnswer, StateRequest};
+use crate::sync::alerts::AlertSettings;
 use crate::sync::damage;
 use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
 pub use ports::Ports;
@@ -45,7 +50,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::watch as signal;
 
 /// The name pauses are kept under in the journal.
 pub const PAUSES: &str = "pauses";
@@ -91,7 +96,10 @@ pub struct App {
     /// When the next run is due (daemon).
     pub next_run_at: Mutex<Option<crate::domain::time::Timestamp>>,
     config_change: Mutex<reload::Change>,
-    stop: watch::Sender<bool>,
+    /// Where alerts go.
+    pub targets: Vec<Target>,
+    http: Http,
+    stop: signal::Sender<bool>,
     store: Arc<LiveStore>,
 }
 
@@ -171,7 +179,7 @@ impl App {
                 audience: config.mailchimp.audience.clone(),
             },
             Arc::new(mailchimp.clone()) as Arc<dyn Gate>,
-            http,
+            http.clone(),
         );
         let shared = Arc::new(Shared {
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&entropy)),
@@ -198,7 +206,7 @@ impl App {
             stopping: std::sync::atomic::AtomicBool::new(false),
             progress: std::sync::atomic::AtomicU64::new(0),
         });
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = signal::channel(false);
         let workspace = Workspace {
             moves: Moves::start(Arc::clone(&shared)),
             shared,
@@ -210,6 +218,7 @@ impl App {
             chore: Arc::default(),
             running: Arc::default(),
         };
+        let targets = deliver::targets(&config.notify);
         Ok(App {
             config,
             state: state.to_path_buf(),
@@ -217,6 +226,8 @@ impl App {
             workspace,
             next_run_at: Mutex::new(None),
             config_change: Mutex::default(),
+            targets,
+            http,
             stop,
             store,
         })
@@ -287,6 +298,12 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path, patience: Dur
         config: config.fingerprint(),
         scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),
+        alerts: AlertSettings {
+            quiet: config.notify.quiet,
+            summary: config.notify.summary,
+            many_opt_outs: config.notify.many_opt_outs,
+            deliver_within: config.consent.deliver_within,
+        },
         places: check::list_places(config_path),
         keys: check::key_places(config_path),
         patience,

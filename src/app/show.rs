@@ -1,6 +1,6 @@
 //! Makes views of what goes on: from the journal, the actors' overviews, and nothing else.
 
-use super::App;
+use super::{App, alerts};
 use crate::domain::audit::AuditLine;
 use crate::domain::event::{Direction, MoveEvent};
 use crate::domain::id::{MoveId, PersonId, RunId};
@@ -72,6 +72,7 @@ pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError>
     moves.sort_by_key(|view| (view.phase, std::cmp::Reverse(view.age_ms)));
     moves.truncate(SHOWN);
     let pauses = workspace.shared.pauses();
+    let standing = journal.standing()?;
     let next_run_at = *app.next_run_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(StatusView {
         at: now,
@@ -88,6 +89,8 @@ pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError>
         pauses: pauses.lines(),
         notices: notices(app)?,
         people: last_run.map(|run| run.counts.people.clone()).unwrap_or_default(),
+        alerts: alerts::standing(&standing),
+        told: alerts::told(app, &standing),
     })
 }
 

@@ -176,6 +176,12 @@ pub enum Command {
         #[command(subcommand)]
         command: StateCommand,
     },
+    /// See whether alerts arrive
+    Notify {
+        /// What to do
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -338,6 +344,13 @@ pub enum StateCommand {
     },
     /// Let go of the room of what was deleted
     Compact,
+}
+
+/// `notify …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test message to every target under [notify], and show what it answers
+    Test,
 }
 
 /// `sandbox`
@@ -630,6 +643,7 @@ mod tests {
             "hsmc state backup b.tar.zst",
             "hsmc state restore b.tar.zst --force",
             "hsmc state compact",
+            "hsmc notify test",
             "hsmc completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));

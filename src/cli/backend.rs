@@ -5,6 +5,7 @@
 use super::error::Failure;
 use super::progress::Progress;
 use crate::domain::id::RunId;
+use crate::serve::alert_views::TestedView;
 use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
@@ -63,6 +64,8 @@ pub trait Backend: Send + Sync {
     async fn state(&self, request: StateRequest) -> Answer<StateAnswer>;
     /// Puts a backup in its place; nobody may use it meanwhile.
     async fn restore(&self, file: PathBuf, force: bool) -> Answer<RestoreView>;
+    /// Sends a test message to everybody who is told of alerts.
+    async fn notify_test(&self) -> Answer<Vec<TestedView>>;
     /// Settles who may be enrolled again.
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement>;
     /// One person's whole timeline, by address.

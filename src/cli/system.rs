@@ -9,11 +9,13 @@ use super::signals::Signals;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
 use crate::app::reload::Change;
-use crate::app::{App, OpenError, check, daemon, state, summary};
+use crate::app::{App, OpenError, check, daemon, deliver, state, summary, watch};
 use crate::config::{self, Config, Environment};
+use crate::domain::alert::Alert;
 use crate::domain::id::RunId;
 use crate::domain::run::Run;
 use crate::journal::store::StoreError;
+use crate::serve::alert_views::TestedView;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
@@ -244,7 +246,12 @@ impl Backend for System {
             return answer;
         }
         let line = ScanLine::new(progress);
-        self.own("apply", |app| async move { app.apply(request, &line).await }).await
+        self.own("apply", |app| async move {
+            let done = app.apply(request, &line).await;
+            deliver::before_leaving(&app).await;
+            done
+        })
+        .await
     }
 
     async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
@@ -252,7 +259,12 @@ impl Backend for System {
             return answer;
         }
         let line = ScanLine::new(progress);
-        self.own("sync", |app| async move { app.sync(request, &line).await }).await
+        self.own("sync", |app| async move {
+            let done = app.sync(request, &line).await;
+            deliver::before_leaving(&app).await;
+            done
+        })
+        .await
     }
 
     async fn approve(&self, request: ApproveRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
@@ -260,7 +272,12 @@ impl Backend for System {
             return answer;
         }
         let line = ScanLine::new(progress);
-        self.own("approve", |app| async move { app.approve(request, &line).await }).await
+        self.own("approve", |app| async move {
+            let done = app.approve(request, &line).await;
+            deliver::before_leaving(&app).await;
+            done
+        })
+        .await
     }
 
     async fn reject(&self, run: RunId) -> Answer<Acknowledgement> {
@@ -281,8 +298,15 @@ impl Backend for System {
         let mut due = None;
         loop {
             let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
+            let watcher = tokio::spawn(watch::keep_watch(Arc::clone(&held.app)));
+            let teller = tokio::spawn(deliver::keep_telling(Arc::clone(&held.app)));
             let ended = daemon::run_forever(&held.app, due, &signals.reload, |run| told(run, progress)).await;
-            keeper.abort();
+            for task in [keeper, watcher, teller] {
+                task.abort();
+            }
+            if ended.is_err() {
+                deliver::cry(&held.app, Alert::Stopped).await;
+            }
             // Before the journal is closed: it is what the summary is made from.
             daemon::write_summary(&held.app).await;
             let before = held.app.config.clone();
@@ -369,6 +393,13 @@ impl Backend for System {
                 .with_way_out("stop it first: a running hsmc would go on with what it knows"));
         }
         Ok(state::restore(&file, &self.state, force).await?)
+    }
+
+    async fn notify_test(&self) -> Answer<Vec<TestedView>> {
+        if let Some(answer) = self.ask(&Call::NotifyTest).await {
+            return answer;
+        }
+        self.own("notify", |app| async move { app.notify_test().await }).await
     }
 
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement> {

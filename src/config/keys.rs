@@ -327,6 +327,36 @@ pub const KEYS: &[Key] = &[
     ),
     key("notify.webhook", Kind::Secret, None, "Any address that takes JSON. Without it, nobody is told."),
     key(
+        "notify.webhook_secret",
+        Kind::Secret,
+        None,
+        "Signs what goes to `webhook`, by the Standard Webhooks specification. Without it, nothing is signed.",
+    ),
+    key(
+        "notify.from",
+        Kind::Word(&["note", "warning", "error"]),
+        Some("warning"),
+        "Alerts below this are told nobody; `hsmc status` shows them.",
+    ),
+    key(
+        "notify.quiet",
+        Kind::Span,
+        Some("12h"),
+        "The same alert is not told again for so long, unless it gets worse.",
+    ),
+    key(
+        "notify.summary",
+        Kind::Truth,
+        Some("false"),
+        "Tells each run in one line, as a note: with `from = \"note\"` (R29).",
+    ),
+    key(
+        "notify.many_opt_outs",
+        Kind::Whole,
+        None,
+        "From so many opt-outs in one run on they are an alert (R24). Absent: from 50, or 5 % of the audience if that is more.",
+    ),
+    key(
         "log.file",
         Kind::Text,
         None,

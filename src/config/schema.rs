@@ -185,13 +185,18 @@ pub(super) enum Subscriptions {
     Word(Text),
 }
 
-/// `[notify]`: addresses of web hooks, each a secret.
+/// `[notify]`: addresses of web hooks, each a secret, and what is told there.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Notify {
     pub(super) teams: Option<Text>,
     pub(super) slack: Option<Text>,
     pub(super) webhook: Option<Text>,
+    pub(super) webhook_secret: Option<Text>,
+    pub(super) from: Option<Text>,
+    pub(super) quiet: Option<Span>,
+    pub(super) summary: Option<Truth>,
+    pub(super) many_opt_outs: Option<Whole>,
 }
 
 /// `[log]`: the log file; standard error has a log anyway.

@@ -2,10 +2,11 @@
 
 use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
+use super::notify::{self, Notify};
 use super::{rules, schema};
 use crate::domain::port::OptOutBasis;
 use crate::domain::rules::RuleSet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::time::Duration;
@@ -130,17 +131,6 @@ pub struct Consent {
     pub deliver_within: Duration,
 }
 
-/// `[notify]`: addresses of web hooks.
-#[derive(Clone, Debug, Default)]
-pub struct Notify {
-    /// A Teams workflow.
-    pub teams: Option<SecretString>,
-    /// A Slack incoming webhook.
-    pub slack: Option<SecretString>,
-    /// Any address that takes JSON.
-    pub webhook: Option<SecretString>,
-}
-
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -175,7 +165,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
     let mailchimp = check_mailchimp(mailchimp, problems);
     let sync = check_sync(sync, problems);
     let consent = check_consent(consent, problems);
-    let notify = check_notify(notify, problems);
+    let notify = notify::check(notify, problems);
     let log = check_log(log, problems);
     Some(Config {
         workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
@@ -310,18 +300,6 @@ fn check_consent(from: schema::Consent, problems: &mut Vec<Problem>) -> Consent 
             explanation: from.explanation.map_or_else(|| "Opted out in Mailchimp".to_owned(), |text| text.0),
         },
         deliver_within: from.deliver_within.map_or(HOUR, |Span(span)| span),
-    }
-}
-
-fn check_notify(from: schema::Notify, problems: &mut Vec<Problem>) -> Notify {
-    let mut hook = |key: &str, from: Option<Text>| {
-        from.map(|url| SecretString::from(address(key, Some(url), String::new, problems)))
-            .filter(|url| !url.expose_secret().is_empty())
-    };
-    Notify {
-        teams: hook("notify.teams", from.teams),
-        slack: hook("notify.slack", from.slack),
-        webhook: hook("notify.webhook", from.webhook),
     }
 }
 

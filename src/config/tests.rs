@@ -291,7 +291,10 @@ fn each_class_of_mistake_names_its_key_and_what_is_wrong() {
         ("name = \"long-term\"", "precedence = \"latest\"", "group[2].name: `name` is missing or empty"),
         ("", "[[supplemental]]\nlist = \"1\"", "supplemental[0].tag: `tag` is missing or empty"),
         ("", "[extra]\nx = 1", "extra: hsmc knows no key `extra` here"),
-        ("", "[notify]\nteams = \"nowhere\"", "notify.teams: this is no http address"),
+        ("", "[notify]\nteams = \"nowhere\"", "notify.teams: this is no web address"),
+        ("", "[notify]\nslack = \"http://example.com/hook\"", "notify.slack: this address is not encrypted"),
+        ("", "[notify]\nwebhook_secret = \"sesame\"", "notify.webhook_secret: there is no `webhook`"),
+        ("", "[notify]\nfrom = \"fatal\"", "notify.from: `fatal` is no severity"),
     ];
     for (old, new, expected) in cases {
         let found = complaints(old, new);
@@ -306,4 +309,17 @@ fn the_fingerprint_follows_the_rules_and_nothing_else() {
     assert_eq!(base, read(AGENCY, &[("HSMC_SYNC__EVERY", "1h")]).unwrap().fingerprint());
     let other = AGENCY.replace("tag = \"Sanctioned\"", "tag = \"Sanctioned 2\"");
     assert_ne!(base, read(&other, &[]).unwrap().fingerprint());
+}
+
+#[test]
+fn notify_takes_encrypted_addresses_and_those_of_this_machine_and_tells_warnings_without_summaries() {
+    for address in
+        ["https://example.com/a?sig=b", "http://127.0.0.1:9/a", "http://[::1]/a", "http://localhost/a"]
+    {
+        let config = read(&format!("{AGENCY}\n[notify]\nwebhook = \"{address}\"\n"), &[]).unwrap();
+        assert_eq!(config.notify.webhook.unwrap().expose_secret(), address);
+    }
+    let notify = read(AGENCY, &[]).unwrap().notify;
+    assert_eq!((notify.from, notify.summary), (crate::domain::alert::Severity::Warning, false));
+    assert_eq!((notify.quiet, notify.many_opt_outs), (Duration::from_secs(12 * 3600), None));
 }

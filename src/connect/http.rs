@@ -1,4 +1,4 @@
-//! One HTTP client for both services: sends a request once, reads a bounded answer, and tells apart
+//! One HTTP client for both services and for webhooks: sends a request once, reads a bounded answer, and tells apart
 //! what never left from what may have arrived.
 //!
 //! It never follows a redirect (a redirected POST would turn into a GET and be lost in silence),
@@ -129,6 +129,7 @@ pub(crate) enum Loss {
 pub struct Http {
     client: reqwest::Client,
     body_limit: usize,
+    timeout: Duration,
 }
 
 impl Http {
@@ -146,7 +147,7 @@ impl Http {
             .gzip(true)
             .build()
             .map_err(|error| HttpProblem(words_of(&error)))?;
-        Ok(Http { client, body_limit: settings.body_limit })
+        Ok(Http { client, body_limit: settings.body_limit, timeout: settings.timeout })
     }
 
     /// Sends once and reads the answer.
@@ -175,6 +176,26 @@ impl Http {
         };
         let json = serde_json::from_slice(&body).ok();
         Ok(Answer { status, seen, request_id, body, json })
+    }
+
+    /// Posts JSON to an address that is a secret in itself, such as a webhook's. Only the status and the
+    /// headers of the answer matter; its body is not read.
+    pub(crate) async fn post(
+        &self,
+        url: Url,
+        headers: &[(&'static str, String)],
+        body: String,
+        timeout: Duration,
+    ) -> Result<Answer, Loss> {
+        let timeout = timeout.min(self.timeout);
+        let mut builder = self.client.post(url).timeout(timeout).header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            builder = builder.header(*name, value);
+        }
+        let response = builder.body(body).send().await.map_err(|error| loss(&error))?;
+        let status = response.status().as_u16();
+        let (seen, request_id) = read_headers(status, response.headers(), Timestamp(now_ms()));
+        Ok(Answer { status, seen, request_id, body: Vec::new(), json: None })
     }
 
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Loss> {

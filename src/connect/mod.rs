@@ -1,4 +1,4 @@
-//! The two accounts over HTTP.
+//! The two accounts over HTTP, and the webhooks that people are told by.
 //!
 //! What it promises: every exchange first asks the account's gate and afterwards tells it what was
 //! seen; a write is sent once and never again by itself; an answer that cannot be read is a failure,
@@ -13,6 +13,7 @@ pub mod hubspot;
 mod lenient;
 mod line;
 pub mod mailchimp;
+pub mod notify;
 mod open_gate;
 pub mod scrub;
 

@@ -2,6 +2,7 @@
 //!
 //! This module never names a storage engine, an actor or a wire format.
 
+pub mod alert;
 pub mod audit;
 pub mod consent;
 pub mod contact;

@@ -12,6 +12,7 @@
 //! sled, kameo or HTTP, nor what a list means.
 
 pub mod decide;
+pub mod outbox;
 pub mod recovery;
 pub mod retry;
 pub mod status;

@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// What can be wrong with the journal.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -60,6 +60,8 @@ pub struct Journal {
     store: Arc<dyn Store>,
     /// Held while numbers are handed out, so that none is handed out twice.
     numbers: Arc<Mutex<()>>,
+    /// Held while alerts are changed: whoever raises one and whoever tells it are not the same.
+    outbox: Arc<Mutex<()>>,
 }
 
 pub(super) fn in_table<T>(table: Table, outcome: Result<T, DecodeError>) -> JournalResult<T> {
@@ -73,12 +75,16 @@ pub(super) fn key_in<K: Key>(table: Table, bytes: &[u8]) -> JournalResult<K> {
 impl Journal {
     /// Over a store.
     pub fn new(store: Arc<dyn Store>) -> Journal {
-        Journal { store, numbers: Arc::default() }
+        Journal { store, numbers: Arc::default(), outbox: Arc::default() }
     }
 
     /// The store below.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    pub(super) async fn one_outbox_writer(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.outbox).lock_owned().await
     }
 
     /// Makes a batch durable.

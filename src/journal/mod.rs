@@ -30,6 +30,7 @@ pub mod ledger;
 mod log;
 pub mod medium;
 pub mod naming;
+pub mod outbox;
 mod overlay;
 pub mod record;
 mod recovery;

@@ -3,6 +3,7 @@
 
 use super::codec::{DecodeError, Record, decode_series, encode_event};
 use super::upgrade;
+use crate::domain::alert::Standing;
 use crate::domain::audit::AuditLine;
 use crate::domain::consent::Evidence;
 use crate::domain::event::MoveEvent;
@@ -38,6 +39,9 @@ impl Record for MoveEvent {
 }
 impl Record for Evidence {
     const KIND: &'static str = "evidence";
+}
+impl Record for Standing {
+    const KIND: &'static str = "alert";
 }
 impl Record for Watermark {
     const KIND: &'static str = "watermark";

@@ -4,6 +4,7 @@
 //! Promises: `requests` and `views` are plain values, the only form in which the inside is shown; each
 //! face listens on loopback or a private socket only. Never: deciding anything.
 
+pub mod alert_views;
 pub mod consent;
 mod cut;
 pub mod lists;

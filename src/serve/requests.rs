@@ -156,6 +156,8 @@ pub enum Call {
     Resume(Scope),
     /// Settle who may be enrolled again.
     Adopt(AdoptRequest),
+    /// Send a test message to everybody who is told of alerts.
+    NotifyTest,
     /// One person's timeline, by address.
     Why(String),
     /// Whom hsmc leaves alone for good.

@@ -4,6 +4,7 @@
 //! A `person` is an address only where an operator asks on their own terminal; elsewhere it is the
 //! person's number (design §3.13).
 
+use super::alert_views::{AlertView, TargetView};
 use crate::domain::id::{MoveId, RunId};
 use crate::domain::report::{ApprovalAsked, RunReport};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
@@ -58,6 +59,12 @@ pub struct StatusView {
     pub notices: Vec<String>,
     /// People by state word.
     pub people: BTreeMap<String, u64>,
+    /// Alerts that stand, the worst first.
+    #[serde(default)]
+    pub alerts: Vec<AlertView>,
+    /// How telling them goes, by target.
+    #[serde(default)]
+    pub told: Vec<TargetView>,
 }
 
 /// One open move.

@@ -6,6 +6,7 @@
 //! moves there are, then one for each. People are numbers there. Never: a limit passed, or an opt-out that
 //! waits.
 
+use super::alerts;
 use super::error::RunError;
 use super::run::RunOptions;
 use super::workspace::{ApplyMode, Workspace};
@@ -220,9 +221,7 @@ pub async fn reject(workspace: &Workspace, id: RunId) -> Result<Run, RunError> {
     let mut run = waiting(workspace, id)?;
     run.ended = Some(workspace.shared.clock.now());
     run.phase = RunPhase::Finished(RunEnd::Rejected);
-    let mut batch = Batch::new();
-    workspace.shared.journal.put_run(&mut batch, &run)?;
-    workspace.shared.journal.commit(batch).await?;
+    alerts::reject(workspace, &run).await?;
     tidy(workspace)?;
     Ok(run)
 }

@@ -10,6 +10,7 @@
 //!
 //! Never: HTTP, kameo or sled; the accounts are ports, the actors are behind their handles.
 
+pub mod alerts;
 pub mod applying;
 pub mod approval;
 pub mod damage;

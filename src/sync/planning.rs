@@ -148,6 +148,8 @@ pub struct Planning {
     pub unbegun: BTreeMap<PersonId, Unbegun>,
     /// How the run is narrowed.
     pub narrowing: Narrowing,
+    /// When each opt-out that is due was given.
+    pub opt_outs: Vec<Timestamp>,
     /// Moves shown before that came out the same, as of the last pass over everybody.
     came_out: BTreeSet<Fingerprint>,
 }
@@ -189,6 +191,7 @@ impl Planning {
             held: BTreeSet::new(),
             unbegun: BTreeMap::new(),
             narrowing: Narrowing::default(),
+            opt_outs: Vec::new(),
             came_out: BTreeSet::new(),
         })
     }
@@ -282,7 +285,7 @@ impl Planning {
     fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
         let mut questions = Questions::default();
         let mut collector = LimitCollector::new(&self.rules, self.world.subscribed, self.world.seen);
-        let mut came_out = BTreeSet::new();
+        let (mut came_out, mut opt_outs) = (BTreeSet::new(), Vec::new());
         self.pass(|seen| {
             match &seen.verdict {
                 Verdict::Ask(Question::LookUp) => questions.emails.extend(seen.person.email.clone()),
@@ -294,19 +297,24 @@ impl Planning {
                 Verdict::Ask(Question::Prove) => {
                     questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
                 }
-                Verdict::Settled(decision) => {
-                    let due = decision.due.as_ref().filter(|due| Part::Rest.takes(due.kind));
-                    if let Some(due) = due.filter(|due| self.is_shown(due)) {
+                Verdict::Settled(decision) => match &decision.due {
+                    Some(due) if due.kind.is_opt_out() => {
+                        let given = decision.memory.opt_out.as_ref().map(|opt_out| opt_out.at);
+                        opt_outs.push(given.unwrap_or(self.world.seen));
+                    }
+                    Some(due) if self.is_shown(due) => {
                         collector.collect(due);
                         if self.narrowing.shown.is_some() {
                             came_out.insert(move_fingerprint(due));
                         }
                     }
-                }
+                    Some(_) | None => {}
+                },
             }
             Ok(())
         })?;
         self.came_out = came_out;
+        self.opt_outs = opt_outs;
         Ok((questions, collector.finish()))
     }
 

@@ -4,6 +4,7 @@
 //! Everybody ever seen is in exactly one state, so the people of a report add up to all who are known, however
 //! the run was narrowed and however it ended. Never: a person named, but by number.
 
+use super::alerts::{self, Learned};
 use super::applying::Applied;
 use super::error::RunError;
 use super::workspace::Workspace;
@@ -68,7 +69,7 @@ pub(super) fn end(
                 }
                 Ok(Ok(status)) if !status.is_stuck() => match workspace.shared.holds(&status, now) {
                     Some(held) => {
-                        *counts.notes.entry(format!("held back: {}", held.why)).or_default() += 1;
+                        *counts.notes.entry(format!("{}{}", alerts::HELD_BACK, held.why)).or_default() += 1;
                     }
                     None => stuck = true,
                 },
@@ -120,6 +121,8 @@ pub(super) struct Fates {
     pub(super) failed: Vec<MoveId>,
     /// What the last that had to wait was waiting for.
     pub(super) waits_for: Option<String>,
+    /// What people may have to be told.
+    pub(super) learned: Learned,
 }
 
 /// Counts the moves of run `id`, and has them forgotten.

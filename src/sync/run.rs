@@ -2,6 +2,7 @@
 //! cut short goes on in the phase where it stood: its scan at the last page, its begun moves first, the
 //! others after being planned anew.
 
+use super::alerts::{self, Learned};
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower, asks, has_moves};
 use super::damage;
@@ -103,7 +104,7 @@ pub async fn plan(
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
-    run.counts.notes.insert("plan only: nothing was applied".to_owned(), 1);
+    run.counts.notes.insert(alerts::PLAN_ONLY.to_owned(), 1);
     let end = match &result {
         Ok(_) => RunEnd::Done,
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
@@ -174,10 +175,11 @@ pub async fn sync(
     run.report.calls.extend(workspace.mailchimp.metered().await);
     note(&mut run.counts.notes, &damage::lines(&workspace.shared.journal));
     enter(&mut run, None, workspace.shared.clock.now());
+    fates.learned.cause = result.as_ref().err().map(alerts::cause);
     let end = match result {
         Ok(Outcome::Approval(why)) => {
             run.phase = RunPhase::AwaitingApproval { why };
-            put(workspace, &run).await?;
+            alerts::conclude(workspace, Batch::new(), &run, &fates.learned).await?;
             tracing::info!(run = %run.id, "run {}", run.phase);
             close_older(workspace, &run).await?;
             return Ok(run);
@@ -208,7 +210,7 @@ pub async fn sync(
 
 /// Ends a run with the people as they are now: a refusal on the way changes somebody's state. What became of its
 /// moves is given by a run of its own; one that was cut short, or delivers opt-outs for another, has nothing to
-/// say of what repeats itself.
+/// say of what repeats itself, and nothing to tell people.
 pub(super) async fn report_and_finish(
     workspace: &Workspace,
     mut run: Run,
@@ -219,10 +221,15 @@ pub(super) async fn report_and_finish(
     let mut open = repeating::open_moves(workspace)?;
     run.report.in_flight = std::mem::take(&mut open.by_kind);
     let mut batch = Batch::new();
-    if let Some(fates) = fates.filter(|_| end != RunEnd::Interrupted) {
-        repeating::name_repeated(workspace, &mut batch, &mut run, &end, (&fates.failed, open))?;
-    }
-    finish_with(workspace, batch, run, end).await
+    let Some(fates) = fates.filter(|_| end != RunEnd::Interrupted) else {
+        return finish_with(workspace, batch, run, end).await;
+    };
+    repeating::name_repeated(workspace, &mut batch, &mut run, &end, (&fates.failed, open))?;
+    run.ended = Some(workspace.shared.clock.now());
+    run.phase = RunPhase::Finished(end);
+    alerts::conclude(workspace, batch, &run, &fates.learned).await?;
+    log_end(&run);
+    Ok(run)
 }
 
 enum Outcome {
@@ -271,10 +278,15 @@ async fn phases(
     planning.unbegun = leftover.unbegun.clone();
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
+    fates.learned.subscribed = limits.subscribed;
+    fates.learned.opt_outs.clone_from(&planning.opt_outs);
 
     let opt_outs_flow = workspace.settings.apply != ApplyMode::Never;
-    let (planning, consent) =
-        if opt_outs_flow { opt_outs(workspace, run, planning, &limits).await? } else { (planning, None) };
+    let (planning, consent) = if opt_outs_flow {
+        opt_outs(workspace, run, planning, &limits, &fates.learned).await?
+    } else {
+        (planning, None)
+    };
     // Opt-outs change who is wanted: what they decided is memory now.
     let (planning, limits) = if consent.is_some() {
         enter(run, Some("planning"), clock.now());
@@ -395,6 +407,7 @@ async fn opt_outs(
     run: &mut Run,
     planning: Planning,
     limits: &Limits,
+    learned: &Learned,
 ) -> Result<(Planning, Option<Applied>), RunError> {
     let now = workspace.shared.clock.now();
     let (planning, journaled) = planning.journal(run.id, Part::OptOuts, limits, now).await?;
@@ -407,7 +420,7 @@ async fn opt_outs(
     for due in &journaled.due {
         *consent.counts.planned.entry(due.kind.word().to_owned()).or_default() += 1;
     }
-    put(workspace, &consent).await?;
+    alerts::begin_opt_outs(workspace, &consent, learned).await?;
     failpoint::pass(|| format!("{}:opt-outs", failpoint::APPLYING));
     let mut runs: std::collections::BTreeSet<RunId> = journaled.due.iter().map(|due| due.id.run).collect();
     runs.insert(consent.id);
@@ -570,9 +583,13 @@ async fn finish_with(
     run.phase = RunPhase::Finished(end);
     workspace.shared.journal.put_run(&mut batch, &run)?;
     workspace.shared.journal.commit(batch).await?;
+    log_end(&run);
+    Ok(run)
+}
+
+fn log_end(run: &Run) {
     let (calls, repeated) = (run.counts.calls.values().sum::<u64>(), run.report.repeated.len());
     tracing::info!(run = %run.id, calls, repeated, "run is over: {}", run.phase);
-    Ok(run)
 }
 
 /// Runs that were cut short have been finished on the way; those that never came to a plan give way to the

@@ -1,5 +1,6 @@
 //! What a run needs: the actors' shared world, the rules, the accounts, where the state lies.
 
+use super::alerts::AlertSettings;
 use crate::actors::account::AccountGate;
 use crate::actors::context::Shared;
 use crate::actors::router::Moves;
@@ -51,6 +52,8 @@ pub struct RunSettings {
     pub places: BTreeMap<ListId, String>,
     /// The same for the keys that name the accounts: `hubspot.token` → `hsmc.toml:8 hubspot.token`.
     pub keys: BTreeMap<&'static str, String>,
+    /// When what is an alert.
+    pub alerts: AlertSettings,
     /// How long a run waits for the services when nothing moves any more.
     pub patience: Duration,
 }

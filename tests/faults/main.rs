@@ -24,6 +24,7 @@ mod restoring;
 mod retention;
 mod services;
 mod support;
+mod telling;
 mod undoing;
 mod upgrading;
 mod window;

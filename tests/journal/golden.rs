@@ -4,6 +4,7 @@
 
 use super::samples;
 use super::support::{expected, fill, open, picture};
+use hsmc::domain::alert::Standing;
 use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Evidence, Link};
 use hsmc::domain::event::MoveEvent;
@@ -12,7 +13,7 @@ use hsmc::domain::naming::ListNaming;
 use hsmc::domain::person::{PastState, Person};
 use hsmc::domain::run::Run;
 use hsmc::domain::watermark::Watermark;
-use hsmc::journal::codec::{Record, decode, encode};
+use hsmc::journal::codec::{Record, decode, decode_series, encode, encode_event};
 use hsmc::journal::consent::{EvidencePlace, Salt};
 use hsmc::journal::record::{decode_events, encode_move_event};
 use hsmc::journal::store::Store;
@@ -71,12 +72,17 @@ fn every_record_is_read_and_written_as_then() {
     holds::<PersonId>("v1/person-number.hex", &PersonId(70_000));
     let undo = MoveEvent::Planned { draft: Box::new(samples::undo()), at: samples::AT };
     let bytes = encode_move_event(&undo).unwrap();
-    let golden_undo = golden("v2/undo-move.hex", &bytes);
+    let golden_undo = self::golden("v2/undo-move.hex", &bytes);
     assert_eq!((decode_events(&golden_undo).unwrap(), bytes), (vec![undo], golden_undo));
+    let alerts = samples::alerts();
+    let bytes: Vec<u8> = alerts.iter().flat_map(|one| encode_event(one).unwrap()).collect();
+    let golden = self::golden("v1/alerts.hex", &bytes);
+    assert_eq!(decode_series::<Standing>(&golden).unwrap(), alerts);
+    assert_eq!(bytes, golden);
     let events = samples::events();
     let bytes: Vec<u8> =
         events.iter().flat_map(|event: &MoveEvent| encode_move_event(event).unwrap()).collect();
-    let golden = golden("v1/move.hex", &bytes);
+    let golden = self::golden("v1/move.hex", &bytes);
     assert_eq!(decode_events(&golden).unwrap(), events);
     assert_eq!(bytes, golden);
 }

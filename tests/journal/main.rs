@@ -13,5 +13,6 @@ mod damage;
 mod golden;
 mod keeping;
 mod ledger;
+mod outbox;
 mod samples;
 mod support;

@@ -1,6 +1,9 @@
 //! One of each record, with everything in it set. They are the first format's: never change them, add
 //! others beside them.
 
+use hsmc::domain::alert::{
+    self, Alert, Audience, GivenUp, Hindrance, RunFailure, Said, Standing, Trying, Withheld,
+};
 use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Commitment, ConsentChange, ConsentFact, Evidence, Link, LinkHash, Witness};
 use hsmc::domain::email::Email;
@@ -277,4 +280,80 @@ pub fn watermark() -> Watermark {
 
 pub fn list_naming() -> ListNaming {
     ListNaming { name: "Spring".to_owned(), tag: Some(SegmentId(70)), at: AT }
+}
+
+/// Every kind of alert, of failure and of hindrance.
+pub fn alerts() -> Vec<Standing> {
+    let run = RunId(12);
+    let audience = Audience { subscribed: 4_800, after: 4_840, cap: Some(5_000) };
+    let failed = |cause| Alert::RunFailed { run, cause };
+    let late =
+        |withheld| Alert::OptOutsLate { withheld, count: 3, oldest: AT, within: Duration::from_secs(3_600) };
+    let alerts = vec![
+        failed(RunFailure::Unfit { place: "hsmc.toml:8 hubspot.token".to_owned() }),
+        failed(RunFailure::Call {
+            service: Service::HubSpot,
+            call: "read list 946".to_owned(),
+            status: Some(503),
+        }),
+        failed(RunFailure::Waiting { moves: 7, service: Some(Service::Mailchimp) }),
+        failed(RunFailure::Inside),
+        Alert::RunStuck { run, moves: counts(), first: "not-removable".to_owned() },
+        Alert::NeedsApproval { run, gate: "max_changed_share".to_owned(), planned: counts(), audience },
+        Alert::AudienceCap { audience, left_out: 4 },
+        Alert::CredentialsRefused { service: Service::HubSpot },
+        late(Withheld::ByConfig),
+        late(Withheld::ByService),
+        Alert::ManyOptOuts { run, count: 70, threshold: 50 },
+        Alert::Contested { count: 2 },
+        Alert::FailsAgain {
+            run,
+            what: "hand-over: not-found".to_owned(),
+            times: 3,
+            since: AT,
+            people: 129,
+            others: 1,
+        },
+        Alert::NoProgress { runs: 3, since: AT, planned: counts() },
+        Alert::Damaged { records: 1 },
+        Alert::QuotaUsedUp { service: Service::HubSpot },
+        Alert::RunOverdue { since: AT, every: Duration::from_secs(28_800) },
+        Alert::Stopped,
+        Alert::RunSummary {
+            run,
+            end: "done".to_owned(),
+            ended: counts(),
+            left_out: counts(),
+            took: Duration::from_secs(63),
+        },
+    ];
+    let (said, next_try) = (Said::Over(2), AT.plus(Duration::from_secs(5)));
+    let trying = |why| Some(Trying { said, since: AT, attempts: 3, next_try, why });
+    let away = Hindrance::Away("answers 503".to_owned());
+    let deliveries = BTreeMap::from([
+        (
+            "slack".to_owned(),
+            alert::Delivery {
+                told: Some((Said::Raised(2), AT)),
+                given_up: Some(GivenUp { said: Said::Raised(1), at: AT, why: Hindrance::LeaveAlone }),
+                trying: trying(away),
+            },
+        ),
+        (
+            "teams".to_owned(),
+            alert::Delivery {
+                told: None,
+                given_up: None,
+                trying: trying(Hindrance::Refused("answers 400".to_owned())),
+            },
+        ),
+    ]);
+    let standing = |(number, alert): (usize, Alert)| Standing {
+        edition: 2,
+        times: 9,
+        resolved: Some(AT),
+        deliveries: deliveries.clone(),
+        ..Standing::new(number as u64, alert, AT)
+    };
+    alerts.into_iter().enumerate().map(standing).collect()
 }

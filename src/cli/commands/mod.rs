@@ -7,6 +7,7 @@ mod consent;
 mod init;
 mod lists;
 mod moves;
+mod notify;
 mod people;
 mod plan;
 mod runs;
@@ -73,6 +74,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Consent { what } => consent::consent(backend, what, &show).await,
         Command::Config { command } => config::config(&cli.global.config, command, &show),
         Command::State { command } => state::state(backend, command, &show).await,
+        Command::Notify { command } => notify::notify(backend, *command, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }
 }

@@ -1,6 +1,7 @@
 //! From views to text: pure, so that the same view gives the same lines. No clock: "ago" and "in" are
 //! counted from the view's own moment.
 
+mod alerts;
 mod check;
 mod config;
 mod consent;
@@ -16,6 +17,7 @@ mod status;
 mod undo;
 mod why;
 
+pub use alerts::tested;
 pub use check::check;
 pub use config::{explained, keys, settings};
 pub use consent::{chain, consent};

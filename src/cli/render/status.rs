@@ -1,5 +1,6 @@
 //! `hsmc status`: what a person woken at night needs, the worst first.
 
+use super::alerts;
 use super::{ago, move_table, run_mood, until};
 use crate::cli::table::{Layout, Mood, counts, number, print};
 use crate::domain::time::Timestamp;
@@ -39,6 +40,13 @@ pub fn status(view: &StatusView, layout: Layout) -> String {
     }
     for notice in &view.notices {
         row("notice", &layout.paint(notice, Mood::Wary));
+    }
+    for target in &view.told {
+        row(&target.target, &alerts::told(target, view.at, layout));
+    }
+    if !view.alerts.is_empty() {
+        text.push('\n');
+        text.push_str(&alerts::alerts(&view.alerts, view.at, layout));
     }
     if !view.moves.is_empty() {
         text.push('\n');

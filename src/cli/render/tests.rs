@@ -6,6 +6,7 @@ use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::report::*;
 use crate::domain::run::RunCounts;
 use crate::domain::step::Fingerprint;
+use crate::serve::alert_views::{AlertView, TargetView};
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
 use crate::serve::snapshots::{ChangedView, SeenView, SnapshotDiffView, SnapshotShownView, SnapshotView};
 use crate::serve::undo::{StaysView, UndoView};
@@ -128,6 +129,37 @@ fn overview() -> StatusView {
                 breaker: "closed".to_owned(),
             },
         ],
+        alerts: vec![AlertView {
+            number: 4,
+            kind: "run-stuck".to_owned(),
+            severity: "error".to_owned(),
+            text: "1 move is stuck; first refusal: not-removable".to_owned(),
+            counts: words(&[("exclude", 1)]),
+            way_out:
+                "`hsmc status` lists them; `hsmc status MOVE` tells why, then retry, skip or rollback MOVE"
+                    .to_owned(),
+            times: 3,
+            first: at("2026-11-22T17:01:00Z"),
+            last: at("2026-11-23T01:01:03Z"),
+        }],
+        told: vec![
+            TargetView {
+                target: "teams".to_owned(),
+                waiting: 2,
+                given_up: 1,
+                error: Some("answers 503".to_owned()),
+                since: Some(at("2026-11-22T17:01:00Z")),
+                next_try: Some(at("2026-11-23T02:04:00Z")),
+            },
+            TargetView {
+                target: "slack".to_owned(),
+                waiting: 0,
+                given_up: 0,
+                error: None,
+                since: None,
+                next_try: None,
+            },
+        ],
         pauses: vec!["list 946".to_owned()],
         notices: vec!["config change refused: hsmc.toml:12 sync.every: `8x` is no length of time".to_owned()],
         people: words(&[
@@ -186,6 +218,8 @@ fn status_of_a_quiet_workspace_is_short() {
         budgets: Vec::new(),
         pauses: Vec::new(),
         people: BTreeMap::new(),
+        alerts: Vec::new(),
+        told: Vec::new(),
         ..overview()
     };
     golden("status-quiet", &status(&view, Layout::PLAIN));

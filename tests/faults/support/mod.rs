@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod people;
+pub mod receiver;
 
 use clock::Hurried;
 use hsmc::app::{App, Ports};
