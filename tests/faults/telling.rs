@@ -142,6 +142,24 @@ async fn r25_a_plan_that_waits_for_approval_is_told_with_its_counts_the_audience
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r25_a_no_ends_the_alert_that_asked() {
+    let receiver = Receiver::start([]).await;
+    let mut world = world(&receiver, "", |builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.set("HSMC_SYNC__APPLY", "ask");
+    let app = world.open();
+    app.sync(SyncRequest::default(), &NoProgress).await.unwrap();
+    deliver::tell(&app).await;
+    let waiting = overview(&app).await.current_run.unwrap().id;
+    app.reject(waiting).await.unwrap();
+    deliver::tell(&app).await;
+    app.close().await;
+    assert_eq!(receiver.words(), ["raised needs-approval", "resolved needs-approval"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r7_a_cap_is_told_once_with_the_number_left_out() {
     let receiver = Receiver::start([]).await;
     let mut world = world(&receiver, "", |builder| {
