@@ -38,6 +38,10 @@ pub const TICKET: &str = "ticket";
 pub const TICKETED: &str = "ticketed";
 /// One of those a batched call carried has its outcome, others have not; followed by the call.
 pub const BATCH: &str = "batch";
+/// A step of compacting the state directory is done; followed by which.
+pub const COMPACT: &str = "compact";
+/// A step of forgetting somebody, beside those of the move itself; followed by which.
+pub const FORGET: &str = "forget";
 /// It is durable that a move unwinds; followed by its kind.
 pub const UNWINDING: &str = "unwinding";
 /// It is durable that a move is stuck.
@@ -45,8 +49,6 @@ pub const STUCK: &str = "stuck";
 /// It is durable that a move has ended.
 pub const ENDED: &str = "ended";
 
-/// A step of compacting the state directory is done; followed by which.
-pub const COMPACT: &str = "compact";
 /// A step of a backup is done; followed by which.
 pub const BACKUP: &str = "backup";
 /// A step of restoring a backup is done; followed by which.

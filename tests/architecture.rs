@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// What of a module another one may name, where that is not all of it.
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
-    ("sync", "journal", &["consent", "ledger", "naming", "store"]),
+    ("sync", "journal", &["consent", "forgotten", "ledger", "naming", "store"]),
     ("sync", "engine", &["MoveStatus", "Phase", "fold", "recovery", "retry"]),
     ("cli", "sync", &["scan"]),
     ("cli", "journal", &["store"]),

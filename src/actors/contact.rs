@@ -6,15 +6,17 @@
 //! overtake.
 
 use super::context::{Held, Shared};
+use super::erasing::trace;
 use super::evidence::evidence;
 use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
 use super::router::{MoveReport, Reported, Router};
-use crate::domain::consent::ConsentEntry;
+use crate::domain::consent::{ConsentChange, ConsentEntry};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::id::{MoveId, PersonId, StepIndex};
 use crate::domain::memory::remember;
 use crate::domain::moves::MoveKind;
+use crate::domain::person::Person;
 use crate::domain::port::Priority;
 use crate::domain::step::{Step, Target};
 use crate::domain::time::Timestamp;
@@ -190,7 +192,7 @@ impl Contact {
     /// An opt-out is here: steps not sent yet leave the lanes, a call that is out is awaited, and what was
     /// going on ends as superseded.
     async fn overtake(&mut self) {
-        let Some(current) = self.current.as_mut().filter(|current| !current.status.draft.kind.is_opt_out())
+        let Some(current) = self.current.as_mut().filter(|current| !current.status.draft.kind.overtakes())
         else {
             return;
         };
@@ -206,7 +208,7 @@ impl Contact {
         while self.current.is_none() {
             let Some(id) = self.queue.pop_front() else { return };
             match self.load(id) {
-                Ok(()) if self.is_opt_out() => match self.end_older(id).await {
+                Ok(()) if self.overtakes() => match self.end_older(id).await {
                     Ok(()) => self.advance(Vec::new()).await,
                     Err(error) => self.fail(error).await,
                 },
@@ -216,21 +218,26 @@ impl Contact {
         }
     }
 
-    fn is_opt_out(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.status.draft.kind.is_opt_out())
+    fn overtakes(&self) -> bool {
+        let overtakes =
+            |current: &Current| current.status.draft.kind.overtakes() && !current.status.is_over();
+        self.current.as_ref().is_some_and(overtakes)
     }
 
     /// Before an opt-out, whatever else of this person is open ends as superseded, wherever it waits: a move
     /// that sleeps or is stuck must not go on afterwards with what the opt-out has taken away (design §3.5).
-    async fn end_older(&mut self, opt_out: MoveId) -> Result<(), JournalError> {
+    /// Who is forgotten is opted out by that, too; forgetting itself is never superseded.
+    async fn end_older(&mut self, overtaking: MoveId) -> Result<(), JournalError> {
         let journal = &self.shared.journal;
         let at = self.shared.clock.now();
+        let forgets = self.current.as_ref().is_some_and(|c| c.status.draft.kind == MoveKind::Forget);
         let (mut batch, mut ended) = (Batch::new(), Vec::new());
         for id in journal.moves_of_person(self.person)? {
             // Records that cannot be read hold their person already.
             let Ok(status) = fold(&journal.events(id)?) else { continue };
             let kind = status.draft.kind;
-            if id == opt_out || status.is_over() || kind.is_opt_out() || past_return(&status) {
+            let stays = kind == MoveKind::Forget || (kind.is_opt_out() && !forgets);
+            if id == overtaking || status.is_over() || stays || past_return(&status) {
                 continue;
             }
             let end = MoveEvent::Ended { end: MoveEnd::Superseded, at };
@@ -384,7 +391,11 @@ impl Contact {
         let person = journal.person(self.person)?;
         for event in events {
             journal.append_event(&mut batch, current.id, self.person, event)?;
-            if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
+            if let (MoveEvent::Ended { end: MoveEnd::Done, at }, Some(person), MoveKind::Forget) =
+                (event, &person, draft.kind)
+            {
+                self.erase(&mut batch, person, current, *at)?;
+            } else if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
                 let (by, archived) = (refused_by(&current.status), has_archived(&current.status));
                 let after = remember(person, draft, end, by, archived, *at);
                 if after != *person {
@@ -393,11 +404,33 @@ impl Contact {
             }
             // Every consent change is kept as evidence (R23): before the call, and what the call said.
             if let Some(fact) = evidence(current.id, draft, event, &self.shared.settings.basis) {
-                let email = person.as_ref().and_then(|person| person.email.clone());
+                // A salt must not outlive whom it is of.
+                let lasts = fact.change != ConsentChange::Forgotten;
+                let email = person.as_ref().filter(|_| lasts).and_then(|person| person.email.clone());
                 entries.push(ConsentEntry { person: self.person, email, fact });
             }
         }
         self.shared.consent.commit(batch, entries).await.map(|_| ())
+    }
+
+    /// Both services have nothing of the person any more: everything that names them here goes too.
+    fn erase(
+        &self,
+        batch: &mut Batch,
+        person: &Person,
+        current: &Current,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let (journal, status) = (&self.shared.journal, &current.status);
+        for id in journal.moves_of_person(person.id)? {
+            let open = fold(&journal.events(id)?).is_ok_and(|status| !status.is_over());
+            if open && id != current.id {
+                let end = MoveEvent::Ended { end: MoveEnd::Superseded, at };
+                journal.append_event(batch, id, person.id, &end)?;
+            }
+        }
+        let trace = trace(current.id, status, person, at);
+        journal.erase_person(&self.shared.consent, self.shared.entropy.as_ref(), batch, person, trace)
     }
 
     async fn sleep(&mut self, until: Timestamp, why: String) {
@@ -464,7 +497,7 @@ enum LoadError {
 
 fn priority(status: &MoveStatus) -> Priority {
     match status.draft.kind {
-        kind if kind.is_opt_out() => Priority::OptOut,
+        kind if kind.overtakes() => Priority::OptOut,
         MoveKind::Enroll | MoveKind::Pending | MoveKind::Refresh if !status.has_begun() => Priority::Enroll,
         _ => Priority::HandOver,
     }

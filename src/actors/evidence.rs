@@ -22,11 +22,16 @@ pub fn evidence(id: MoveId, draft: &Move, event: &MoveEvent, basis: &OptOutBasis
             };
             of_step(id, draft, step, answer, *at, basis)
         }
-        MoveEvent::Ended { end: MoveEnd::Done, at } if draft.kind == MoveKind::Bounce => {
+        MoveEvent::Ended { end: MoveEnd::Done, at } => {
+            let change = match draft.kind {
+                MoveKind::Bounce => ConsentChange::BounceNoted,
+                MoveKind::Forget => ConsentChange::Forgotten,
+                _ => return None,
+            };
             let steps: Vec<String> = draft.steps.iter().map(|planned| planned.step.to_string()).collect();
             let called = (!steps.is_empty()).then(|| steps.join("; "));
             let answer = called.is_some().then(|| "done".to_owned());
-            Some(ConsentFact { called, answer, ..seen(ConsentChange::BounceNoted, id, draft, *at) })
+            Some(ConsentFact { called, answer, ..seen(change, id, draft, *at) })
         }
         _ => None,
     }
@@ -60,12 +65,15 @@ fn of_step(
 
 /// Where, and as what, the cause of a move was read.
 fn seen(change: ConsentChange, id: MoveId, draft: &Move, at: Timestamp) -> ConsentFact {
-    let (seen, status) = match draft.kind {
-        MoveKind::OptOutHubSpot => (Service::Mailchimp, "unsubscribed"),
-        MoveKind::Bounce => (Service::Mailchimp, "cleaned"),
-        MoveKind::Restore => (Service::Mailchimp, "archived by hsmc while subscribed"),
-        _ => (Service::HubSpot, "hs_email_optout"),
+    let (seen, status, source) = match draft.kind {
+        MoveKind::Forget => (Witness::Operator, "asked to be forgotten", "command"),
+        MoveKind::OptOutHubSpot => (Witness::Service(Service::Mailchimp), "unsubscribed", "scan"),
+        MoveKind::Bounce => (Witness::Service(Service::Mailchimp), "cleaned", "scan"),
+        MoveKind::Restore => {
+            (Witness::Service(Service::Mailchimp), "archived by hsmc while subscribed", "scan")
+        }
+        _ => (Witness::Service(Service::HubSpot), "hs_email_optout", "scan"),
     };
-    let fact = ConsentFact::seen(change, at, Witness::Service(seen), status, "scan");
+    let fact = ConsentFact::seen(change, at, seen, status, source);
     ConsentFact { by: Some(id), ..fact }
 }

@@ -16,6 +16,7 @@ pub mod account;
 pub mod budget;
 pub mod contact;
 pub mod context;
+mod erasing;
 mod evidence;
 pub mod lane;
 pub mod looks;

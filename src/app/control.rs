@@ -23,6 +23,7 @@ use crate::serve::socket::Control;
 use crate::serve::views::{Acknowledgement, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer};
 use crate::sync::approval;
 use crate::sync::error::RunError;
+use crate::sync::forgetting::forgotten_at;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::{NoProgress, Progress};
@@ -318,6 +319,10 @@ impl App {
         let id = journal.person_by_hash(email.hash())?;
         match id.map(|id| journal.person(id)).transpose()?.flatten() {
             Some(person) => Ok((email, person)),
+            None if forgotten_at(&self.workspace, &email)?.is_some() => {
+                Err(Trouble::usage("whoever had this address was forgotten: nothing leads from it to them")
+                    .with_way_out("`hsmc consent verify` shows that the evidence is whole"))
+            }
             None => Err(Trouble::usage("nobody with this address has been seen")
                 .with_way_out("run `hsmc plan` once, or check the spelling")),
         }
@@ -461,7 +466,7 @@ fn can_be_asked(id: MoveId, status: &MoveStatus, request: OperatorRequest) -> Do
                 .with_way_out(format!("`hsmc status {id}` tells what it waits for")))
         }
         OperatorRequest::RollBack | OperatorRequest::Cancel
-            if kind.is_opt_out() || (status.has_begun() && status.is_past_pivot()) =>
+            if kind.overtakes() || (status.has_begun() && status.is_past_pivot()) =>
         {
             Err(Trouble::usage(format!("move {id} ({kind}) has no way back any more")).with_way_out(format!(
                 "`hsmc retry {id}` once the cause is mended; `hsmc skip {id}` takes the step as done and goes on"
@@ -502,6 +507,7 @@ impl Control for App {
             Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),
             Call::State(request) => json(self.look_after(request).await),
+            Call::Forget(request) => json(self.forget(request).await),
         }
     }
 }

@@ -10,6 +10,7 @@ mod consent;
 pub mod control;
 pub mod daemon;
 pub mod deliver;
+mod forget;
 pub mod lists;
 pub mod parked;
 pub mod plan_file;

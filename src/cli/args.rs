@@ -182,6 +182,8 @@ pub enum Command {
         #[command(subcommand)]
         command: NotifyCommand,
     },
+    /// Delete somebody for good: in both services, and here; prints a receipt
+    Forget(ForgetArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -499,6 +501,20 @@ impl From<&AdoptArgs> for AdoptRequest {
     }
 }
 
+/// `forget`
+#[derive(Clone, Debug, Args)]
+pub struct ForgetArgs {
+    /// Whom
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 impl Command {
     /// The move and the request of `retry`, `skip`, `rollback` and `cancel`.
     pub(super) fn operation(&self) -> Option<(MoveId, OperatorRequest)> {
@@ -644,6 +660,8 @@ mod tests {
             "hsmc state restore b.tar.zst --force",
             "hsmc state compact",
             "hsmc notify test",
+            "hsmc forget a@example.com --yes --json",
+            "hsmc forget a@example.com --dry-run",
             "hsmc completions bash",
         ] {
             read(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -659,6 +677,8 @@ mod tests {
             "hsmc pause --all --list 3",
             "hsmc adopt",
             "hsmc consent everybody",
+            "hsmc forget",
+            "hsmc forget a@example.com --yes --dry-run",
             "hsmc retry 12",
             "hsmc undo",
             "hsmc undo twelve",

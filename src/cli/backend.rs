@@ -7,6 +7,7 @@ use super::progress::Progress;
 use crate::domain::id::RunId;
 use crate::serve::alert_views::TestedView;
 use crate::serve::consent::{ChainView, ConsentView};
+use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
@@ -78,6 +79,8 @@ pub trait Backend: Send + Sync {
     async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement>;
     /// The evidence of a person's consent.
     async fn consent_of(&self, address: String) -> Answer<ConsentView>;
+    /// Deletes somebody for good, or says what that would do.
+    async fn forget(&self, request: ForgetRequest) -> Answer<ForgetView>;
     /// Whether the chain of evidence holds.
     async fn verify_consent(&self) -> Answer<ChainView>;
     /// Takes a run or a move back, or shows what that would be.

@@ -17,6 +17,7 @@ use crate::domain::run::Run;
 use crate::journal::store::StoreError;
 use crate::serve::alert_views::TestedView;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
+use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::requests::{
@@ -443,6 +444,13 @@ impl Backend for System {
             return answer;
         }
         self.own("consent", |app| async move { app.consent_of(&address).await }).await
+    }
+
+    async fn forget(&self, request: ForgetRequest) -> Answer<ForgetView> {
+        if let Some(answer) = self.ask(&Call::Forget(request.clone())).await {
+            return answer;
+        }
+        self.own("forget", |app| async move { app.forget(request).await }).await
     }
 
     async fn verify_consent(&self) -> Answer<ChainView> {

@@ -5,7 +5,7 @@ use super::classify::{CallKind, Classifier, unanswered, unreadable};
 use super::http::{Answer, Credential, Http, Method, Request};
 use super::hubspot::is_daily;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
-use crate::domain::port::{Budget, Gate, Observed, Priority};
+use crate::domain::port::{Budget, Gate, ItemOutcome, Observed, Priority};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
@@ -133,6 +133,22 @@ impl Line {
                 Ok(Some((answer, value)))
             }
             (_, 200..300) => Err(self.unreadable(ask, &answer, "JSON object")),
+            (_, 404) => Err(CallFailure {
+                class: FailureClass::Misconfigured,
+                refusal: RefusalCode::Other,
+                ..(self.classify)(&ask.request.call, &answer)
+            }),
+            _ => Err((self.classify)(&ask.request.call, &answer)),
+        }
+    }
+
+    /// A call that deletes something: done, or the service says in its own words that there is no such thing. A
+    /// 404 without JSON proves nobody's absence here either.
+    pub(crate) async fn delete(&self, ask: &Ask) -> Result<ItemOutcome, CallFailure> {
+        let answer = self.exchange(ask).await?;
+        match (&answer.json, answer.status) {
+            (Some(value), 404) if value.is_object() => Ok(ItemOutcome::AlreadyHeld),
+            (_, 200..300) => Ok(ItemOutcome::Done),
             (_, 404) => Err(CallFailure {
                 class: FailureClass::Misconfigured,
                 refusal: RefusalCode::Other,

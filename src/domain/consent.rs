@@ -179,6 +179,8 @@ pub struct LinkHash(pub [u8; 32]);
 impl LinkHash {
     /// What the first link of a chain follows.
     pub const NONE: LinkHash = LinkHash([0; 32]);
+    /// What a link follows when nobody knows any more what was before it: no link has this hash.
+    pub const LOST: LinkHash = LinkHash([0xff; 32]);
 }
 
 impl fmt::Display for LinkHash {

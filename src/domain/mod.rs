@@ -10,6 +10,7 @@ pub mod contested;
 pub mod email;
 pub mod event;
 pub mod failure;
+pub mod forget;
 pub mod id;
 pub mod member;
 pub mod memory;

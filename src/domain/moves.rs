@@ -38,11 +38,13 @@ pub enum MoveKind {
     Refresh,
     /// What an earlier move did is taken back (R28).
     Undo,
+    /// An operator was asked to delete somebody for good. Never planned.
+    Forget,
 }
 
 impl MoveKind {
     /// All kinds, in the order they are applied.
-    pub const ALL: [MoveKind; 13] = [
+    pub const ALL: [MoveKind; 14] = [
         MoveKind::OptOutHubSpot,
         MoveKind::OptOutMailchimp,
         MoveKind::Bounce,
@@ -56,6 +58,7 @@ impl MoveKind {
         MoveKind::Pending,
         MoveKind::Refresh,
         MoveKind::Undo,
+        MoveKind::Forget,
     ];
 
     /// A stable word: `hand-over`, `opt-out-hubspot`, …
@@ -74,12 +77,19 @@ impl MoveKind {
             MoveKind::Pending => "pending",
             MoveKind::Refresh => "refresh",
             MoveKind::Undo => "undo",
+            MoveKind::Forget => "forget",
         }
     }
 
     /// Opt-outs are a run of their own, outside limits, gates and pauses (design §3.5).
     pub fn is_opt_out(self) -> bool {
         matches!(self, MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp)
+    }
+
+    /// Kinds that go before whatever else of the person is open, and that no pause holds: opt-outs, and
+    /// forgetting, which is one too.
+    pub fn overtakes(self) -> bool {
+        self.is_opt_out() || self == MoveKind::Forget
     }
 
     /// Kinds that make a member get mail they did not get before.
@@ -95,7 +105,7 @@ impl MoveKind {
 
     /// Kinds guarded by `max_changed_share`: all that archive, untag, restore or enroll, opt-outs aside.
     pub fn is_gated(self) -> bool {
-        !self.is_opt_out() && !matches!(self, MoveKind::Refresh | MoveKind::Rename | MoveKind::Bounce)
+        !self.overtakes() && !matches!(self, MoveKind::Refresh | MoveKind::Rename | MoveKind::Bounce)
     }
 
     /// Whether a refusal before the pivot unwinds the move, or whether it can only go forward.
@@ -107,11 +117,12 @@ impl MoveKind {
                 | MoveKind::Bounce
                 | MoveKind::Exclude
                 | MoveKind::Orphan
+                | MoveKind::Forget
         )
     }
 
-    /// Where a refusal for good leads: parked, or not (design §4, last column). An opt-out is never parked;
-    /// an undo that was unwound leaves the person as they were before it.
+    /// Where a refusal for good leads: parked, or not (design §4, last column). An opt-out is never parked, nor
+    /// whoever is to be forgotten; an undo that was unwound leaves the person as they were before it.
     pub fn refusal_parks(self) -> bool {
         !matches!(
             self,
@@ -120,6 +131,7 @@ impl MoveKind {
                 | MoveKind::Exclude
                 | MoveKind::Orphan
                 | MoveKind::Undo
+                | MoveKind::Forget
         )
     }
 }

@@ -22,7 +22,7 @@ pub struct Pauses {
 impl Pauses {
     /// Why a move is held; none when it may go.
     pub fn holds(&self, candidate: &Move) -> Option<String> {
-        if candidate.kind.is_opt_out() {
+        if candidate.kind.overtakes() {
             return None;
         }
         if self.all {

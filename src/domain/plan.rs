@@ -73,7 +73,8 @@ impl Limit {
             | MoveKind::Bounce
             | MoveKind::Rename
             | MoveKind::Retag
-            | MoveKind::Refresh => None,
+            | MoveKind::Refresh
+            | MoveKind::Forget => None,
         }
     }
 }

@@ -177,6 +177,8 @@ pub trait CrmAccount: Send + Sync + 'static {
     ) -> CallResult<ItemOutcome>;
     /// Whether the address is opted out.
     async fn is_opted_out(&self, priority: Priority, email: &Email, scope: OptOutScope) -> CallResult<bool>;
+    /// Deletes a contact for good, with its history (HubSpot contract §11). `AlreadyHeld` when there is none.
+    async fn erase_contact(&self, priority: Priority, id: RecordId) -> CallResult<ItemOutcome>;
     /// Ids one list write may carry (a setting).
     fn list_write_limit(&self) -> usize;
 }
@@ -305,6 +307,9 @@ pub trait AudienceAccount: Send + Sync + 'static {
     async fn rename(&self, priority: Priority, old: SubscriberHash, email: &Email) -> CallResult<()>;
     /// Archives one member. `AlreadyHeld` when it was archived; 405 for another reason is `Refused`.
     async fn archive(&self, priority: Priority, hash: SubscriberHash) -> CallResult<ItemOutcome>;
+    /// Deletes one member for good; the address cannot be imported again (Mailchimp contract §4).
+    /// `AlreadyHeld` when there is none.
+    async fn erase(&self, priority: Priority, hash: SubscriberHash) -> CallResult<ItemOutcome>;
     /// Adds and removes up to 500 addresses each to one tag, loudly.
     async fn tag_many(
         &self,

@@ -5,7 +5,7 @@
 //! in the person's record and the step carries their fingerprint only (design §3.13).
 
 use super::failure::Service;
-use super::id::ListId;
+use super::id::{ListId, RecordId};
 use super::member::MemberStatus;
 use super::tag::TagName;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,13 @@ pub enum Step {
         /// `subscribed` or `transactional`, as journaled before the archive.
         status: MemberStatus,
     },
+    /// The member is deleted for good, under the person's previous address too.
+    EraseMember,
+    /// The contact is deleted for good, with its history. By record: nobody else has that number afterwards.
+    EraseContact {
+        /// Which contact.
+        record: RecordId,
+    },
 }
 
 /// What held before a step: durable before the call leaves.
@@ -173,11 +180,12 @@ impl Step {
             | Step::RefreshMember { .. }
             | Step::RenameMember
             | Step::ArchiveMember
-            | Step::ReturnMember { .. } => Target::Audience,
+            | Step::ReturnMember { .. }
+            | Step::EraseMember => Target::Audience,
             Step::UnsubscribeMember => Target::AudienceOptOut,
             Step::SetTag { tag, .. } | Step::ClearTag { tag } => Target::Tag(tag.clone()),
             Step::JoinList { list } | Step::LeaveList { list } => Target::List(*list),
-            Step::CreateContact | Step::SetProperty { .. } => Target::Contacts,
+            Step::CreateContact | Step::SetProperty { .. } | Step::EraseContact { .. } => Target::Contacts,
             Step::OptOut { .. } => Target::ContactOptOut,
             Step::RecordEvidence => Target::Local,
         }
@@ -215,7 +223,9 @@ impl Step {
             | Step::RenameMember
             | Step::ArchiveMember
             | Step::UnsubscribeMember
-            | Step::OptOut { .. } => Inverse::Impossible,
+            | Step::OptOut { .. }
+            | Step::EraseMember
+            | Step::EraseContact { .. } => Inverse::Impossible,
         }
     }
 }
@@ -244,6 +254,8 @@ impl fmt::Display for Step {
             }
             Step::RecordEvidence => f.write_str("record the evidence"),
             Step::ReturnMember { status } => write!(f, "make the archived member {status} again"),
+            Step::EraseMember => f.write_str("delete the member for good"),
+            Step::EraseContact { record } => write!(f, "delete contact {record} for good"),
         }
     }
 }

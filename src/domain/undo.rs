@@ -54,7 +54,9 @@ impl Touched {
             | Step::RenameMember
             | Step::CreateContact
             | Step::OptOut { .. }
-            | Step::RecordEvidence => return None,
+            | Step::RecordEvidence
+            | Step::EraseMember
+            | Step::EraseContact { .. } => return None,
         })
     }
 }
@@ -182,6 +184,7 @@ fn is_still_due(planned: &PlannedStep, person: &Person, present: &Present) -> bo
 fn for_good(kind: MoveKind) -> Option<&'static str> {
     match kind {
         MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp => Some("an opt-out has no way back"),
+        MoveKind::Forget => Some("who is forgotten is gone"),
         MoveKind::Bounce => Some("the address bounced: that stays noted"),
         MoveKind::Rename => Some("the address follows HubSpot: change it there"),
         MoveKind::Refresh => Some("merge fields follow HubSpot; what stood there before is not kept"),
@@ -236,6 +239,7 @@ fn inverse(held: &PlannedStep) -> Result<Option<Step>, &'static str> {
         (Step::CreateContact, _) => return Err("the contact stays in HubSpot: it holds the address only"),
         (Step::RenameMember, _) => return Err("the address follows HubSpot: change it there"),
         (Step::UnsubscribeMember | Step::OptOut { .. }, _) => return Err("an opt-out has no way back"),
+        (Step::EraseMember | Step::EraseContact { .. }, _) => return Err("who is forgotten is gone"),
     }))
 }
 

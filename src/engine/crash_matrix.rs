@@ -4,7 +4,7 @@
 use super::{Next, Phase, decide, fold};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
 use crate::domain::failure::{FailureClass, Refusal, RefusalCode};
-use crate::domain::id::{ListId, PersonId, StepIndex};
+use crate::domain::id::{ListId, PersonId, RecordId, StepIndex};
 use crate::domain::member::MemberStatus;
 use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use crate::domain::step::{Before, Delivery, Fingerprint, Inverse, OptOutScope, Step};
@@ -113,6 +113,12 @@ fn samples() -> Vec<Move> {
                 MoveKind::Refresh => {
                     vec![planned(Step::RefreshMember { fields: Fingerprint(1) }, subscribed())]
                 }
+                MoveKind::Forget => vec![
+                    planned(Step::UnsubscribeMember, subscribed()),
+                    opt_out(),
+                    planned(Step::EraseMember, Before::NotHeld),
+                    planned(Step::EraseContact { record: RecordId(51) }, Before::NotHeld),
+                ],
             };
             Move {
                 person: PersonId(1),

@@ -205,7 +205,7 @@ fn apply_request(status: &mut MoveStatus, request: OperatorRequest, at: Timestam
         // The decision follows from the phase; the request itself changes nothing until `Unwinding` or
         // `Ended` is recorded.
         OperatorRequest::RollBack | OperatorRequest::Cancel => {
-            if status.draft.kind.is_opt_out() || (status.has_begun() && status.is_past_pivot()) {
+            if status.draft.kind.overtakes() || (status.has_begun() && status.is_past_pivot()) {
                 return Err(());
             }
         }

@@ -252,9 +252,33 @@ impl ConsentLedger {
         Ok(self.journal.meta_get(HEAD)?.unwrap_or(Head::NONE))
     }
 
+    /// What the next link follows. Without a head although there are links, the chain goes on behind the last
+    /// one, and shows for ever that something was lost there: no opt-out waits for that to be settled.
+    fn to_follow(&self) -> JournalResult<Head> {
+        if let Some(head) = self.journal.meta_get(HEAD)? {
+            return Ok(head);
+        }
+        let (mut last, mut after): (u64, Option<Vec<u8>>) = (0, None);
+        loop {
+            let page = self.journal.store().scan(Table::Consent, &[], after.as_deref(), PAGE)?;
+            let Some((key, _)) = page.last() else { break };
+            let Place(place) = key_in(Table::Consent, key)?;
+            last = place;
+            after = Some(key.clone());
+        }
+        if last == 0 {
+            return Ok(Head::NONE);
+        }
+        tracing::error!(
+            links = last,
+            "the head of the consent chain is gone: `hsmc consent verify` shows where"
+        );
+        Ok(Head { place: last, hash: LinkHash::LOST })
+    }
+
     /// The caller holds the chain.
     async fn append(&self, mut batch: Batch, entries: Vec<ConsentEntry>) -> JournalResult<Sequence> {
-        let mut head = self.head()?;
+        let mut head = self.to_follow()?;
         let mut salts = BTreeMap::new();
         for ConsentEntry { person, email, fact } in entries {
             let key = self.journal.next_of_moment(&batch, Table::Evidence, person, fact.at)?;
@@ -315,7 +339,7 @@ impl ConsentLedger {
         }
         let old = self.old_evidence()?;
         for chunk in old.chunks(CHUNK) {
-            let (mut batch, mut head, mut salts) = (Batch::new(), self.head()?, BTreeMap::new());
+            let (mut batch, mut head, mut salts) = (Batch::new(), self.to_follow()?, BTreeMap::new());
             for key in chunk {
                 let evidence: JournalResult<Option<Evidence>> = self.journal.read(Table::Evidence, key);
                 let evidence = match evidence {

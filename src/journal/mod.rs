@@ -22,6 +22,7 @@ mod committer;
 pub mod consent;
 mod directory;
 mod fault;
+pub mod forgotten;
 mod frame;
 mod index;
 pub mod inspect;

@@ -40,6 +40,8 @@ pub enum What {
     ContactCreated { contact: u64 },
     /// A contact was deleted.
     ContactDeleted { contact: u64 },
+    /// A contact was deleted for good.
+    ContactForgotten { contact: u64 },
     /// A contact was merged into another.
     ContactMerged { contact: u64, into: u64 },
     /// A property's value changed; empty = cleared.

@@ -7,6 +7,7 @@
 pub mod alert_views;
 pub mod consent;
 mod cut;
+pub mod forget;
 pub mod lists;
 pub mod parked;
 pub mod report_page;

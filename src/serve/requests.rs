@@ -1,6 +1,7 @@
 //! What can be asked of a running system. Values only; they travel over the control socket as JSON.
 
 use super::consent::ConsentRequest;
+use super::forget::ForgetRequest;
 use super::state::StateRequest;
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
@@ -174,6 +175,8 @@ pub enum Call {
     Undo(UndoRequest),
     /// What kept scans saw.
     Snapshots(SnapshotsRequest),
+    /// Forget somebody for good.
+    Forget(ForgetRequest),
 }
 
 /// What went wrong, on its way to the terminal: one message, the place, the way out.

@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// The priority of a kind.
 pub fn priority(kind: MoveKind) -> Priority {
     match kind {
-        MoveKind::OptOutHubSpot | MoveKind::OptOutMailchimp => Priority::OptOut,
+        kind if kind.overtakes() => Priority::OptOut,
         MoveKind::Enroll | MoveKind::Pending | MoveKind::Refresh => Priority::Enroll,
         _ => Priority::HandOver,
     }

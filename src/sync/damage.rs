@@ -90,6 +90,12 @@ fn setting(key: &[u8]) -> &'static str {
     match key {
         b"pauses" => "what was paused is not known: everything is paused until `hsmc resume --all`",
         b"next-person" | b"last-run" => "nothing: the number is found again from the records",
+        b"forgotten-key" => {
+            "who was forgotten is not recognised any more: no run begins until a backup is restored"
+        }
+        b"consent-head" => {
+            "the chain of evidence goes on, and has a place that does not hold; `hsmc consent verify` names it"
+        }
         b"scanned config" => "the next run reads everything",
         _ => "a setting of hsmc's own; it is made anew when it is next needed",
     }

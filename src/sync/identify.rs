@@ -2,12 +2,14 @@
 //! gives new people a number (design §8).
 
 use super::error::RunError;
+use super::forgetting::{is_forgotten, must_be_told};
 use super::snapshot::{PersonKey, PersonRow, Snapshot};
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::id::PersonId;
 use crate::domain::member::Member;
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
+use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
@@ -64,7 +66,12 @@ fn address(row: &PersonRow) -> Option<Email> {
 ///
 /// # Errors
 /// When the snapshot or the journal cannot be read or written.
-pub async fn identify(journal: &Journal, snapshot: &Snapshot, now: Timestamp) -> Result<Renames, RunError> {
+pub async fn identify(
+    journal: &Journal,
+    forgotten: &ForgottenPeople,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Renames, RunError> {
     let mut renames = Renames::default();
     let mut fresh: Vec<(Option<Email>, Option<crate::domain::id::RecordId>)> = Vec::new();
     for row in snapshot.people()? {
@@ -82,6 +89,8 @@ pub async fn identify(journal: &Journal, snapshot: &Snapshot, now: Timestamp) ->
                     renames.old.insert(previous.hash(), person.id);
                 }
             }
+            // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
+            None if is_forgotten(forgotten, &row) && !must_be_told(&row) => {}
             None => fresh.push((address(&row), row.contacts.first().map(|(contact, _)| contact.record))),
         }
         if fresh.len() >= CHUNK {

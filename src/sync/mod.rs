@@ -15,6 +15,7 @@ pub mod applying;
 pub mod approval;
 pub mod damage;
 pub mod error;
+pub mod forgetting;
 pub mod guard;
 pub mod identify;
 pub mod judging;

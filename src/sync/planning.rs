@@ -4,6 +4,7 @@
 
 use super::approval::Shower;
 use super::error::RunError;
+use super::forgetting::{is_forgotten, must_be_told};
 use super::identify::{self, Renames};
 use super::judging::{Asked, Lost, judge, world};
 use super::naming;
@@ -26,6 +27,7 @@ use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
 use crate::journal::consent::ConsentLedger;
+use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,6 +130,8 @@ pub struct Planning {
     pub journal: Journal,
     /// The ledger of consent over it.
     pub consent: ConsentLedger,
+    /// Who was forgotten.
+    pub forgotten: ForgottenPeople,
     /// The rules.
     pub rules: Arc<RuleSet>,
     /// What holds for everybody.
@@ -174,13 +178,15 @@ impl Planning {
         accounts: &Accounts,
         now: Timestamp,
     ) -> Result<Planning, RunError> {
-        let renames = identify::identify(&journal, &snapshot, now).await?;
+        let forgotten = ForgottenPeople::load(&journal)?;
+        let renames = identify::identify(&journal, &forgotten, &snapshot, now).await?;
         let names = naming::names_under(&journal, &rules, snapshot.header())?;
         naming::remember(&journal, &names).await?;
         let world = world(snapshot.header(), accounts, &names);
         Ok(Planning {
             journal,
             consent,
+            forgotten,
             rules,
             world,
             names,
@@ -323,8 +329,10 @@ impl Planning {
         self.narrowing.shown.as_ref().is_none_or(|shown| shown.holds(due))
     }
 
-    /// Every person through the rules, in the snapshot's order.
-    fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<(), RunError> {
+    /// Every person through the rules, in the snapshot's order. Who was forgotten is passed over, save with an
+    /// opt-out of theirs; they are counted, and whose record is to go is given back.
+    fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<PassedOver, RunError> {
+        let mut passed_over = PassedOver::default();
         for row in self.snapshot.people()? {
             let row = row?;
             if let PersonKey::Hash(hash) = row.key
@@ -334,6 +342,8 @@ impl Planning {
                 // This member is the old address of somebody whose row stands elsewhere.
                 continue;
             }
+            let is_forgotten = is_forgotten(&self.forgotten, &row);
+            passed_over.seen_again += u64::from(is_forgotten);
             let Some(person) = identify::known(&self.journal, &row)? else { continue };
             if !self.narrowing.keeps(&row, &person) {
                 continue;
@@ -346,9 +356,18 @@ impl Planning {
             if self.held.contains(&person.id) && !is_opt_out(&verdict) {
                 verdict = Verdict::Settled(rest(&person));
             }
+            if is_forgotten
+                && !is_opt_out(&verdict)
+                && !(verdict == Verdict::Ask(Question::LookUp) && must_be_told(&row))
+            {
+                if !self.held.contains(&person.id) {
+                    passed_over.recorded.push(person);
+                }
+                continue;
+            }
             each(Seen { row, person, verdict })?;
         }
-        Ok(())
+        Ok(passed_over)
     }
 
     /// The plan in figures, and its first moves; all of them written down where the plan is to wait. Nothing is
@@ -366,7 +385,7 @@ impl Planning {
             let mut summary = PlanSummary { gate: limits.gate.clone(), ..PlanSummary::default() };
             let mut moves = Vec::new();
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
-            planning.pass(|seen| {
+            let passed_over = planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 summary.count(decision.state, due, decision.notes.iter().cloned());
@@ -380,6 +399,7 @@ impl Planning {
                 }
                 Ok(())
             })?;
+            passed_over.note(&mut summary);
             shower.map(Shower::finish).transpose()?;
             // As they would be applied: what is most urgent first.
             moves.sort_by_key(|due| (due.kind, due.since, due.person));
@@ -445,7 +465,7 @@ impl Planning {
                 journaled: Journaled::default(),
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
-            planning.pass(|seen| {
+            let passed_over = planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 if part == Part::Rest {
@@ -481,6 +501,11 @@ impl Planning {
                 writer.flush_when_full()
             })?;
             if part == Part::Rest {
+                passed_over.note(&mut writer.journaled.summary);
+                for person in &passed_over.recorded {
+                    writer.forget(person)?;
+                    writer.flush_when_full()?;
+                }
                 // Whoever no pass has met, because the run is narrowed or they are gone, has nothing due now.
                 for (person, unbegun) in &planning.unbegun {
                     if !writer.met.contains(person) {
@@ -503,6 +528,23 @@ fn is_opt_out(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Settled(decision) => decision.due.as_ref().is_some_and(|due| due.kind.is_opt_out()),
         Verdict::Ask(_) => false,
+    }
+}
+
+/// Forgotten people whom a pass has met.
+#[derive(Default)]
+struct PassedOver {
+    /// How many.
+    seen_again: u64,
+    /// Those who have a record again, and nothing due.
+    recorded: Vec<Person>,
+}
+
+impl PassedOver {
+    fn note(&self, summary: &mut PlanSummary) {
+        if self.seen_again > 0 {
+            summary.notes.insert("forgotten, and seen again: left alone".to_owned(), self.seen_again);
+        }
     }
 }
 
@@ -586,6 +628,14 @@ impl Writer {
             self.journal.put_person(&mut self.batch, &after, Some(before))?;
             self.pending += 1;
         }
+        Ok(())
+    }
+
+    /// A record that was made only to carry an opt-out over goes again.
+    fn forget(&mut self, person: &Person) -> Result<(), RunError> {
+        self.journal.erase_records(&self.consent, &mut self.batch, person, &[])?;
+        self.journal.set_must_compact(&mut self.batch)?;
+        self.pending += 1;
         Ok(())
     }
 

@@ -128,6 +128,12 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                     let event = MoveEvent::Ended { end: MoveEnd::Dropped { why }, at: now };
                     journal.append_event(&mut batch, id, person, &event)?;
                 }
+                // No plan makes it anew: an operator has asked for it.
+                Resumption::Fresh | Resumption::PlanAnew if status.draft.kind == MoveKind::Forget => {
+                    leftover.begun += 1;
+                    leftover.runs.insert(id.run);
+                    going_on.push((person, id, priority(status.draft.kind)));
+                }
                 Resumption::Fresh | Resumption::PlanAnew => {
                     let unbegun = Unbegun {
                         id,

@@ -7,6 +7,7 @@ use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower, asks, has_moves};
 use super::damage;
 use super::error::RunError;
+use super::forgetting;
 use super::naming;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
@@ -100,6 +101,7 @@ pub async fn plan(
     let _one_at_a_time = workspace.running.lock().await;
     let options = &options.with_shown(workspace)?;
     damage::mend(workspace).await?;
+    forgetting::tidy(workspace).await?;
     preflight::right_portal(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
@@ -251,6 +253,7 @@ async fn phases(
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
     }
+    forgetting::tidy(workspace).await?;
     enter(run, Some("reading"), clock.now());
     let (context, picture) = look(workspace, run, options, progress).await?;
     failpoint::pass(|| failpoint::SCANNED.to_owned());
@@ -568,7 +571,7 @@ pub(super) async fn put(workspace: &Workspace, run: &Run) -> Result<(), RunError
     Ok(())
 }
 
-async fn finish(workspace: &Workspace, run: Run, end: RunEnd) -> Result<Run, RunError> {
+pub(super) async fn finish(workspace: &Workspace, run: Run, end: RunEnd) -> Result<Run, RunError> {
     finish_with(workspace, Batch::new(), run, end).await
 }
 

@@ -14,6 +14,7 @@
 
 mod approving;
 mod evidence;
+mod forgetting;
 mod patience;
 mod points;
 mod prefixes;

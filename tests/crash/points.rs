@@ -99,8 +99,8 @@ async fn a_crash_at_any_point_of_any_move_changes_nothing_about_the_outcome() {
     let prepared = prepare(World::Plain, &Due::ALL, 2).await;
     let wanted = undisturbed(&prepared).await;
     let kinds = covers_the_plan(&prepared, &wanted.points).await;
-    // People to be asked first, and what is undone, have matrices of their own.
-    let others = [MoveKind::Pending, MoveKind::Undo];
+    // People to be asked first, what is undone, and who is forgotten, have matrices of their own.
+    let others = [MoveKind::Pending, MoveKind::Undo, MoveKind::Forget];
     let all = MoveKind::ALL.iter().filter(|kind| !others.contains(kind));
     assert_eq!(kinds, all.map(|kind| kind.word().to_owned()).collect());
     for point in ["scanned", "planned:opt-outs", "planned:rest", "applying:rest", "consent-over", "reporting"]

@@ -11,6 +11,7 @@ mod between;
 mod consent_and_limits;
 mod damaged;
 mod evidence;
+mod forgetting;
 mod handing_over;
 mod identity;
 mod machine;

@@ -155,6 +155,10 @@ async fn r23_a_link_put_behind_the_head_or_a_head_taken_away_shows() {
     journal.meta_delete(&mut batch, "consent-head");
     journal.commit(batch).await.unwrap();
     assert_eq!(broken_at(&ledger), Some(1));
+    // Evidence is still kept, behind what is there, and the place shows for ever.
+    ledger.commit(Batch::new(), vec![entry(1, ConsentChange::OptOutSeen, 9)]).await.unwrap();
+    assert_eq!((broken_at(&ledger), ledger.verify().unwrap().links), (Some(5), 4));
+    assert_eq!(ledger.of_person(PersonId(1)).unwrap().len(), 3);
     let (journal, ledger) = filled(4).await;
     put(&journal, 5, bytes(&journal, 4)).await;
     assert_eq!(broken_at(&ledger), Some(5));

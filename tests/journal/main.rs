@@ -10,6 +10,7 @@
 mod consent;
 mod contract;
 mod damage;
+mod forgotten;
 mod golden;
 mod keeping;
 mod ledger;

@@ -6,9 +6,10 @@ use hsmc::domain::alert::{
 };
 use hsmc::domain::audit::AuditLine;
 use hsmc::domain::consent::{Commitment, ConsentChange, ConsentFact, Evidence, Link, LinkHash, Witness};
-use hsmc::domain::email::Email;
+use hsmc::domain::email::{Email, SubscriberHash};
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
+use hsmc::domain::forget::{Forgotten, Receipt, Trace};
 use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, SegmentId, StepIndex};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
@@ -272,6 +273,42 @@ pub fn link() -> Link {
         fact: fact(),
         previous: LinkHash([3; 32]),
     }
+}
+
+pub fn forgotten() -> Forgotten {
+    Forgotten { at: AT, opted_out: true }
+}
+
+pub fn trace() -> Trace {
+    let by = MoveId { run: RunId(12), number: 1 };
+    Trace {
+        by,
+        hashes: vec![SubscriberHash([5; 16])],
+        records: vec![RecordId(9_001)],
+        receipt: Receipt {
+            person: PersonId(51),
+            by,
+            asked: AT,
+            erased: AT,
+            ended: Some(AT),
+            done: vec![(Service::Mailchimp, "delete the member for good".to_owned())],
+            lines: 3,
+            snapshots: 2,
+            opted_out: true,
+        },
+    }
+}
+
+/// A move that forgets somebody.
+pub fn forget_events() -> Vec<MoveEvent> {
+    let steps = [Step::EraseMember, Step::EraseContact { record: RecordId(9_001) }];
+    let draft = Move {
+        kind: MoveKind::Forget,
+        steps: steps.map(|step| PlannedStep { step, before: Before::NotHeld }).to_vec(),
+        then: vec![],
+        ..draft()
+    };
+    vec![MoveEvent::Planned { draft: Box::new(draft), at: AT }]
 }
 
 pub fn watermark() -> Watermark {

@@ -450,6 +450,7 @@ impl Stage {
             },
             Step::RecordEvidence => {}
             Step::ReturnMember { status } => self.member.as_mut().unwrap().status = status.clone(),
+            Step::EraseMember | Step::EraseContact { .. } => unreachable!("no rule forgets anybody"),
         }
     }
 

@@ -390,6 +390,9 @@ impl CrmAccount for Fake {
     async fn is_opted_out(&self, _: Priority, _: &Email, _: OptOutScope) -> CallResult<bool> {
         no()
     }
+    async fn erase_contact(&self, _: Priority, _: RecordId) -> CallResult<ItemOutcome> {
+        no()
+    }
     fn list_write_limit(&self) -> usize {
         500
     }
@@ -488,6 +491,9 @@ impl AudienceAccount for Fake {
         no()
     }
     async fn archive(&self, _: Priority, _: SubscriberHash) -> CallResult<ItemOutcome> {
+        no()
+    }
+    async fn erase(&self, _: Priority, _: SubscriberHash) -> CallResult<ItemOutcome> {
         no()
     }
     async fn tag_many(

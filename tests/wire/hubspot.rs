@@ -404,3 +404,22 @@ async fn whether_somebody_opted_out_is_read_by_scope() {
     let failure = p.client.is_opted_out(P, &ann, OptOutScope::All).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Transient, "an answer without results proves nothing");
 }
+
+#[tokio::test]
+async fn a_contact_is_deleted_for_good_by_its_record_and_one_that_is_gone_is_success() {
+    let p = portal(vec![
+        Play::Answer(204, vec![], vec![]),
+        json(404, j!({"category": "OBJECT_NOT_FOUND", "message": "contact could not be found"})),
+        text(404, "<html>"),
+        json(403, j!({"category": "MISSING_SCOPES"})),
+    ])
+    .await;
+    assert_eq!(p.client.erase_contact(P, RecordId(51)).await.unwrap(), ItemOutcome::Done);
+    let asked = p.server.last();
+    assert_eq!(asked.line(), "POST /base/crm/objects/2026-09/contacts/gdpr-delete");
+    assert_eq!(asked.body, j!({"objectId": "51"}));
+    assert_eq!(p.client.erase_contact(P, RecordId(51)).await.unwrap(), ItemOutcome::AlreadyHeld);
+    // Neither a gateway's page nor a missing scope means that nobody is there.
+    assert!(p.client.erase_contact(P, RecordId(51)).await.is_err());
+    assert!(p.client.erase_contact(P, RecordId(51)).await.is_err());
+}

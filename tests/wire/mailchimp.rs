@@ -527,3 +527,19 @@ fn packed(content: &str) -> Vec<u8> {
     builder.append_data(&mut header, "t1/one.json", content.as_bytes()).unwrap();
     builder.into_inner().unwrap().finish().unwrap()
 }
+
+#[tokio::test]
+async fn a_member_is_deleted_for_good_by_hash_and_one_that_is_gone_is_success() {
+    let a = audience(vec![
+        Play::Answer(204, vec![], vec![]),
+        json(404, j!({"title": "Resource Not Found"})),
+        text(404, "<html>"),
+    ])
+    .await;
+    let hash = email("a@example.com").hash();
+    assert_eq!(a.client.erase(P, hash).await.unwrap(), ItemOutcome::Done);
+    let line = format!("POST {}", path(&format!("/members/{}/actions/delete-permanent", hash.hex())));
+    assert_eq!(a.server.last().line(), line);
+    assert_eq!(a.client.erase(P, hash).await.unwrap(), ItemOutcome::AlreadyHeld);
+    assert!(a.client.erase(P, hash).await.is_err(), "a gateway's page says nothing of anybody");
+}

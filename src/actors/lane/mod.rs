@@ -6,6 +6,7 @@
 
 mod audience;
 mod contacts;
+mod erase;
 mod item;
 mod last_look;
 mod list;

@@ -3,7 +3,7 @@
 use super::item::{LaneItem, LaneStep, Work};
 use super::last_look::{hides_status, last_look, look_before_archive, starts_mail};
 use super::outcome::{of_failure, of_item, refused};
-use super::{audience, contacts, list, opt_out, probe, tag};
+use super::{audience, contacts, erase, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::StepOutcome;
@@ -120,7 +120,9 @@ impl Verb {
             | Step::SetProperty { .. }
             | Step::OptOut { .. }
             | Step::RecordEvidence
-            | Step::ReturnMember { .. } => Verb::Singly,
+            | Step::ReturnMember { .. }
+            | Step::EraseMember
+            | Step::EraseContact { .. } => Verb::Singly,
         }
     }
 }
@@ -299,6 +301,8 @@ pub enum StepAnswer {
 async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
     let item = match &ready.step.step {
         Step::CreateContact => contacts::create(shared, ready).await?,
+        Step::EraseContact { record } => shared.crm.erase_contact(ready.item.priority, *record).await?,
+        Step::EraseMember => erase::member(shared, ready).await?,
         Step::SetProperty { property, value } => {
             return contacts::restore_property(shared, ready, property, value).await;
         }

@@ -105,6 +105,7 @@ async fn contact(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
                 None => refused(RefusalCode::NotFound, "HubSpot has no such record"),
             })
         }
+        Step::EraseContact { record } => Ok(holds(shared.crm.contact(priority, *record).await?.is_none())),
         _ => {
             let Some(email) = one.person.email.clone() else {
                 return Ok(refused(RefusalCode::InvalidAddress, "the person has no address"));
@@ -149,6 +150,11 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
                 one.item.settle_all(refused(RefusalCode::InvalidAddress, "the person has no address")).await;
                 return;
             };
+            if one.step.step == Step::EraseMember {
+                let gone = super::erase::is_gone(shared, &one).await;
+                one.item.settle_all(gone.map_or_else(|failure| again(shared, &failure), holds)).await;
+                return;
+            }
             // A listing may lag: what it shows as done is done; what it does not show is asked for singly.
             if let Some(member) = listed.get(&hash)
                 && member_holds(&one.step.step, &one.step.before, &one.person, Some(member))
@@ -207,6 +213,7 @@ pub fn member_holds(step: &Step, before: &Before, person: &Person, member: Optio
         Step::SetTag { tag, .. } => active.is_some_and(|member| member.bears(tag)),
         Step::ClearTag { tag } => !member.is_some_and(|member| member.bears(tag)),
         Step::ArchiveMember => active.is_none(),
+        Step::EraseMember => member.is_none(),
         Step::UnsubscribeMember => !active.is_some_and(|member| {
             matches!(
                 member.status,
@@ -218,6 +225,7 @@ pub fn member_holds(step: &Step, before: &Before, person: &Person, member: Optio
         | Step::LeaveList { .. }
         | Step::SetProperty { .. }
         | Step::OptOut { .. }
-        | Step::RecordEvidence => false,
+        | Step::RecordEvidence
+        | Step::EraseContact { .. } => false,
     }
 }

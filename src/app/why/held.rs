@@ -238,6 +238,8 @@ fn effect(step: &Step, before: &Before) -> Option<(Fact, bool)> {
         | Step::CreateContact
         | Step::SetProperty { .. }
         | Step::OptOut { .. }
-        | Step::RecordEvidence => return None,
+        | Step::RecordEvidence
+        | Step::EraseMember
+        | Step::EraseContact { .. } => return None,
     })
 }

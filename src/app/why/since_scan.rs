@@ -114,6 +114,8 @@ fn on_member(member: &mut Option<Member>, person: &Person, one: &DoneStep<'_>) {
         | Step::LeaveList { .. }
         | Step::SetProperty { .. }
         | Step::OptOut { .. }
-        | Step::RecordEvidence => {}
+        | Step::RecordEvidence
+        | Step::EraseMember
+        | Step::EraseContact { .. } => {}
     }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod config;
 mod consent;
+mod forget;
 mod init;
 mod lists;
 mod moves;
@@ -71,6 +72,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Release { people } => {
             people::release(backend, ReleaseRequest::People(people.clone()), &show).await
         }
+        Command::Forget(args) => forget::forget(backend, args, &show).await,
         Command::Consent { what } => consent::consent(backend, what, &show).await,
         Command::Config { command } => config::config(&cli.global.config, command, &show),
         Command::State { command } => state::state(backend, command, &show).await,

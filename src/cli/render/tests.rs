@@ -640,3 +640,29 @@ fn evidence_is_shown_as_an_auditor_reads_it() {
         chain(&broken, Layout::PLAIN)
     ));
 }
+
+#[test]
+fn a_receipt_says_what_is_gone_what_stays_and_where_copies_are() {
+    use crate::domain::id::PersonId;
+    use crate::serve::forget::{ForgetState, ForgetView};
+    let of = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+    let view = ForgetView {
+        state: ForgetState::Forgotten,
+        person: Some(PersonId(4711)),
+        id: Some(id(1)),
+        at: Some(at("2026-11-23T01:00:01Z")),
+        mailchimp: of(&["unsubscribe the member", "delete the member for good"]),
+        hubspot: of(&["opt out of all email", "delete contact 51 for good"]),
+        here: of(&["record, address and record indexes, merge-field values, salt of the evidence: deleted"]),
+        kept: of(&["here: a keyed hash of the address, so that they are left alone if they come again"]),
+        copies: vec![],
+    };
+    let planned =
+        ForgetView { state: ForgetState::Planned, id: None, at: None, hubspot: vec![], ..view.clone() };
+    let why = "missing-scope: the token may not delete contacts".to_owned();
+    let copies = of(&["state.before", "state.tar.zst"]);
+    let stuck = ForgetView { state: ForgetState::Stuck { why }, copies, ..view.clone() };
+    let texts: Vec<String> = [&view, &planned, &stuck].map(|view| forget(view, Layout::PLAIN)).into();
+    insta::assert_snapshot!(texts.join("---\n"));
+    assert!(texts.iter().flat_map(|text| text.lines()).all(|line| line.chars().count() <= 80), "{texts:?}");
+}

@@ -340,6 +340,15 @@ impl CrmAccount for HubSpotClient {
         self.read_opt_out(priority, email, scope).await
     }
 
+    async fn erase_contact(&self, priority: Priority, id: RecordId) -> CallResult<ItemOutcome> {
+        let path = format!("{}/gdpr-delete", self.paths.contacts);
+        let ask = self
+            .line
+            .ask(priority, CallKind::write("delete a contact for good"), Method::POST, &path)
+            .body(json!({ "objectId": id.to_string() }));
+        self.line.delete(&ask).await
+    }
+
     fn list_write_limit(&self) -> usize {
         self.list_write_limit
     }

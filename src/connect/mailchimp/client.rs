@@ -226,6 +226,10 @@ impl AudienceAccount for MailchimpClient {
         self.archive_member(priority, hash).await
     }
 
+    async fn erase(&self, priority: Priority, hash: SubscriberHash) -> CallResult<ItemOutcome> {
+        self.erase_member(priority, hash).await
+    }
+
     async fn tag_many(
         &self,
         priority: Priority,

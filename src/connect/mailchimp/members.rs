@@ -261,6 +261,19 @@ impl MailchimpClient {
     }
 }
 
+impl MailchimpClient {
+    pub(super) async fn erase_member(
+        &self,
+        priority: Priority,
+        hash: SubscriberHash,
+    ) -> CallResult<ItemOutcome> {
+        let path = format!("/members/{}/actions/delete-permanent", hash.hex());
+        let what = "delete a member for good";
+        let ask = self.write(priority, what, Method::POST, &path, Value::Null).without_body();
+        self.line.delete(&ask).await
+    }
+}
+
 fn status_in(body: &Option<Value>) -> Option<String> {
     body.as_ref().and_then(|body| body.text("status"))
 }

@@ -115,6 +115,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.scan(table, prefix, after, limit)
     }
 
+    async fn compact(&self) -> Result<(), StoreError> {
+        self.inner.compact().await
+    }
+
     fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
         self.inner.damaged()
     }
@@ -138,6 +142,10 @@ impl<S: Store> Store for std::sync::Arc<S> {
     ) -> Result<Vec<Entry>, StoreError> {
         (**self).scan(table, prefix, after, limit)
     }
+    async fn compact(&self) -> Result<(), StoreError> {
+        (**self).compact().await
+    }
+
     fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
         (**self).damaged()
     }

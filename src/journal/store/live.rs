@@ -350,6 +350,10 @@ impl Store for LiveStore {
         Ok(found)
     }
 
+    async fn compact(&self) -> Result<(), StoreError> {
+        LiveStore::compact(self).await.map(drop)
+    }
+
     fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
         let damaged = lock(&self.damaged);
         let named = damaged.iter().filter_map(|full| {

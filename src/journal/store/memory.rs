@@ -69,6 +69,10 @@ impl Store for MemoryStore {
         Ok(matching.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
     }
 
+    async fn compact(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
         Vec::new()
     }

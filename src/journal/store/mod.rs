@@ -255,6 +255,12 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
+    /// Lets go of every byte of what was deleted. A store without files holds none.
+    ///
+    /// # Errors
+    /// A file cannot be written; nothing is lost then.
+    async fn compact(&self) -> Result<(), StoreError>;
+
     /// Keys found damaged at open: their records could not be read whole. Nothing else is missing.
     fn damaged(&self) -> Vec<(Table, Vec<u8>)>;
 }

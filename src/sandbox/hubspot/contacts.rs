@@ -27,6 +27,7 @@ pub fn answer(
         ("POST", ["batch", "read"]) => batch_read(portal, scene, request),
         ("POST", ["batch", "update"]) => batch_update(portal, scene, request),
         ("POST", ["batch", "create"]) => batch_create(portal, scene, request),
+        ("POST", ["gdpr-delete"]) => erase(portal, scene, request),
         ("GET", [id]) => one(portal, request, id),
         ("PATCH", [id]) => patch(portal, scene, request, id),
         ("DELETE", [id]) => delete(portal, scene, id),
@@ -308,4 +309,25 @@ fn delete(portal: &mut Portal, scene: &mut Scene<'_>, id: &str) -> WireResponse 
         portal.delete_contact(scene, id);
     }
     WireResponse::empty(204)
+}
+
+/// HubSpot contract §11: permanent, with the history. Of an address without a contact nothing is there to
+/// delete, and it is taken as a success.
+fn erase(portal: &mut Portal, scene: &mut Scene<'_>, request: &WireRequest) -> WireResponse {
+    let body = request.json().unwrap_or(Value::Null);
+    let by = body.get("idProperty").and_then(Value::as_str);
+    let Some(asked) = body.get("objectId").and_then(Value::as_str) else {
+        return invalid("objectId is missing.");
+    };
+    match find(portal, asked, by).map(|record| (record.id, record.email().to_owned())) {
+        Some((id, email)) => {
+            if !email.is_empty() && !portal.is_opted_out(&email) {
+                scene.violation(Service::HubSpot, "erased-without-opt-out", "gdpr-delete");
+            }
+            portal.erase_contact(scene, id);
+            WireResponse::empty(204)
+        }
+        None if by == Some("email") => WireResponse::empty(204),
+        None => not_found("contact"),
+    }
 }

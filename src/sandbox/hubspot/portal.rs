@@ -255,6 +255,17 @@ impl Portal {
         true
     }
 
+    /// Deletes a contact for good, and whatever led to it. False without such a contact.
+    pub fn erase_contact(&mut self, scene: &mut Scene<'_>, id: u64) -> bool {
+        if !self.contacts.contains_key(&id) {
+            return false;
+        }
+        self.remove(scene, id);
+        self.merged.retain(|_, survivor| *survivor != id);
+        scene.record(Service::HubSpot, What::ContactForgotten { contact: id });
+        true
+    }
+
     fn remove(&mut self, scene: &mut Scene<'_>, id: u64) {
         self.forget_addresses(id);
         self.contacts.remove(&id);

@@ -35,6 +35,7 @@ impl Audience {
             ("DELETE", []) => self.archive(scene, number),
             ("GET", ["tags"]) => self.show_tags(request, number),
             ("POST", ["tags"]) => self.write_tags(scene, request, number),
+            ("POST", ["actions", "delete-permanent"]) => self.erase(scene, number),
             _ => return None,
         };
         Some(response)
@@ -174,6 +175,19 @@ impl Audience {
             scene.violation(Service::Mailchimp, "protected-bearer-archived", tag);
         }
         self.set_status(scene, number, Status::Archived, false);
+        WireResponse::empty(204)
+    }
+
+    /// The address cannot be imported again; who is still to get mail is opted out first.
+    fn erase(&mut self, scene: &mut Scene<'_>, number: Option<usize>) -> WireResponse {
+        let Some((number, member)) = number.and_then(|number| Some((number, self.members.get(&number)?)))
+        else {
+            return not_found();
+        };
+        if matches!(member.status, Status::Subscribed | Status::Pending) {
+            scene.violation(Service::Mailchimp, "erased-without-opt-out", member.status.wire());
+        }
+        self.forget(scene, number);
         WireResponse::empty(204)
     }
 

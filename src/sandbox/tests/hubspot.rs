@@ -307,3 +307,19 @@ fn the_older_paths_answer_too() {
         assert_eq!(client.hub("GET", path, None).0, 200, "{path}");
     }
 }
+
+#[test]
+fn who_is_deleted_for_good_is_gone_from_records_and_lists_and_the_opt_out_stays() {
+    let mut client = client();
+    let erase = format!("{CONTACTS}/gdpr-delete");
+    client.hub("POST", &format!("{PREFERENCES}/ann@example.com/unsubscribe-all?channel=EMAIL"), json!({}));
+    assert!(client.sandbox.hubspot.is_opted_out("ann@example.com"));
+    assert_eq!(client.hub("POST", &erase, json!({ "objectId": "101" })).0, 204);
+    assert_eq!(client.hub("GET", &format!("{CONTACTS}/101"), None).0, 404);
+    assert_eq!(client.hub("POST", &erase, json!({ "objectId": "101" })).0, 404);
+    let by_address = json!({ "objectId": "ann@example.com", "idProperty": "email" });
+    assert_eq!(client.hub("POST", &erase, by_address).0, 204, "nobody is there, and that is fine");
+    assert!(client.sandbox.hubspot.lists_of(101).is_empty());
+    assert!(client.sandbox.hubspot.is_opted_out("ann@example.com"));
+    assert!(client.broken_rules().is_empty());
+}

@@ -329,3 +329,24 @@ fn an_archive_is_written_down_with_the_status_that_is_hidden_from_now_on() {
     let what = &client.sandbox.effects.all().last().unwrap().what;
     assert_eq!(what, &What::Archived { email: ANN.into(), from: "subscribed" });
 }
+
+#[test]
+fn who_is_deleted_for_good_is_gone_and_cannot_be_brought_back_by_a_call() {
+    let mut client = client();
+    let erase = format!("{}/actions/delete-permanent", path(ANN));
+    client.chimp("PATCH", &path(ANN), json!({ "status": "unsubscribed" }));
+    assert_eq!(client.chimp("POST", &erase, None).0, 204);
+    assert_eq!(client.chimp("GET", &path(ANN), None).0, 404);
+    assert_eq!(client.chimp("POST", &erase, None).0, 404);
+    let back = json!({ "email_address": ANN, "status_if_new": "subscribed" });
+    let (status, body) = client.chimp("PUT", &path(ANN), back);
+    assert_eq!((status, &body["title"]), (400, &json!("Forgotten Email Not Subscribed")));
+    assert!(client.broken_rules().is_empty());
+}
+
+#[test]
+fn to_delete_for_good_who_still_gets_mail_is_careless() {
+    let mut client = client();
+    client.chimp("POST", &format!("{}/actions/delete-permanent", path(ANN)), None);
+    assert_eq!(client.broken_rules(), ["erased-without-opt-out"]);
+}

@@ -69,7 +69,7 @@ pub fn prune(snapshots: &Path, keep: Duration, now: Timestamp) -> Result<usize, 
 }
 
 /// Directories named by a run's number, ascending.
-fn directories(snapshots: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
+pub(super) fn directories(snapshots: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     let entries = match fs::read_dir(snapshots) {
         Ok(entries) => entries,
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

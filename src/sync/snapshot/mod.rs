@@ -13,11 +13,13 @@
 //! | `lookups.pages` | such answers since the scan ended, appended | – |
 //! | `header.json` | when, which lists and tags, how many rows | – |
 //!
-//! The header is written last; a directory without one is a scan in progress. Every row has a
+//! A forgotten person's rows are taken out of all of them; else a finished snapshot never changes. The header is
+//! written last; a directory without one is a scan in progress. Every row has a
 //! checksum and every file a trailer with its count, so that a damaged file is an error and never
 //! silently a smaller one. Nothing here asks an account anything or looks at a clock.
 
 mod directory;
+mod erase;
 mod error;
 mod frame;
 mod header;
@@ -34,6 +36,7 @@ mod view;
 
 pub(crate) use directory::{clear, link_or_copy, remove_work, write_json};
 pub use directory::{finished, newest_finished, path_of, prune, run_of};
+pub use erase::{Whose, erase};
 pub use error::SnapshotError;
 pub(crate) use header::survivor;
 pub use header::{Counts, FORMAT, Header};

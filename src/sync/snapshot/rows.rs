@@ -77,6 +77,11 @@ impl<T: Serialize> RowWriter<T> {
         self.end(true)
     }
 
+    /// Gives the file up: what stands under its name stays.
+    pub(super) fn discard(self) -> Result<(), SnapshotError> {
+        fs::remove_file(&self.part).map_err(SnapshotError::io(&self.part))
+    }
+
     /// As [`RowWriter::finish`], for files that nobody needs after a power cut.
     pub(super) fn finish_provisional(self) -> Result<u64, SnapshotError> {
         self.end(false)

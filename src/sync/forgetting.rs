@@ -1,0 +1,308 @@
+//! Forgetting somebody for good: what is there of them, the move that deletes it, and, once the move is over,
+//! the files in which something of them is left.
+//!
+//! Promises: it only goes forward, and goes on after a crash at any point: the move like any other, the files
+//! by the trace that the move's end leaves in the journal. Never: deciding that somebody is to be forgotten.
+
+use super::applying::{Applied, WaitUntil, wait_for};
+use super::error::RunError;
+use super::reporting::{Fates, tally};
+use super::run::finish;
+use super::snapshot::{self, PersonRow, Whose};
+use super::workspace::Workspace;
+use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
+use crate::domain::contact::Contact;
+use crate::domain::email::Email;
+use crate::domain::event::MoveEvent;
+use crate::domain::failure::Service;
+use crate::domain::forget::{Forgotten, Receipt};
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::member::{Member, MemberStatus};
+use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
+use crate::domain::person::{OptOutMemory, Person};
+use crate::domain::port::Priority;
+use crate::domain::report::RunReport;
+use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use crate::domain::step::{Before, Fingerprint, OptOutScope, Step};
+use crate::domain::time::Timestamp;
+use crate::engine::{Phase, fold};
+use crate::failpoint;
+use crate::journal::forgotten::ForgottenPeople;
+use crate::journal::store::Batch;
+use std::collections::BTreeSet;
+
+/// What is there of somebody.
+pub struct Found {
+    /// What hsmc has; none for whom it never saw.
+    pub person: Option<Person>,
+    /// Their contacts.
+    pub contacts: Vec<Contact>,
+    /// Their members.
+    pub members: Vec<Member>,
+    /// When they were forgotten before, if they were.
+    pub before: Option<Forgotten>,
+    /// A move that forgets them already.
+    pub under_way: Option<MoveId>,
+}
+
+impl Found {
+    /// Whether there is nothing to delete anywhere.
+    pub fn is_nothing(&self) -> bool {
+        self.person.is_none() && self.contacts.is_empty() && self.members.is_empty()
+    }
+
+    /// What is to be done in the services: whoever may still get mail is opted out first.
+    pub fn steps(&self) -> Vec<PlannedStep> {
+        let mut steps = Vec::new();
+        let mut add = |step, before| steps.push(PlannedStep { step, before });
+        if let Some(member) = self.members.iter().find(|member| gets_mail(&member.status)) {
+            add(Step::UnsubscribeMember, Before::Status(member.status.clone()));
+        }
+        if !self.contacts.is_empty() {
+            add(Step::OptOut { scope: OptOutScope::All }, Before::NotHeld);
+        }
+        if !self.members.is_empty() {
+            add(Step::EraseMember, Before::NotHeld);
+        }
+        for contact in &self.contacts {
+            add(Step::EraseContact { record: contact.record }, Before::NotHeld);
+        }
+        steps
+    }
+
+    fn opted_out(&self) -> Option<Service> {
+        let is_out = |member: &Member| member.status == MemberStatus::Unsubscribed;
+        if self.members.iter().any(is_out) {
+            return Some(Service::Mailchimp);
+        }
+        self.contacts.iter().any(|contact| contact.opted_out).then_some(Service::HubSpot)
+    }
+}
+
+fn gets_mail(status: &MemberStatus) -> bool {
+    matches!(status, MemberStatus::Subscribed | MemberStatus::Pending | MemberStatus::Transactional)
+}
+
+/// Looks at both services and at the journal; changes nothing.
+///
+/// # Errors
+/// A call fails, or the journal cannot be read.
+pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunError> {
+    let (journal, crm, audience) =
+        (&workspace.shared.journal, &workspace.shared.crm, &workspace.shared.audience);
+    let priority = Priority::HandOver;
+    let person = match journal.person_by_hash(email.hash())? {
+        Some(id) => journal.person(id)?,
+        None => None,
+    };
+    let of_person = person.iter().flat_map(|person| [person.email.clone(), person.previous_email.clone()]);
+    let emails: BTreeSet<Email> = of_person.flatten().chain([email.clone()]).collect();
+    let asked: Vec<Email> = emails.iter().cloned().collect();
+    let mut contacts = crm.contacts_by_email(priority, &asked).await?;
+    if let Some(record) = person.as_ref().and_then(|person| person.record)
+        && let Some(contact) = crm.contact(priority, record).await?
+    {
+        // A record that has somebody else's address by now is theirs.
+        let owner = contact.email().map(|email| journal.person_by_hash(email.hash())).transpose()?.flatten();
+        if owner.is_none_or(|owner| person.as_ref().is_some_and(|person| person.id == owner)) {
+            contacts.push(contact);
+        }
+    }
+    contacts.sort_by_key(|contact| contact.record);
+    contacts.dedup_by_key(|contact| contact.record);
+    let mut members = Vec::new();
+    for email in &emails {
+        members.extend(audience.member(priority, email.hash()).await?);
+    }
+    let mut under_way = None;
+    if let Some(person) = &person {
+        for id in journal.moves_of_person(person.id)? {
+            let Ok(status) = fold(&journal.events(id)?) else { continue };
+            if status.draft.kind == MoveKind::Forget && !status.is_over() {
+                under_way = Some(id);
+            }
+        }
+    }
+    let before = ForgottenPeople::load(journal)?.find(email);
+    Ok(Found { person, contacts, members, before, under_way })
+}
+
+/// How forgetting went.
+pub enum Outcome {
+    /// Nothing of them is left.
+    Done(Box<Receipt>),
+    /// It goes on: with the next run, or at the next start.
+    GoesOn {
+        /// The move.
+        id: MoveId,
+        /// What it waits for.
+        why: String,
+        /// A service refuses it for good: an operator must act.
+        stuck: bool,
+    },
+}
+
+/// Forgets somebody, and answers once nothing of them is left, or it has to wait. Waits for a run that goes on:
+/// it might make anew what this deletes.
+///
+/// # Errors
+/// A call, the journal or a file fails; what was begun goes on with the next run.
+pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Result<Outcome, RunError> {
+    let _one_at_a_time = workspace.running.lock().await;
+    let journal = &workspace.shared.journal;
+    let (id, person) = match (found.under_way, &found.person) {
+        (Some(id), Some(person)) => (id, person.id),
+        _ => plan(workspace, email, found).await?,
+    };
+    failpoint::pass(|| format!("{}:journaled", failpoint::FORGET));
+    workspace.moves.submit(vec![(person, id, Priority::OptOut)]).await;
+    let applied = wait_for(workspace, &BTreeSet::from([id.run]), WaitUntil::Over).await;
+    let mut run =
+        journal.run(id.run)?.ok_or_else(|| RunError::Internal(format!("run {} is gone", id.run)))?;
+    let mut fates = Fates::default();
+    tally(workspace, &mut fates, &mut run, id.run).await;
+    let status = fold(&journal.events(id)?);
+    if let Ok(Phase::Stuck { because, .. }) = status.as_ref().map(|status| &status.phase) {
+        let why = because.to_string();
+        finish(workspace, run, RunEnd::Stuck).await?;
+        return Ok(Outcome::GoesOn { id, why, stuck: true });
+    }
+    if !status.is_ok_and(|status| status.is_over()) {
+        let why = fates.waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
+        if applied != Applied::Stopped {
+            finish(workspace, run, RunEnd::Failed { why: format!("forgetting waits: {why}") }).await?;
+        }
+        return Ok(Outcome::GoesOn { id, why, stuck: false });
+    }
+    finish(workspace, run, RunEnd::Done).await?;
+    tidy(workspace).await?;
+    let receipt = journal.receipt(id)?;
+    let receipt = receipt.ok_or_else(|| RunError::Internal(format!("move {id} left no receipt")))?;
+    Ok(Outcome::Done(Box::new(receipt)))
+}
+
+/// Ends what a forgetting that was cut short has left in files, between two runs.
+///
+/// # Errors
+/// As [`tidy`].
+pub async fn end(workspace: &Workspace) -> Result<(), RunError> {
+    let _one_at_a_time = workspace.running.lock().await;
+    tidy(workspace).await
+}
+
+/// Journals the move, with a person to hang it on where there is none, and a run of its own.
+async fn plan(workspace: &Workspace, email: &Email, found: &Found) -> Result<(MoveId, PersonId), RunError> {
+    let journal = &workspace.shared.journal;
+    let at = workspace.shared.clock.now();
+    let (mut batch, mut entries) = (Batch::new(), Vec::new());
+    let person = match &found.person {
+        Some(person) => person.clone(),
+        None => {
+            let id = PersonId(journal.reserve_person_ids(1).await?.start);
+            Person::new(id, Some(email.clone()), found.contacts.first().map(|contact| contact.record), at)
+        }
+    };
+    let mut known = person.clone();
+    if let (None, Some(seen)) = (&person.opt_out, found.opted_out()) {
+        known.opt_out = Some(OptOutMemory { seen, at, delivered: None });
+        let status = if seen == Service::Mailchimp { "unsubscribed" } else { "hs_email_optout" };
+        let fact = ConsentFact::seen(ConsentChange::OptOutSeen, at, Witness::Service(seen), status, "read");
+        entries.push(ConsentEntry { person: person.id, email: person.email.clone(), fact });
+    }
+    journal.put_person(&mut batch, &known, found.person.as_ref())?;
+    let id = MoveId { run: RunId(journal.last_run_id()?.map_or(1, |last| last.0 + 1)), number: 1 };
+    let draft = Move {
+        person: person.id,
+        kind: MoveKind::Forget,
+        reason: Reason { rule: "forget".to_owned(), text: "an operator was asked to".to_owned() },
+        steps: found.steps(),
+        then: Vec::new(),
+        since: at,
+        input: Fingerprint(0),
+    };
+    journal.append_event(&mut batch, id, person.id, &MoveEvent::Planned { draft: Box::new(draft), at })?;
+    let mut counts = RunCounts::default();
+    counts.planned.insert(MoveKind::Forget.word().to_owned(), 1);
+    let run = Run {
+        id: id.run,
+        cause: RunCause::Command,
+        of: None,
+        full: false,
+        started: at,
+        seen: at,
+        ended: None,
+        phase: RunPhase::Applying,
+        counts,
+        report: RunReport::default(),
+    };
+    journal.put_run(&mut batch, &run)?;
+    workspace.shared.consent.commit(batch, entries).await?;
+    Ok((id, person.id))
+}
+
+/// Removes what is left in files of people whose records are deleted: their rows in scan snapshots, then the
+/// journal's own old segments, snapshots and index. Nothing to do is the usual case.
+///
+/// # Errors
+/// A file cannot be read or written; it goes on with the next run.
+pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
+    let journal = &workspace.shared.journal;
+    let traces = journal.traces()?;
+    let snapshots = workspace.settings.state.join("snapshots");
+    let mut receipts = Vec::with_capacity(traces.len());
+    for trace in traces {
+        let whose = Whose {
+            hashes: trace.hashes.iter().copied().collect(),
+            records: trace.records.iter().copied().collect(),
+        };
+        let snapshots = snapshots.clone();
+        let erased = tokio::task::spawn_blocking(move || snapshot::erase(&snapshots, &whose)).await;
+        let touched = erased.map_err(|problem| RunError::Internal(problem.to_string()))??;
+        failpoint::pass(|| format!("{}:rows-gone", failpoint::FORGET));
+        receipts.push(Receipt { snapshots: trace.receipt.snapshots.max(touched), ..trace.receipt });
+    }
+    if !receipts.is_empty() {
+        let ended = Some(workspace.shared.clock.now());
+        let mut batch = Batch::new();
+        for receipt in receipts {
+            journal.end_trace(&mut batch, &Receipt { ended, ..receipt })?;
+        }
+        journal.commit(batch).await?;
+        failpoint::pass(|| format!("{}:trace-gone", failpoint::FORGET));
+    }
+    if journal.must_compact()? {
+        journal.store().compact().await.map_err(crate::journal::ledger::JournalError::from)?;
+        failpoint::pass(|| format!("{}:compacted", failpoint::FORGET));
+        let mut batch = Batch::new();
+        journal.compacted(&mut batch);
+        journal.commit(batch).await?;
+    }
+    Ok(())
+}
+
+/// Whether a row is of somebody forgotten, by whatever address it shows.
+pub fn is_forgotten(forgotten: &ForgottenPeople, row: &PersonRow) -> bool {
+    let member = row.member.iter().map(|member| member.email.clone());
+    let contacts = row.contacts.iter().filter_map(|(contact, _)| contact.email());
+    member.chain(contacts).any(|email| forgotten.find(&email).is_some())
+}
+
+/// Whether somebody forgotten, who has come again by their own hand, has opted out on one side and not on the
+/// other: the one thing hsmc still does for them.
+pub fn must_be_told(row: &PersonRow) -> bool {
+    let status = row.member.as_ref().map(|member| &member.status);
+    let there = status == Some(&MemberStatus::Unsubscribed);
+    let here = row.contacts.iter().any(|(contact, _)| contact.opted_out);
+    let everywhere_here = row.contacts.iter().all(|(contact, _)| contact.opted_out);
+    let nobody_asked = row.contacts.is_empty() && row.looked_up.is_none();
+    (there && (nobody_asked || !everywhere_here)) || (here && status.is_some_and(gets_mail))
+}
+
+/// When a forgotten address was forgotten.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn forgotten_at(workspace: &Workspace, email: &Email) -> Result<Option<Timestamp>, RunError> {
+    let forgotten = ForgottenPeople::load(&workspace.shared.journal)?;
+    Ok(forgotten.find(email).map(|forgotten| forgotten.at))
+}
