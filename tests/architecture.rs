@@ -52,6 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("nix", &["failpoint.rs"]),
+    ("ctrlc", &["cli/signals.rs"]),
     // The client of the control socket speaks HTTP too.
     ("reqwest", &["connect/http.rs", "serve/socket.rs"]),
     ("figment", &["config/"]),

@@ -31,31 +31,26 @@ impl Signals {
     pub fn watch(config: &Path, reloads: bool) -> io::Result<Signals> {
         let told: Arc<Mutex<Told>> = Arc::default();
         let reload = Arc::new(Reload { asked: tokio::sync::Notify::new(), file: config.to_path_buf() });
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let interrupted = Arc::clone(&told);
+        ctrlc::set_handler(move || stop(&interrupted)).map_err(io::Error::other)?;
+        // ctrlc takes SIGTERM only together with SIGHUP, which means something else to a daemon.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let (tell, again) = (Arc::clone(&told), Arc::clone(&reload));
         tokio::spawn(async move {
             loop {
                 let hung_up = tokio::select! {
-                    _ = interrupt.recv() => false,
                     _ = terminate.recv() => false,
                     _ = hangup.recv() => true,
                 };
-                let mut told = tell.lock().unwrap_or_else(PoisonError::into_inner);
-                let app = told.app.upgrade();
                 if hung_up && reloads {
+                    let app = tell.lock().unwrap_or_else(PoisonError::into_inner).app.upgrade();
                     if let Some(app) = app {
                         app.set_config_change(Change::Waits);
                     }
                     again.asked.notify_one();
-                } else if told.stopping {
-                    std::process::exit(ExitCode::Interrupted as i32);
                 } else {
-                    told.stopping = true;
-                    if let Some(app) = app {
-                        app.ask_to_stop();
-                    }
+                    stop(&tell);
                 }
             }
         });
@@ -69,5 +64,17 @@ impl Signals {
         if told.stopping {
             app.ask_to_stop();
         }
+    }
+}
+
+/// The first asks for an orderly stop; the second ends the process at once.
+fn stop(told: &Mutex<Told>) {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.stopping {
+        std::process::exit(ExitCode::Interrupted as i32);
+    }
+    told.stopping = true;
+    if let Some(app) = told.app.upgrade() {
+        app.ask_to_stop();
     }
 }

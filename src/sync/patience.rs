@@ -1,6 +1,6 @@
-//! Reads that a run needs before and beside its scan: a moment's trouble does not end the run.
+//! Calls that a run needs before and beside its scan: a moment's trouble does not end the run.
 //!
-//! Never: a write, or waiting for a service that asks for longer than a run should hang.
+//! Never: a write that is not safe to repeat, or waiting for a service that asks for longer than a run should hang.
 
 use super::error::RunError;
 use super::workspace::Workspace;

@@ -156,11 +156,13 @@ impl Accounts {
     pub async fn complete(&self, workspace: &Workspace) -> Result<Vec<String>, RunError> {
         let mut made = Vec::new();
         for (name, label) in &self.missing_properties {
-            workspace.shared.crm.create_text_property(Priority::Scan, name, label).await?;
+            patiently(workspace, || workspace.shared.crm.create_text_property(Priority::Scan, name, label))
+                .await?;
             made.push(format!("property {name} was missing and has been created"));
         }
         for tag in &self.missing_fields {
-            workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag).await?;
+            patiently(workspace, || workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag))
+                .await?;
             made.push(format!("merge field {tag} was missing and has been created"));
         }
         Ok(made)

@@ -1,12 +1,13 @@
 //! R20–R24: consent, both ways.
 
-use crate::support::{Side, Stage, ann, contact};
+use crate::support::{NOW, Side, Stage, ann, contact};
 use hsmc::domain::failure::Service;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MoveKind, Pivot};
-use hsmc::domain::person::PersonState;
+use hsmc::domain::person::{OptOutMemory, PersonState};
 use hsmc::domain::rules::Question;
 use hsmc::domain::step::{Before, OptOutScope};
+use hsmc::domain::time::Timestamp;
 
 const EVIDENCE: &str = "record the evidence";
 const OPT_OUT: &str = "opt out of all email";
@@ -198,4 +199,24 @@ fn two_contacts_with_one_email_are_twins_and_an_opt_out_of_either_counts_for_bot
         .member(MemberStatus::Unsubscribed, &[])
         .opted_out_in_hubspot()
         .is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+}
+
+#[test]
+fn r21_a_member_subscribed_since_before_the_opt_out_was_never_told_and_is_told_now() {
+    let mut stage = ann().subscribed(&["General Single"]).opted_out_in_hubspot();
+    stage.memory.opt_out = Some(OptOutMemory {
+        seen: Service::Mailchimp,
+        at: Timestamp(40),
+        delivered: Some(Timestamp(NOW.0 - 3_600_000)),
+    });
+    stage.member.as_mut().unwrap().opted = Some(Timestamp(30));
+    assert_eq!(stage.decision().due.unwrap().kind, MoveKind::OptOutMailchimp);
+    // Subscribed later than the opt-out: their own hand, and nobody's to settle here.
+    stage.member.as_mut().unwrap().opted = Some(Timestamp(41));
+    let decision = stage.decision();
+    assert_eq!((decision.due, decision.state), (None, PersonState::OptedOut));
+    assert!(decision.notes.iter().any(|note| note.contains("R21a")), "{:?}", decision.notes);
+    // Nor is anything said where Mailchimp does not tell since when.
+    stage.member.as_mut().unwrap().opted = None;
+    assert_eq!(stage.decision().due, None);
 }

@@ -10,7 +10,10 @@ use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use crate::domain::person::{OptOutMemory, Person};
 use crate::domain::step::{Before, Step};
+use std::time::Duration;
 
+/// Listings may show a member as they were for a while after a change (Mailchimp contract §17).
+const LISTINGS_LAG: Duration = Duration::from_secs(600);
 /// The value of the bounce property (R22).
 const BOUNCED: &str = "true";
 
@@ -74,7 +77,7 @@ pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
 /// The opt-out that is due, if any.
 pub(super) fn opt_out(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     if memory.opt_out.as_ref()?.delivered.is_some() {
-        return None;
+        return never_told(sight, memory).then(|| to_mailchimp(sight)).flatten();
     }
     to_hubspot(sight).or_else(|| to_mailchimp(sight))
 }
@@ -124,6 +127,17 @@ fn delivered() -> Vec<MemoryChange> {
     vec![MemoryChange::OptOutDelivered, MemoryChange::NotEnrolled]
 }
 
+/// Whether the member has been subscribed since before the opt-out, which has long been delivered: it reached
+/// another member of the same person (a secondary address, or the other half of a merge), and never this one.
+/// That is no opting in again.
+fn never_told(sight: &Sight<'_>, memory: &Person) -> bool {
+    let Some(opt_out) = &memory.opt_out else { return false };
+    let subscribed = sight.view.member.filter(|member| member.status == MemberStatus::Subscribed);
+    let since = subscribed.and_then(|member| member.opted);
+    let long_ago = opt_out.delivered.is_some_and(|at| sight.world.seen > at.plus(LISTINGS_LAG));
+    long_ago && opted_out_in_hubspot(sight) && since.is_some_and(|since| since < opt_out.at)
+}
+
 /// Whether mail could reach somebody who had opted out and whose opt-out both sides had: they opted
 /// in again, and that is for a person to settle (R21a). What was seen before the opt-out was delivered
 /// shows them as they were, and says nothing.
@@ -131,6 +145,7 @@ pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
     let delivered = memory.opt_out.as_ref().and_then(|opt_out| opt_out.delivered);
     delivered.is_some_and(|at| sight.world.seen > at)
         && sight.view.member.is_some_and(|member| member.status == MemberStatus::Subscribed)
+        && !never_told(sight, memory)
 }
 
 fn bounce_property<'a>(sight: &Sight<'a>) -> Option<&'a String> {
