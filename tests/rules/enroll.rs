@@ -363,7 +363,10 @@ fn r09_the_ids_of_all_source_lists_are_written_at_enrolment_where_configured() {
 
 #[test]
 fn r11_a_list_gives_its_name_as_the_tag_and_a_bearer_of_the_old_name_is_not_enrolled_twice() {
-    let by_name = |stage: Stage| stage.rules(|rules| rules.groups[0].lists[3].tag = TagSource::ListName);
+    let by_name = |mut stage: Stage| {
+        stage.world.list_tags.insert(ListId(987), tag("List 987"));
+        stage.rules(|rules| rules.groups[0].lists[3].tag = TagSource::ListName)
+    };
     by_name(ann().in_lists(&[987])).is_due(MoveKind::Enroll, &[UPSERT, "set tag \"List 987\""]);
     // The rename of the tag was refused: the old name is still the first tag.
     by_name(ann().in_lists(&[987]).subscribed(&["Old Name"]).enrolled("Old Name", 987))
