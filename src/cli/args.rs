@@ -313,7 +313,7 @@ impl From<&ParkedReleaseArgs> for ReleaseRequest {
 pub enum ConfigCommand {
     /// Tell what a key does, its default, and what set the value in force; without a key, list all
     Explain {
-        /// Such as sync.every or group[0].list[1].tag
+        /// Such as `sync.every` or `group[0].list[1].tag`
         key: Option<String>,
     },
     /// Show every value in force and what set it; secrets stay hidden
@@ -351,7 +351,7 @@ pub enum StateCommand {
 /// `notify …`
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Send a test message to every target under [notify], and show what it answers
+    /// Send a test message to every target under `[notify]`, and show what it answers
     Test,
 }
 
