@@ -286,3 +286,50 @@ pub struct ConsentEntry {
     /// What.
     pub fact: ConsentFact,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PersonId;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn opted_out(at: i64, since: i64, delivered: Option<i64>) -> Person {
+        Person {
+            opt_out: Some(OptOutMemory {
+                seen: Service::Mailchimp,
+                at: Timestamp(at),
+                delivered: delivered.map(Timestamp),
+            }),
+            state: PersonState::OptedOut,
+            since: Timestamp(since),
+            ..Person::new(PersonId(1), None, None, Timestamp(0))
+        }
+    }
+
+    #[test]
+    fn r24_an_opt_out_is_overdue_once_it_is_known_for_too_long_and_not_delivered() {
+        let late = Timestamp(0).plus(HOUR).plus(Duration::from_millis(1));
+        assert!(is_overdue(&opted_out(0, 0, None), HOUR, late));
+        assert!(!is_overdue(&opted_out(0, 0, None), HOUR, Timestamp(0).plus(HOUR)));
+        assert!(!is_overdue(&opted_out(0, 0, Some(5)), HOUR, late), "delivered");
+        assert!(!is_overdue(&Person::new(PersonId(1), None, None, Timestamp(0)), HOUR, late), "no opt-out");
+        // Years old, and seen just now: nobody was late.
+        assert!(!is_overdue(&opted_out(-90_000_000_000, late.0, None), HOUR, late));
+    }
+
+    #[test]
+    fn r23_an_opt_out_remembered_and_told_nowhere_is_told_once() {
+        let (before, after) = (Person::new(PersonId(1), None, None, Timestamp(0)), opted_out(0, 0, None));
+        let words = |carried, has_links| -> Vec<&str> {
+            let facts = seen_by_planning(&after, &after, carried, has_links, Timestamp(9));
+            facts.iter().map(|fact| fact.change.word()).collect()
+        };
+        assert_eq!(words(false, false), ["opt-out-seen"], "its move was dropped before it told of it");
+        assert_eq!(words(false, true), [""; 0]);
+        assert_eq!(words(true, false), [""; 0], "the move that carries it tells of it");
+        let both = seen_by_planning(&before, &opted_out(0, 0, Some(9)), false, false, Timestamp(9));
+        let words: Vec<&str> = both.iter().map(|fact| fact.change.word()).collect();
+        assert_eq!(words, ["opt-out-seen", "opt-out-delivered"]);
+    }
+}

@@ -8,7 +8,7 @@ use super::applying::{Applied, WaitUntil, wait_for};
 use super::error::RunError;
 use super::reporting::{Fates, tally};
 use super::run::finish;
-use super::snapshot::{self, PersonRow, Whose};
+use super::snapshot::{self, PersonKey, PersonRow, Whose};
 use super::workspace::Workspace;
 use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::contact::Contact;
@@ -16,7 +16,7 @@ use crate::domain::email::Email;
 use crate::domain::event::MoveEvent;
 use crate::domain::failure::Service;
 use crate::domain::forget::{Forgotten, Receipt};
-use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use crate::domain::person::{OptOutMemory, Person};
@@ -99,9 +99,11 @@ pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunErro
     let emails: BTreeSet<Email> = of_person.flatten().chain([email.clone()]).collect();
     let asked: Vec<Email> = emails.iter().cloned().collect();
     let mut contacts = crm.contacts_by_email(priority, &asked).await?;
-    if let Some(record) = person.as_ref().and_then(|person| person.record)
-        && let Some(contact) = crm.contact(priority, record).await?
-    {
+    // A batch read answers one contact for an address; of twins, a scan has seen the others.
+    let mut records = twins(workspace, &emails)?;
+    records.extend(person.as_ref().and_then(|person| person.record));
+    for record in records {
+        let Some(contact) = crm.contact(priority, record).await? else { continue };
         // A record that has somebody else's address by now is theirs.
         let owner = contact.email().map(|email| journal.person_by_hash(email.hash())).transpose()?.flatten();
         if owner.is_none_or(|owner| person.as_ref().is_some_and(|person| person.id == owner)) {
@@ -125,6 +127,23 @@ pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunErro
     }
     let before = ForgottenPeople::load(journal)?.find(email);
     Ok(Found { person, contacts, members, before, under_way })
+}
+
+/// Records that the newest snapshot shows under these addresses.
+fn twins(workspace: &Workspace, emails: &BTreeSet<Email>) -> Result<BTreeSet<RecordId>, RunError> {
+    let snapshots = workspace.settings.state.join("snapshots");
+    let Some(newest) = snapshot::newest_finished(&snapshots, None)? else { return Ok(BTreeSet::new()) };
+    let mut records = BTreeSet::new();
+    for email in emails {
+        // A damaged file names nobody; the next scan reads everything anew.
+        let Ok(row) = newest.person(PersonKey::Hash(email.hash())) else { continue };
+        let shown = row.into_iter().flat_map(|row| row.contacts);
+        // One found by a secondary address is another person's too.
+        records.extend(
+            shown.filter(|(contact, _)| contact.email().as_ref() == Some(email)).map(|(c, _)| c.record),
+        );
+    }
+    Ok(records)
 }
 
 /// How forgetting went.

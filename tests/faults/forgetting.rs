@@ -107,6 +107,23 @@ async fn whoever_may_still_get_mail_is_opted_out_before_anything_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twins_of_one_address_are_forgotten_together() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "ada", COMPETITION);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    let view = forget(&world, "ada").await;
+    let contacts = view.hubspot.iter().filter(|line| line.starts_with("delete contact")).count();
+    assert_eq!((view.state, contacts), (ForgetState::Forgotten, 2));
+    assert_eq!(world.person("ada"), "no member; not in HubSpot");
+    assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
+    assert_eq!(forget(&world, "ada").await.state, ForgetState::Before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let world = world().await;
     let (mark, calls) = (world.mark(), world.mutating_calls());
