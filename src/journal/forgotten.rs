@@ -61,6 +61,11 @@ impl ForgottenPeople {
         Ok(ForgottenPeople { key, known })
     }
 
+    /// Whether nobody was ever forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// What is known of an address, if it was forgotten.
     pub fn find(&self, email: &Email) -> Option<Forgotten> {
         let key = self.key.filter(|_| !self.known.is_empty())?;

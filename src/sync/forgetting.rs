@@ -8,7 +8,7 @@ use super::applying::{Applied, WaitUntil, wait_for};
 use super::error::RunError;
 use super::reporting::{Fates, tally};
 use super::run::finish;
-use super::snapshot::{self, PersonKey, PersonRow, Whose};
+use super::snapshot::{self, PersonKey, PersonRow, Snapshot, Whose};
 use super::workspace::Workspace;
 use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::contact::Contact;
@@ -29,7 +29,7 @@ use crate::engine::{Phase, fold};
 use crate::failpoint;
 use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::store::Batch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is there of somebody.
 pub struct Found {
@@ -297,6 +297,47 @@ pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
         journal.commit(batch).await?;
     }
     Ok(())
+}
+
+/// Leaves everybody forgotten out of what a scan has seen, save with an opt-out that is still to be carried over:
+/// they may have come again, or HubSpot's search may lag behind their deletion. How many were left out.
+///
+/// # Errors
+/// The journal or the snapshot cannot be read or written.
+pub async fn leave_out(workspace: &Workspace, picture: Snapshot) -> Result<(Snapshot, u64), RunError> {
+    let forgotten = ForgottenPeople::load(&workspace.shared.journal)?;
+    if forgotten.is_empty() {
+        return Ok((picture, 0));
+    }
+    let work = move || -> Result<(Snapshot, u64), RunError> {
+        let (mut whose, mut left_out) = (Whose::default(), 0);
+        for row in picture.people()? {
+            let row = row?;
+            if !is_forgotten(&forgotten, &row) || must_be_told(&row) {
+                continue;
+            }
+            left_out += 1;
+            let theirs = |email: &Email| forgotten.find(email).is_some();
+            let member = row.member.iter().map(|member| member.email.clone());
+            whose.hashes.extend(member.filter(theirs).map(|email| email.hash()));
+            for (contact, _) in &row.contacts {
+                if let Some(email) = contact.email().filter(theirs) {
+                    whose.hashes.insert(email.hash());
+                    whose.records.insert(contact.record);
+                }
+            }
+        }
+        Ok((if left_out > 0 { snapshot::erase_from(&picture, &whose)? } else { picture }, left_out))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|problem| RunError::Internal(problem.to_string()))?
+}
+
+/// Counts those left out, in the notes of a run or plan.
+pub fn note(notes: &mut BTreeMap<String, u64>, left_out: u64) {
+    if left_out > 0 {
+        notes.insert("forgotten, and seen again: left alone".to_owned(), left_out);
+    }
 }
 
 /// Whether a row is of somebody forgotten, by whatever address it shows.

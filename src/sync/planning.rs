@@ -330,9 +330,9 @@ impl Planning {
     }
 
     /// Every person through the rules, in the snapshot's order. Who was forgotten is passed over, save with an
-    /// opt-out of theirs; they are counted, and whose record is to go is given back.
-    fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<PassedOver, RunError> {
-        let mut passed_over = PassedOver::default();
+    /// opt-out of theirs; those whose record is to go are given back.
+    fn pass(&self, mut each: impl FnMut(Seen) -> Result<(), RunError>) -> Result<Vec<Person>, RunError> {
+        let mut to_forget = Vec::new();
         for row in self.snapshot.people()? {
             let row = row?;
             if let PersonKey::Hash(hash) = row.key
@@ -343,7 +343,6 @@ impl Planning {
                 continue;
             }
             let is_forgotten = is_forgotten(&self.forgotten, &row);
-            passed_over.seen_again += u64::from(is_forgotten);
             let Some(person) = identify::known(&self.journal, &row)? else { continue };
             if !self.narrowing.keeps(&row, &person) {
                 continue;
@@ -361,13 +360,13 @@ impl Planning {
                 && !(verdict == Verdict::Ask(Question::LookUp) && must_be_told(&row))
             {
                 if !self.held.contains(&person.id) {
-                    passed_over.recorded.push(person);
+                    to_forget.push(person);
                 }
                 continue;
             }
             each(Seen { row, person, verdict })?;
         }
-        Ok(passed_over)
+        Ok(to_forget)
     }
 
     /// The plan in figures, and its first moves; all of them written down where the plan is to wait. Nothing is
@@ -385,7 +384,7 @@ impl Planning {
             let mut summary = PlanSummary { gate: limits.gate.clone(), ..PlanSummary::default() };
             let mut moves = Vec::new();
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
-            let passed_over = planning.pass(|seen| {
+            planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 summary.count(decision.state, due, decision.notes.iter().cloned());
@@ -399,7 +398,6 @@ impl Planning {
                 }
                 Ok(())
             })?;
-            passed_over.note(&mut summary);
             shower.map(Shower::finish).transpose()?;
             // As they would be applied: what is most urgent first.
             moves.sort_by_key(|due| (due.kind, due.since, due.person));
@@ -465,7 +463,7 @@ impl Planning {
                 journaled: Journaled::default(),
             };
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
-            let passed_over = planning.pass(|seen| {
+            let to_forget = planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 if part == Part::Rest {
@@ -501,8 +499,7 @@ impl Planning {
                 writer.flush_when_full()
             })?;
             if part == Part::Rest {
-                passed_over.note(&mut writer.journaled.summary);
-                for person in &passed_over.recorded {
+                for person in &to_forget {
                     writer.forget(person)?;
                     writer.flush_when_full()?;
                 }
@@ -528,23 +525,6 @@ fn is_opt_out(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Settled(decision) => decision.due.as_ref().is_some_and(|due| due.kind.is_opt_out()),
         Verdict::Ask(_) => false,
-    }
-}
-
-/// Forgotten people whom a pass has met.
-#[derive(Default)]
-struct PassedOver {
-    /// How many.
-    seen_again: u64,
-    /// Those who have a record again, and nothing due.
-    recorded: Vec<Person>,
-}
-
-impl PassedOver {
-    fn note(&self, summary: &mut PlanSummary) {
-        if self.seen_again > 0 {
-            summary.notes.insert("forgotten, and seen again: left alone".to_owned(), self.seen_again);
-        }
     }
 }
 

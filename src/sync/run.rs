@@ -123,7 +123,7 @@ async fn show(
     accounts: &Accounts,
     progress: &dyn Progress,
 ) -> Result<Shown, RunError> {
-    let (context, picture) = look(workspace, run, options, progress).await?;
+    let (context, picture, forgotten) = look(workspace, run, options, progress).await?;
     let (seen, full) = (picture.header().seen, picture.header().full);
     let mut planning = prepare(workspace, picture, accounts).await?;
     planning.narrow(options.narrowing.clone());
@@ -134,6 +134,7 @@ async fn show(
     summary.gate = too_different.or(summary.gate);
     note(&mut summary.notes, &accounts.notes);
     note(&mut summary.notes, &accounts.missing());
+    forgetting::note(&mut summary.notes, forgotten);
     note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     Ok(Shown { seen, full, summary, moves })
 }
@@ -255,8 +256,9 @@ async fn phases(
     }
     forgetting::tidy(workspace).await?;
     enter(run, Some("reading"), clock.now());
-    let (context, picture) = look(workspace, run, options, progress).await?;
+    let (context, picture, forgotten) = look(workspace, run, options, progress).await?;
     failpoint::pass(|| failpoint::SCANNED.to_owned());
+    forgetting::note(&mut run.counts.notes, forgotten);
     if workspace.shared.journal.restored()?.is_some() {
         let (done, let_go) = restored::settle(workspace, leftover).await?;
         let mut tell =
@@ -456,13 +458,13 @@ async fn opt_outs(
     Ok((planning, Some(applied)))
 }
 
-/// Reads both accounts: all, or what changed.
+/// Reads both accounts: all, or what changed; and how many were left out because they were forgotten.
 async fn look(
     workspace: &Workspace,
     run: &Run,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<(ScanContext, Snapshot), RunError> {
+) -> Result<(ScanContext, Snapshot, u64), RunError> {
     let settings = &workspace.settings;
     let dir = snapshot::path_of(&settings.state, run.id);
     let context = ScanContext {
@@ -494,6 +496,7 @@ async fn look(
     let picture = scan(&context, mode, progress, &Stop::when(workspace.stop.clone()))
         .await
         .map_err(|problem| preflight::of_scan(workspace, problem))?;
+    let (picture, left_out) = forgetting::leave_out(workspace, picture).await?;
     preflight::check_lists(workspace, &picture.header().lists)?;
     workspace.shared.tags.learn(&picture.header().tags);
     if !same_config {
@@ -501,7 +504,7 @@ async fn look(
         workspace.shared.journal.meta_put(&mut batch, SCANNED, &settings.scanned)?;
         workspace.shared.journal.commit(batch).await?;
     }
-    Ok((context, picture))
+    Ok((context, picture, left_out))
 }
 
 async fn prepare(

@@ -173,6 +173,7 @@ async fn a_forgotten_person_who_comes_again_is_not_enrolled_and_not_even_recorde
     let app = world.open();
     assert!(app.consent_of(&address("ada")).await.unwrap_err().message.contains("forgotten"));
     app.close().await;
+    assert_eq!(files_naming(&world, "ada"), Vec::<String>::new(), "not in what scans keep either");
     world.assert_settled().await;
     // Forgotten once more, and gone once more.
     assert_eq!(forget(&world, "ada").await.state, ForgetState::Forgotten);

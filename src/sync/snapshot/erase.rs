@@ -10,7 +10,7 @@ use super::lookups::{Lookup, LookupRow, carried_path, recorded_path};
 use super::pages::{PageLog, PageRows};
 use super::person::{PersonKey, PersonRow};
 use super::rows::{RowReader, RowWriter};
-use super::view::{contacts_path, list_path, members_path, people_path, unanswered_path};
+use super::view::{Snapshot, contacts_path, list_path, members_path, people_path, unanswered_path};
 use crate::domain::contact::{Contact, Membership};
 use crate::domain::email::SubscriberHash;
 use crate::domain::id::RecordId;
@@ -23,6 +23,7 @@ use std::fs;
 use std::path::Path;
 
 /// Whose rows.
+#[derive(Default)]
 pub struct Whose {
     /// Their addresses' hashes.
     pub hashes: BTreeSet<SubscriberHash>,
@@ -61,6 +62,15 @@ pub fn erase(snapshots: &Path, whose: &Whose) -> Result<u64, SnapshotError> {
         }
     }
     Ok(touched)
+}
+
+/// Takes their rows out of one snapshot, and opens it again.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn erase_from(snapshot: &Snapshot, whose: &Whose) -> Result<Snapshot, SnapshotError> {
+    erase_in(snapshot.dir(), whose)?;
+    Snapshot::open(snapshot.dir())
 }
 
 fn erase_in(dir: &Path, whose: &Whose) -> Result<bool, SnapshotError> {

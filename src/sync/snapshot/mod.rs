@@ -36,7 +36,7 @@ mod view;
 
 pub(crate) use directory::{clear, link_or_copy, remove_work, write_json};
 pub use directory::{finished, newest_finished, path_of, prune, run_of};
-pub use erase::{Whose, erase};
+pub use erase::{Whose, erase, erase_from};
 pub use error::SnapshotError;
 pub(crate) use header::survivor;
 pub use header::{Counts, FORMAT, Header};
