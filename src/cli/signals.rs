@@ -31,8 +31,12 @@ impl Signals {
     pub fn watch(config: &Path, reloads: bool) -> io::Result<Signals> {
         let told: Arc<Mutex<Told>> = Arc::default();
         let reload = Arc::new(Reload { asked: tokio::sync::Notify::new(), file: config.to_path_buf() });
-        let interrupted = Arc::clone(&told);
-        ctrlc::set_handler(move || stop(&interrupted)).map_err(io::Error::other)?;
+        *INTERRUPTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&told));
+        match ctrlc::set_handler(interrupt) {
+            // The demo runs one command after another in its process: the handler serves them all.
+            Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
+            Err(problem) => return Err(io::Error::other(problem)),
+        }
         // ctrlc takes SIGTERM only together with SIGHUP, which means something else to a daemon.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
@@ -64,6 +68,16 @@ impl Signals {
         if told.stopping {
             app.ask_to_stop();
         }
+    }
+}
+
+/// Whom SIGINT is for now: a process has one handler, whatever it does one after another.
+static INTERRUPTED: Mutex<Option<Arc<Mutex<Told>>>> = Mutex::new(None);
+
+fn interrupt() {
+    let told = INTERRUPTED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(told) = told {
+        stop(&told);
     }
 }
 
