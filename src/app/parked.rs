@@ -7,7 +7,7 @@ use super::control::Done;
 use super::show::{Names, person};
 use super::why::memory::released_from;
 use crate::domain::memory::{Release, release};
-use crate::domain::person::{Person, PersonState};
+use crate::domain::person::{ADDRESS_CHANGED, Person, PersonState};
 use crate::domain::time::Timestamp;
 use crate::journal::store::Batch;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView, ReleaseRequest};
@@ -170,7 +170,8 @@ const CONTESTED: &str = "contested";
 fn is_parked(person: &Person, reason: Option<&str>) -> bool {
     let parked = person.parked.as_ref().map(|parked| parked.refusal.code.word());
     let contested = person.contested.map(|_| CONTESTED);
-    parked.into_iter().chain(contested).any(|held| reason.is_none_or(|reason| reason == held))
+    let moved = person.moved.map(|_| ADDRESS_CHANGED);
+    parked.into_iter().chain(contested).chain(moved).any(|held| reason.is_none_or(|reason| reason == held))
 }
 
 fn left_alone(person: &Person) -> Option<Left> {
@@ -191,12 +192,15 @@ fn left_alone(person: &Person) -> Option<Left> {
         });
     }
     let changed_by = match person.state {
+        PersonState::Parked if person.moved.is_some() => {
+            "the member's address in HubSpot too, or `hsmc release ADDRESS` to give the member HubSpot's"
+        }
         PersonState::Parked => "HubSpot showing the contact by this address again",
         PersonState::NoAddress => "an address in HubSpot",
         PersonState::Twin => "the contacts merged, or another address for one of them",
         PersonState::ArchivedByOthers => "`hsmc adopt ADDRESS`, or `hsmc adopt --list ID`",
         _ => return None,
     };
-    let reason = if person.state == PersonState::Parked { "unresolved" } else { person.state.word() };
-    Some(Left { reason, since: person.since, why: person.why.clone(), changed_by })
+    let (reason, since) = person.parked_for().unwrap_or((person.state.word(), person.since));
+    Some(Left { reason, since, why: person.why.clone(), changed_by })
 }

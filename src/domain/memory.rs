@@ -60,6 +60,7 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
     let mut held = Vec::new();
     held.extend(person.parked.as_ref().map(|parked| format!("parked as {}", parked.refusal.code.word())));
     held.extend(person.contested.map(|contested| format!("contested over {}", contested.kind)));
+    held.extend(person.moved.map(|_| "parked as address-changed".to_owned()));
     let handed_over = person.handed_over.as_ref().filter(|_| scope == Release::Everything);
     held.extend(handed_over.map(|past| format!("handed over by exit tag \"{}\"", past.exit_tag)));
     if held.is_empty() {
@@ -75,6 +76,7 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
         parked: None,
         contested: None,
         made: Vec::new(),
+        moved: None,
         handed_over: person.handed_over.clone().filter(|_| scope == Release::Parked),
         since: at,
         why: "released by an operator: the next run judges them afresh".to_owned(),

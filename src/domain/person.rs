@@ -205,6 +205,12 @@ pub struct Person {
     pub made: Vec<MadeChange>,
     /// Set while contested, until an operator releases them.
     pub contested: Option<Contested>,
+    /// Mailchimp's own number for the member as last seen: it stays when the address changes.
+    pub contact_id: Option<String>,
+    /// Since when the member has another address than HubSpot's because it was given to it in Mailchimp (R10).
+    pub moved: Option<Timestamp>,
+    /// Since when their member is a second one: the contact's own address is another, and has one (R10).
+    pub second: Option<Timestamp>,
 }
 
 /// A state a person was in and left, for their timeline.
@@ -220,10 +226,25 @@ pub struct PastState {
     pub until: Timestamp,
 }
 
+/// Parked because their address was changed in Mailchimp.
+pub const ADDRESS_CHANGED: &str = "address-changed";
+
 impl Person {
     /// The address Mailchimp knows the member by: while a rename is due, not yet the present one (R10).
     pub fn member_email(&self) -> Option<&Email> {
         self.previous_email.as_ref().or(self.email.as_ref())
+    }
+
+    /// What the person is parked for, in one stable word, and since when: by a service's refusal, or because
+    /// hsmc cannot tell who they are.
+    pub fn parked_for(&self) -> Option<(&'static str, Timestamp)> {
+        let refused = self.parked.as_ref().map(|parked| (parked.refusal.code.word(), parked.at));
+        let unclear = || match (self.second, self.moved) {
+            (Some(at), _) => ("second-member", at),
+            (None, Some(at)) => (ADDRESS_CHANGED, at),
+            (None, None) => ("unresolved", self.since),
+        };
+        refused.or_else(|| (self.state == PersonState::Parked).then(unclear))
     }
 
     /// A person just seen for the first time.
@@ -247,6 +268,9 @@ impl Person {
             opted_in_again: None,
             made: Vec::new(),
             contested: None,
+            contact_id: None,
+            moved: None,
+            second: None,
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use super::id::PersonId;
 use super::member::MemberStatus;
-use super::moves::{Move, MoveKind, PlannedStep};
+use super::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use super::person::PersonState;
 use super::rules::{Digest, RuleSet};
 use super::step::{Before, Delivery, Fingerprint, Step};
@@ -68,11 +68,14 @@ impl Limit {
                 }
                 any(|step| matches!(step, Step::ReturnMember { .. })).then_some(Limit::AudienceCap)
             }
+            // Whose campaign is taken off and no other set is untagged, like any orphan.
+            MoveKind::Retag => {
+                planned.then.contains(&MemoryChange::NotEnrolled).then_some(Limit::MaxArchives)
+            }
             MoveKind::OptOutHubSpot
             | MoveKind::OptOutMailchimp
             | MoveKind::Bounce
             | MoveKind::Rename
-            | MoveKind::Retag
             | MoveKind::Refresh
             | MoveKind::Forget => None,
         }

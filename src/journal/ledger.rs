@@ -459,7 +459,8 @@ impl Journal {
         {
             batch.delete(Table::PeopleByRecord, gone.to_key());
         }
-        if let Some(record) = new.record {
+        // A second member's contact is found as the person of its own address.
+        if let Some(record) = new.record.filter(|_| new.second.is_none()) {
             Journal::put(batch, Table::PeopleByRecord, &record, &new.id)?;
         }
         // Who was never decided on has left no state.

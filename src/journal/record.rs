@@ -14,7 +14,7 @@ use crate::domain::watermark::Watermark;
 
 impl Record for Person {
     const KIND: &'static str = "person";
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn upgrade(version: u8, body: &[u8]) -> Result<Person, DecodeError> {
         upgrade::person(version, body)

@@ -4,7 +4,9 @@
 use super::codec::{DecodeError, Record, decode_body};
 use crate::domain::email::Email;
 use crate::domain::id::{PersonId, RecordId, RunId};
-use crate::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, Person, PersonState};
+use crate::domain::person::{
+    ArchivedByUs, Contested, Enrolled, HandedOver, MadeChange, OptOutMemory, Parked, Person, PersonState,
+};
 use crate::domain::report::RunReport;
 use crate::domain::run::{Run, RunCause, RunCounts, RunPhase};
 use crate::domain::time::Timestamp;
@@ -31,9 +33,58 @@ struct PersonVersion1 {
     adopted: bool,
 }
 
+/// A person before their member was followed by Mailchimp's own number.
+#[derive(Serialize, Deserialize)]
+struct PersonVersion2 {
+    id: PersonId,
+    email: Option<Email>,
+    previous_email: Option<Email>,
+    record: Option<RecordId>,
+    fields: BTreeMap<String, String>,
+    state: PersonState,
+    since: Timestamp,
+    why: String,
+    enrolled: Option<Enrolled>,
+    handed_over: Option<HandedOver>,
+    archived: Option<ArchivedByUs>,
+    parked: Option<Parked>,
+    opt_out: Option<OptOutMemory>,
+    bounce_noted: bool,
+    adopted: bool,
+    opted_in_again: Option<Timestamp>,
+    made: Vec<MadeChange>,
+    contested: Option<Contested>,
+}
+
+impl From<PersonVersion1> for PersonVersion2 {
+    fn from(old: PersonVersion1) -> PersonVersion2 {
+        PersonVersion2 {
+            id: old.id,
+            email: old.email,
+            previous_email: old.previous_email,
+            record: old.record,
+            fields: old.fields,
+            state: old.state,
+            since: old.since,
+            why: old.why,
+            enrolled: old.enrolled,
+            handed_over: old.handed_over,
+            archived: old.archived,
+            parked: old.parked,
+            opt_out: old.opt_out,
+            bounce_noted: old.bounce_noted,
+            adopted: old.adopted,
+            opted_in_again: None,
+            made: Vec::new(),
+            contested: None,
+        }
+    }
+}
+
 pub(super) fn person(version: u8, body: &[u8]) -> Result<Person, DecodeError> {
-    let old: PersonVersion1 = match version {
-        1 => decode_body(Person::KIND, body)?,
+    let old: PersonVersion2 = match version {
+        1 => decode_body::<PersonVersion1>(Person::KIND, body)?.into(),
+        2 => decode_body(Person::KIND, body)?,
         found => return Err(unknown::<Person>(found)),
     };
     Ok(Person {
@@ -48,6 +99,9 @@ pub(super) fn person(version: u8, body: &[u8]) -> Result<Person, DecodeError> {
         opt_out: old.opt_out,
         bounce_noted: old.bounce_noted,
         adopted: old.adopted,
+        opted_in_again: old.opted_in_again,
+        made: old.made,
+        contested: old.contested,
         ..Person::new(old.id, old.email, old.record, old.since)
     })
 }

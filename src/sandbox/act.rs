@@ -23,6 +23,8 @@ pub enum Act {
     ClearTag { email: String, tag: String },
     /// Somebody changes a merge field by hand.
     SetField { email: String, field: String, value: String },
+    /// Somebody gives a member another address: by hand, or the person by the form in a mail.
+    ChangeAddress { email: String, to: String },
     /// Somebody archives a member by hand.
     Archive { email: String },
     /// Somebody deletes a member for good.
@@ -73,6 +75,7 @@ impl Sandbox {
             | Act::SetTag { .. }
             | Act::ClearTag { .. }
             | Act::SetField { .. }
+            | Act::ChangeAddress { .. }
             | Act::Archive { .. }
             | Act::Forget { .. }
             | Act::AddMember { .. }
@@ -105,6 +108,7 @@ impl Sandbox {
         | Act::SetTag { email, .. }
         | Act::ClearTag { email, .. }
         | Act::SetField { email, .. }
+        | Act::ChangeAddress { email, .. }
         | Act::Archive { email }
         | Act::Forget { email }) = act
         else {
@@ -129,6 +133,7 @@ impl Sandbox {
                 let fields = BTreeMap::from([(field.clone(), serde_json::Value::from(value.as_str()))]);
                 audience.set_fields(scene, number, &fields);
             }
+            Act::ChangeAddress { to, .. } => return audience.rename(scene, number, to),
             _ => return false,
         }
         true

@@ -4,6 +4,7 @@
 use super::error::RunError;
 use super::forgetting::{is_forgotten, must_be_told};
 use super::snapshot::{PersonKey, PersonRow, Snapshot};
+use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::id::PersonId;
 use crate::domain::member::Member;
@@ -12,18 +13,30 @@ use crate::domain::time::Timestamp;
 use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// People made durable at once.
 const CHUNK: usize = 500;
 
-/// People whose address changed in HubSpot, and the members they still are in Mailchimp.
+/// People whose address changed on one side, and the members they are in Mailchimp.
 #[derive(Default)]
 pub struct Renames {
-    /// The member's old hash, and whose it is.
+    /// The member's hash, and whose it is.
     pub old: BTreeMap<SubscriberHash, PersonId>,
-    /// The old member.
+    /// The member.
     pub members: BTreeMap<PersonId, Member>,
+    /// People whose member has an address now that is somebody else's here.
+    pub away: BTreeSet<PersonId>,
+}
+
+impl Renames {
+    /// The row's member is this person's.
+    fn note(&mut self, row: &PersonRow, person: PersonId) {
+        if let (PersonKey::Hash(hash), Some(member)) = (row.key, &row.member) {
+            self.old.insert(hash, person);
+            self.members.insert(person, member.clone());
+        }
+    }
 }
 
 /// The person a row belongs to, if hsmc knows one.
@@ -45,7 +58,7 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
             None => {}
         }
     }
-    for (contact, _) in &row.contacts {
+    for contact in own_contacts(row) {
         if let Some(id) = journal.person_by_record(contact.record)?
             && let Some(person) = journal.person(id)?
         {
@@ -55,6 +68,13 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
     Ok(None)
 }
 
+/// The contacts whose own address the row's is. One found by another address of theirs is whoever has their own.
+fn own_contacts(row: &PersonRow) -> impl Iterator<Item = &Contact> {
+    let is_own =
+        |contact: &&Contact| contact.email().is_none_or(|email| row.key == PersonKey::Hash(email.hash()));
+    row.contacts.iter().map(|(contact, _)| contact).filter(is_own)
+}
+
 fn address(row: &PersonRow) -> Option<Email> {
     match &row.member {
         Some(member) => Some(member.email.clone()),
@@ -62,7 +82,81 @@ fn address(row: &PersonRow) -> Option<Email> {
     }
 }
 
-/// Gives every new person a number, durably, and finds the renames.
+/// Whether the row's member is a second one: it stands under an address of its contact that is not the contact's
+/// own, and the own one has a member too.
+///
+/// # Errors
+/// When the snapshot cannot be read.
+pub fn is_second(snapshot: &Snapshot, row: &PersonRow) -> Result<bool, RunError> {
+    let PersonKey::Hash(here) = row.key else { return Ok(false) };
+    let own = || row.contacts.iter().filter_map(|(contact, _)| contact.email()).map(|email| email.hash());
+    if row.member.is_none() || own().any(|own| own == here) {
+        return Ok(false);
+    }
+    for own in own() {
+        if snapshot.person(PersonKey::Hash(own))?.is_some_and(|row| row.member.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A member that stands under another address of a contact, whose own one has none, is that contact's: the row of
+/// the own address gets it, and a rename is due. Not where something is remembered of the member's person that
+/// must not be lost.
+///
+/// # Errors
+/// When the snapshot or the journal cannot be read.
+pub fn join(
+    journal: &Journal,
+    snapshot: &Snapshot,
+    renames: &mut Renames,
+    row: &PersonRow,
+) -> Result<(), RunError> {
+    let ([(contact, _)], Some(own)) =
+        (row.contacts.as_slice(), row.contacts.first().and_then(|(contact, _)| contact.email()))
+    else {
+        return Ok(());
+    };
+    if row.member.is_none() || own_contacts(row).next().is_some() {
+        return Ok(());
+    }
+    let Some(own_row) = snapshot.person(PersonKey::Hash(own.hash()))? else { return Ok(()) };
+    let is_theirs = own_row.contacts.iter().any(|(other, _)| other.record == contact.record);
+    let binds = |person: &Person| {
+        person.opt_out.is_some() || person.archived.is_some() || person.handed_over.is_some()
+    };
+    if own_row.member.is_some() || !is_theirs || known(journal, row)?.is_some_and(|person| binds(&person)) {
+        return Ok(());
+    }
+    if let Some(person) = known(journal, &own_row)? {
+        renames.note(row, person.id);
+    }
+    Ok(())
+}
+
+/// Whether a row is judged with another one: its member has been followed, and its contact, if it shows one, has a
+/// row of its own.
+///
+/// # Errors
+/// When the snapshot cannot be read.
+pub fn stands_elsewhere(snapshot: &Snapshot, renames: &Renames, row: &PersonRow) -> Result<bool, RunError> {
+    let PersonKey::Hash(hash) = row.key else { return Ok(false) };
+    if !renames.old.contains_key(&hash) {
+        return Ok(false);
+    }
+    for (contact, _) in &row.contacts {
+        let own = contact.email().map(|email| email.hash()).filter(|own| *own != hash);
+        let Some(own) = own else { return Ok(false) };
+        if snapshot.person(PersonKey::Hash(own))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Gives every new person a number, durably, and finds the members that stand under another address than their
+/// person's: renamed on either side. A member is followed by Mailchimp's own number for it.
 ///
 /// # Errors
 /// When the snapshot or the journal cannot be read or written.
@@ -73,56 +167,111 @@ pub async fn identify(
     now: Timestamp,
 ) -> Result<Renames, RunError> {
     let mut renames = Renames::default();
-    let mut fresh: Vec<(Option<Email>, Option<crate::domain::id::RecordId>)> = Vec::new();
+    // Whose member is no longer where it was, by its number.
+    let mut missed: BTreeMap<String, PersonId> = BTreeMap::new();
+    // Whose present address has a member, although they were another one.
+    let mut housed: BTreeMap<PersonId, Person> = BTreeMap::new();
+    let mut has_fresh = false;
     for row in snapshot.people()? {
         let row = row?;
-        match known(journal, &row)? {
-            Some(person) => {
-                let present = row.contacts.first().and_then(|(contact, _)| contact.email());
-                if let (Some(old), Some(present), None) = (&person.email, &present, &row.member)
-                    && old != present
-                    && row.contacts.iter().any(|(contact, _)| Some(contact.record) == person.record)
-                {
-                    renames.old.insert(old.hash(), person.id);
-                }
-                if let Some(previous) = &person.previous_email {
-                    renames.old.insert(previous.hash(), person.id);
-                }
+        let Some(person) = known(journal, &row)? else {
+            has_fresh = true;
+            continue;
+        };
+        let is_theirs = |contact: &Contact| Some(contact.record) == person.record;
+        let elsewhere = |email: &&Email| row.key != PersonKey::Hash(email.hash());
+        let others = [&person.email, &person.previous_email].into_iter().flatten().filter(elsewhere);
+        let others: Vec<SubscriberHash> = others.map(Email::hash).collect();
+        if own_contacts(&row).any(is_theirs) {
+            // Their member, if they have one, stands under an address that they had.
+            renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
+            if row.member.is_none() {
+                missed.extend(person.contact_id.clone().map(|number| (number, person.id)));
+            } else if !others.is_empty() {
+                housed.insert(person.id, person);
             }
-            // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
-            None if is_forgotten(forgotten, &row) && !must_be_told(&row) => {}
-            None => fresh.push((address(&row), row.contacts.first().map(|(contact, _)| contact.record))),
-        }
-        if fresh.len() >= CHUNK {
-            make(journal, std::mem::take(&mut fresh), now).await?;
+        } else if let Some(previous) = &person.previous_email {
+            renames.old.insert(previous.hash(), person.id);
         }
     }
-    make(journal, fresh, now).await?;
-    if !renames.old.is_empty() {
+    if has_fresh || !renames.old.is_empty() || !missed.is_empty() {
+        let mut fresh: Vec<Person> = Vec::new();
         for row in snapshot.people()? {
             let row = row?;
-            if let (PersonKey::Hash(hash), Some(member)) = (row.key, row.member)
-                && let Some(person) = renames.old.get(&hash)
+            if let Some(person) = moved_here(journal, &row, &missed)? {
+                renames.note(&row, person);
+                continue;
+            }
+            if let Some(person) = whose_was(&row, &missed) {
+                renames.away.insert(person);
+            }
+            if let PersonKey::Hash(hash) = row.key
+                && let Some(person) = renames.old.get(&hash).copied()
             {
-                renames.members.insert(*person, member);
+                if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
+                    renames.old.remove(&hash);
+                    fresh.extend(left_behind(&row, person, now));
+                    continue;
+                }
+                renames.note(&row, person);
+            } else {
+                join(journal, snapshot, &mut renames, &row)?;
+            }
+            if known(journal, &row)?.is_some() {
+                continue;
+            }
+            // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
+            if !is_forgotten(forgotten, &row) || must_be_told(&row) {
+                fresh.extend(newcomer(&row, now));
+            }
+            if fresh.len() >= CHUNK {
+                make(journal, std::mem::take(&mut fresh)).await?;
             }
         }
+        make(journal, fresh).await?;
     }
     Ok(renames)
 }
 
-async fn make(
+/// Whose member it was that a row shows, if it is one that was missed elsewhere.
+fn whose_was(row: &PersonRow, missed: &BTreeMap<String, PersonId>) -> Option<PersonId> {
+    missed.get(&row.member.as_ref()?.contact_id).copied()
+}
+
+/// The person who was missed and stands here: nobody else has this address, in HubSpot or in memory.
+fn moved_here(
     journal: &Journal,
-    fresh: Vec<(Option<Email>, Option<crate::domain::id::RecordId>)>,
-    now: Timestamp,
-) -> Result<(), RunError> {
+    row: &PersonRow,
+    missed: &BTreeMap<String, PersonId>,
+) -> Result<Option<PersonId>, RunError> {
+    let Some(person) = whose_was(row, missed) else { return Ok(None) };
+    let known = known(journal, row)?.map(|known| known.id);
+    let is_free = known.is_none() && row.contacts.is_empty();
+    Ok((is_free || known == Some(person)).then_some(person))
+}
+
+/// Somebody seen for the first time. A row without a member, of a contact that has another address, is nobody's.
+fn newcomer(row: &PersonRow, now: Timestamp) -> Option<Person> {
+    let record = own_contacts(row).next().map(|contact| contact.record);
+    let is_somebody = record.is_some() || row.member.is_some();
+    is_somebody.then(|| Person::new(PersonId(0), address(row), record, now))
+}
+
+/// The member that somebody was, and is no longer: a person of its own, who knows whose contact that was.
+fn left_behind(row: &PersonRow, person: &Person, now: Timestamp) -> Option<Person> {
+    let email = row.member.as_ref()?.email.clone();
+    Some(Person { second: Some(now), ..Person::new(PersonId(0), Some(email), person.record, now) })
+}
+
+/// Makes people durable, each under a number of their own.
+async fn make(journal: &Journal, fresh: Vec<Person>) -> Result<(), RunError> {
     if fresh.is_empty() {
         return Ok(());
     }
     let first = journal.reserve_person_ids(fresh.len() as u64).await?;
     let mut batch = Batch::new();
-    for (number, (email, record)) in first.zip(fresh) {
-        journal.put_person(&mut batch, &Person::new(PersonId(number), email, record, now), None)?;
+    for (number, person) in first.zip(fresh) {
+        journal.put_person(&mut batch, &Person { id: PersonId(number), ..person }, None)?;
     }
     journal.commit(batch).await?;
     Ok(())

@@ -7,7 +7,7 @@ use crate::domain::id::ListId;
 use crate::domain::member::Member;
 use crate::domain::naming::Names;
 use crate::domain::person::Person;
-use crate::domain::rules::{ContactView, PersonView, RuleSet, Verdict, World, decide};
+use crate::domain::rules::{AddressView, ContactView, PersonView, RuleSet, Verdict, World, decide};
 use crate::domain::tag::TagName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,13 +33,15 @@ pub enum Lost {
     Elsewhere,
 }
 
-/// What HubSpot was asked about one person beside the scan.
+/// What is known of one person beside their row: what HubSpot was asked, and what other rows show.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
     /// Every list they are really in, where a probe has told.
     pub proof: Option<&'a BTreeSet<ListId>>,
     /// What became of their record, where it was traced and did not lead back to them.
     pub lost: Option<Lost>,
+    /// What the address they stand under is to them.
+    pub address: AddressView,
 }
 
 /// The member with tags that are about to be renamed under their new names; none when there are none.
@@ -93,5 +95,7 @@ pub fn judge(
     };
     let renamed = member.and_then(|member| under_new_names(world, member));
     let member = renamed.as_ref().or(member);
-    decide(rules, world, &PersonView { contact, lists, proven: proof.is_some(), member, memory: person })
+    let proven = proof.is_some();
+    let view = PersonView { contact, lists, proven, member, address: asked.address, memory: person };
+    decide(rules, world, &view)
 }

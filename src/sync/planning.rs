@@ -21,7 +21,7 @@ use crate::domain::person::Person;
 use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
 };
-use crate::domain::rules::{Decision, Question, RuleSet, Verdict, World};
+use crate::domain::rules::{AddressView, Decision, Question, RuleSet, Verdict, World};
 use crate::domain::shown::{ShownMove, ShownPlan};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
@@ -251,7 +251,7 @@ impl Planning {
                 }
                 let answers =
                     found.into_iter().map(|(hash, found)| Lookup { hash, at: now, found }).collect();
-                self.snapshot.record_lookups(answers)?;
+                self.answered(answers)?;
             }
             self.proofs.extend(prove(context, &questions.records, stop).await?);
             self.follow(context, questions.traces, stop).await?;
@@ -277,15 +277,34 @@ impl Planning {
             };
             let address = contact.email().map(|email| email.hash());
             let owner = address.map(|hash| self.journal.person_by_hash(hash)).transpose()?.flatten();
-            if owner.is_some_and(|owner| owner != person) {
+            if owner.is_some_and(|owner| owner != person) && !self.has_member(address)? {
                 self.lost.insert(record, Lost::Elsewhere);
                 continue;
             }
             self.proofs.insert(contact.record, lists.keys().copied().collect());
             answers.push(Lookup { hash, at: self.world.seen, found: Some((contact, lists)) });
         }
+        self.answered(answers)
+    }
+
+    /// Records answers; a member found to be a contact's by another address of theirs is followed.
+    fn answered(&mut self, answers: Vec<Lookup>) -> Result<(), RunError> {
+        let found = answers.iter().filter(|answer| answer.found.is_some());
+        let hashes: Vec<SubscriberHash> = found.map(|answer| answer.hash).collect();
         self.snapshot.record_lookups(answers)?;
+        for hash in hashes {
+            if let Some(row) = self.snapshot.person(PersonKey::Hash(hash))? {
+                identify::join(&self.journal, &self.snapshot, &mut self.renames, &row)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Whether Mailchimp has a member of this address.
+    fn has_member(&self, address: Option<SubscriberHash>) -> Result<bool, RunError> {
+        let Some(hash) = address else { return Ok(false) };
+        let row = self.snapshot.person(PersonKey::Hash(hash))?;
+        Ok(row.is_some_and(|row| row.member.is_some()))
     }
 
     fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
@@ -324,6 +343,16 @@ impl Planning {
         Ok((questions, collector.finish()))
     }
 
+    /// What the address of their row is to a person.
+    fn address(&self, row: &PersonRow, person: &Person) -> Result<AddressView, RunError> {
+        let is_second = || identify::is_second(&self.snapshot, row);
+        Ok(match self.renames.away.contains(&person.id) {
+            true => AddressView::MemberAway,
+            false if is_second()? => AddressView::Second,
+            false => AddressView::Own,
+        })
+    }
+
     /// Whether this run may make the move: one of those shown before, where it is about these only.
     fn is_shown(&self, due: &Move) -> bool {
         self.narrowing.shown.as_ref().is_none_or(|shown| shown.holds(due))
@@ -335,11 +364,7 @@ impl Planning {
         let mut to_forget = Vec::new();
         for row in self.snapshot.people()? {
             let row = row?;
-            if let PersonKey::Hash(hash) = row.key
-                && row.contacts.is_empty()
-                && self.renames.old.contains_key(&hash)
-            {
-                // This member is the old address of somebody whose row stands elsewhere.
+            if identify::stands_elsewhere(&self.snapshot, &self.renames, &row)? {
                 continue;
             }
             let is_forgotten = is_forgotten(&self.forgotten, &row);
@@ -349,8 +374,8 @@ impl Planning {
             }
             let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
             let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
-            let asked =
-                Asked { proof, lost: person.record.and_then(|record| self.lost.get(&record).copied()) };
+            let lost = person.record.and_then(|record| self.lost.get(&record).copied());
+            let asked = Asked { proof, lost, address: self.address(&row, &person)? };
             let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
             if self.held.contains(&person.id) && !is_opt_out(&verdict) {
                 verdict = Verdict::Settled(rest(&person));

@@ -100,12 +100,11 @@ pub(super) fn count_people(workspace: &Workspace, run: &mut Run) -> Result<(), R
         after = Some(last.id);
         for person in &page {
             *people.entry(person.state.word().to_owned()).or_default() += 1;
-            if let Some(refused) = &person.parked {
-                let reason = refused.refusal.code.word().to_owned();
-                let one = ParkedFor { reason: reason.clone(), people: 0, since: refused.at };
-                let all = parked.entry(reason).or_insert(one);
+            if let Some((reason, since)) = person.parked_for() {
+                let one = ParkedFor { reason: reason.to_owned(), people: 0, since };
+                let all = parked.entry(reason.to_owned()).or_insert(one);
                 all.people += 1;
-                all.since = all.since.min(refused.at);
+                all.since = all.since.min(since);
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use crate::support::World;
 use crate::support::people::{self, GENERAL, address};
-use hsmc::sandbox::Act;
+use hsmc::sandbox::{Act, What};
+use hsmc::serve::parked::ReleaseRequest;
+use hsmc::serve::views::ReportView;
+use hsmc::sync::scan::Source;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_a_contact_deleted_in_hubspot_is_traced_and_the_member_archived_as_an_orphan() {
@@ -85,5 +88,207 @@ async fn r20_an_opt_out_of_an_address_that_changed_reaches_the_contact_under_the
     world.act(Act::Unsubscribe { email: address("ada") });
     world.synced().await;
     assert_eq!(world.person("ada.new"), "unsubscribed [General Single]; lists [762], opted out");
+    world.assert_settled().await;
+}
+
+fn change_address(world: &World, name: &str, to: &str) {
+    world.act(Act::ChangeAddress { email: address(name), to: address(to) });
+}
+
+fn set_email(world: &World, name: &str, value: &str) {
+    let (property, value) = ("email".to_owned(), value.to_owned());
+    world.act(Act::SetProperty { contact: address(name), property, value });
+}
+
+/// The member may have changed it themselves: hsmc takes it neither back nor for somebody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_an_address_changed_in_mailchimp_parks_the_person_and_enrolls_nobody_twice() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo", "dora"] {
+            people::enrolled(builder, name, GENERAL);
+        }
+    })
+    .await;
+    world.synced().await;
+    for name in ["ada", "bram", "cleo", "dora"] {
+        change_address(&world, name, &format!("{name}.new"));
+    }
+    let mark = world.mark();
+    let report = world.synced().await;
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+    assert_eq!(world.person("ada.new"), "subscribed [General Single]; not in HubSpot");
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+    assert_eq!(parked_for(&report), [("address-changed", 4)]);
+    world.assert_settled().await;
+
+    // Consent crosses under both addresses, in both directions.
+    world.act(Act::Unsubscribe { email: address("bram.new") });
+    world.act(Act::OptOut { email: address("cleo"), subscription: None });
+    world.synced().await;
+    assert_eq!(world.person("bram"), "no member; lists [762, 987], opted out");
+    assert_eq!(world.person("cleo.new"), "unsubscribed []; not in HubSpot");
+    world.assert_settled().await;
+
+    // HubSpot follows, or an operator says that HubSpot's address counts.
+    set_email(&world, "ada", &address("ada.new"));
+    let app = world.open();
+    app.release(ReleaseRequest::People(vec![address("dora")])).await.unwrap();
+    app.close().await;
+    world.synced().await;
+    assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("dora"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("dora.new"), "no member; not in HubSpot");
+    world.assert_settled().await;
+}
+
+/// The new address is that of another contact: it is their member now, and the first has none to be sent mail to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_member_given_another_contacts_address_is_theirs_and_the_first_gets_no_second_one() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "bram", people::DEALS);
+    })
+    .await;
+    world.synced().await;
+    change_address(&world, "ada", "bram");
+    world.synced().await;
+    world.assert_settled().await;
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+    set_email(&world, "ada", &address("ada.third"));
+    world.synced().await;
+    assert_eq!(world.person("ada.third"), "no member; lists [987]", "whatever changes about them");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_an_address_emptied_in_hubspot_parks_the_person_and_opt_outs_still_cross() {
+    let names = ["ada", "bram", "cleo", "dora"];
+    let world = World::new(|builder| {
+        for name in names {
+            people::enrolled(builder, name, GENERAL);
+        }
+    })
+    .await;
+    world.synced().await;
+    let record = |name: &str| world.sandbox().hubspot.contact_by_email(&address(name)).unwrap().id;
+    let (ada, cleo, dora) = (record("ada"), record("cleo"), record("dora"));
+    for name in names {
+        set_email(&world, name, "");
+    }
+    world.act(Act::LeaveList { contact: dora.to_string(), list: GENERAL });
+    let mark = world.mark();
+    // HubSpot's search for changes lags.
+    world.synced().await;
+    let report = world.synced().await;
+    assert_eq!(world.changes_since(mark), Vec::<String>::new(), "dora has no address, and is no orphan");
+    assert_eq!(parked_for(&report), [("invalid-address", 4)]);
+    assert_eq!(report.run.report.judged, Some(4), "each of them once");
+    world.assert_settled().await;
+
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.act(Act::JoinList { contact: cleo.to_string(), list: people::DEALS });
+    let mark = world.mark();
+    world.synced().await;
+    assert_eq!(world.person("cleo"), "archived []; not in HubSpot", "excluded, and their mail stops");
+    let opt_outs = world.count_since(mark, |what| matches!(what, What::OptedOut { .. }));
+    assert_eq!(opt_outs, 1);
+    world.assert_settled().await;
+
+    let (property, value) = ("email".to_owned(), address("ada.new"));
+    world.act(Act::SetProperty { contact: ada.to_string(), property, value });
+    world.synced().await;
+    assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [987]");
+    world.assert_settled().await;
+}
+
+fn parked_for(report: &ReportView) -> Vec<(&str, u64)> {
+    report.run.report.parked.iter().map(|one| (one.reason.as_str(), one.people)).collect()
+}
+
+/// The member of the contact's own address is the contact's; the other keeps its status and loses the campaign.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_rename_onto_an_address_that_has_a_member_ends_with_one_campaign_and_one_parked() {
+    for known_before in [true, false] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::enrolled(builder, "bram", GENERAL);
+            if known_before {
+                people::member(builder, "ada.new");
+            }
+        })
+        .await;
+        world.synced().await;
+        set_email(&world, "ada", &address("ada.new"));
+        if !known_before {
+            world
+                .sync_while(Source::Members, |sandbox| {
+                    let (email, status) = (address("ada.new"), "subscribed".to_owned());
+                    crate::support::act(sandbox, Act::AddMember { email, status });
+                })
+                .await;
+        }
+        world.sync().await;
+        let report = world.synced().await;
+        assert_eq!(world.person("ada"), "subscribed []; not in HubSpot", "known before: {known_before}");
+        assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [987]");
+        assert_eq!(parked_for(&report), [("second-member", 1)]);
+        world.assert_settled().await;
+        let (contact, property) = (address("ada.new"), "lastname".to_owned());
+        world.act(Act::SetProperty { contact, property, value: "Archerova".to_owned() });
+        let mark = world.mark();
+        // HubSpot's search for changes lags.
+        world.synced().await;
+        let report = world.synced().await;
+        assert!(world.changes_since(mark).iter().all(|change| change.contains("ada.new")), "ada rests");
+        assert_eq!(parked_for(&report), [("second-member", 1)]);
+        world.assert_settled().await;
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.synced().await;
+        world.synced().await;
+        assert_eq!(world.person("ada.new"), "unsubscribed []; lists [762, 987], opted out");
+        world.assert_settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r02_merged_contacts_have_one_campaign_and_an_opt_out_of_either_member_counts_for_both() {
+    for silent in ["ada", "bram"] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::enrolled(builder, "bram", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+        let report = world.synced().await;
+        assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+        assert_eq!(world.person("bram"), "subscribed []; not in HubSpot");
+        assert_eq!(parked_for(&report), [("second-member", 1)]);
+        world.assert_settled().await;
+        world.act(Act::Unsubscribe { email: address(silent) });
+        world.synced().await;
+        world.synced().await;
+        assert!(world.person("ada").starts_with("unsubscribed ["), "{silent}: {}", world.person("ada"));
+        assert!(world.person("ada").ends_with("opted out"), "{silent}: {}", world.person("ada"));
+        assert!(world.person("bram").starts_with("unsubscribed ["), "{silent}: {}", world.person("bram"));
+        world.assert_settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_whoever_survives_a_merge_without_a_member_gets_the_others_and_no_journey_starts_anew() {
+    let world = World::new(|builder| {
+        people::contact(builder, "ada");
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    let mark = world.mark();
+    world.synced().await;
+    world.synced().await;
+    assert_eq!(world.person("bram"), "no member; not in HubSpot");
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    let created = |what: &What| matches!(what, What::MemberCreated { .. } | What::JourneyStarted { .. });
+    assert_eq!(world.count_since(mark, created), 0);
     world.assert_settled().await;
 }

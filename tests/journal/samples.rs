@@ -64,6 +64,9 @@ pub fn person() -> Person {
         opted_in_again: None,
         made: Vec::new(),
         contested: None,
+        contact_id: None,
+        moved: None,
+        second: None,
     }
 }
 
@@ -75,6 +78,12 @@ pub fn person_2() -> Person {
         contested: Some(Contested { kind: MoveKind::Retag, times: 3, since: AT }),
         ..person()
     }
+}
+
+/// The person as of the third version of the record.
+pub fn person_3() -> Person {
+    let contact_id = Some("28a4f0b7c9d1e2f3a4b5c6d7e8f90112".to_owned());
+    Person { contact_id, moved: Some(AT), second: Some(AT), ..person_2() }
 }
 
 pub fn past_state() -> PastState {

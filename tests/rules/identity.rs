@@ -4,6 +4,7 @@ use crate::support::{ADDRESS, Stage, ann, email};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
+use hsmc::domain::rules::AddressView;
 
 const NEW: &str = "anna@example.com";
 
@@ -78,7 +79,29 @@ fn a_contact_without_a_usable_address_is_named_and_not_touched() {
         ann().in_lists(&[987]).address(address).rests(PersonState::NoAddress);
         ann().address(address).rests(PersonState::NoAddress);
     }
-    ann().in_lists(&[987]).subscribed(&["General Single"]).address("").rests(PersonState::NoAddress);
+}
+
+#[test]
+fn r10_whose_address_was_emptied_in_hubspot_is_parked_and_never_an_orphan() {
+    let member = || ann().subscribed(&["General Single"]).address("");
+    for stage in [
+        member().in_lists(&[987]),
+        member(),
+        member().proven(),
+        member().in_lists(&[987]).address("no address"),
+    ] {
+        stage.rests(PersonState::Parked);
+        let parked = stage.next();
+        assert_eq!(parked.decision().memory, parked.memory, "and costs nothing");
+        parked.clone().leaves(987).proven().rests(PersonState::Parked);
+        assert_eq!(parked.clone().in_lists(&[762]).decision().due.unwrap().kind, MoveKind::Exclude);
+        assert_eq!(
+            parked.clone().opted_out_in_hubspot().decision().due.unwrap().kind,
+            MoveKind::OptOutMailchimp
+        );
+        parked.in_lists(&[987]).address(ADDRESS).rests(PersonState::Enrolled);
+    }
+    member().member(MemberStatus::Unsubscribed, &[]).in_lists(&[987]).decision().due.unwrap();
 }
 
 #[test]
@@ -92,4 +115,86 @@ fn uppercase_and_unicode_addresses_are_the_same_person() {
     unicode.member.as_mut().unwrap().email = email("jürgen@example.org");
     unicode.memory.email = Some(email("jürgen@example.org"));
     unicode.rests(PersonState::Enrolled);
+}
+
+/// The member has been followed by Mailchimp's number, and has another address there now.
+fn moved_there(status: MemberStatus) -> Stage {
+    let mut stage = ann().in_lists(&[987]).member(status, &["General Single"]);
+    stage.memory.contact_id = Some("c1".to_owned());
+    let member = stage.member.as_mut().unwrap();
+    (member.email, member.contact_id) = (email(NEW), "c1".to_owned());
+    stage
+}
+
+#[test]
+fn r10_an_address_changed_in_mailchimp_is_neither_taken_back_nor_a_second_person() {
+    let stage = moved_there(MemberStatus::Subscribed);
+    stage.rests(PersonState::Parked);
+    let parked = stage.next();
+    parked.rests(PersonState::Parked);
+    assert_eq!(parked.decision().memory, parked.memory, "and costs nothing");
+    assert_eq!(parked.memory.member_email(), Some(&email(NEW)), "whoever writes to the member finds it");
+    assert_eq!(parked.memory.parked_for().map(|(word, _)| word), Some("address-changed"));
+    parked.clone().property("firstname", "Anna").rests(PersonState::Parked);
+}
+
+#[test]
+fn r10_a_moved_member_is_settled_by_either_side_or_by_an_operator() {
+    let parked = moved_there(MemberStatus::Subscribed).next();
+    parked.clone().address(NEW).rests(PersonState::Enrolled);
+    let mut back = parked.clone();
+    back.member.as_mut().unwrap().email = email(ADDRESS);
+    back.rests(PersonState::Enrolled);
+    assert_eq!(back.decision().memory.moved, None);
+    parked
+        .clone()
+        .address("ann.third@example.com")
+        .is_due(MoveKind::Rename, &["change the member's address"]);
+    let mut released = parked;
+    let (memory, _) = hsmc::domain::memory::release(
+        &released.memory,
+        hsmc::domain::memory::Release::Parked,
+        crate::support::NOW,
+    )
+    .unwrap();
+    released.memory = memory;
+    released.is_due(MoveKind::Rename, &["change the member's address"]);
+}
+
+#[test]
+fn r10_who_must_stop_getting_mail_stops_under_whatever_address_their_member_has() {
+    let excluded = moved_there(MemberStatus::Subscribed).in_lists(&[762]);
+    assert_eq!(excluded.decision().due.unwrap().kind, MoveKind::Exclude);
+    let silent = moved_there(MemberStatus::Unsubscribed);
+    assert_eq!(silent.decision().due.unwrap().kind, MoveKind::OptOutHubSpot);
+    silent.next().rests(PersonState::OptedOut);
+    let opted_out = moved_there(MemberStatus::Subscribed).opted_out_in_hubspot();
+    assert_eq!(opted_out.decision().due.unwrap().kind, MoveKind::OptOutMailchimp);
+}
+
+#[test]
+fn r10_whose_member_has_somebody_elses_address_gets_no_second_one() {
+    let mut stage = ann().in_lists(&[987]);
+    stage.address = AddressView::MemberAway;
+    stage.rests(PersonState::Parked);
+    stage.next().rests(PersonState::Parked);
+}
+
+#[test]
+fn r02_a_second_member_of_a_contact_loses_the_campaign_and_nothing_else() {
+    let mut stage = ann().in_lists(&[987]).subscribed(&["General Single", "VIP only by name"]);
+    stage.address = AddressView::Second;
+    stage = stage.address(NEW);
+    stage.is_due(MoveKind::Retag, &["clear tag \"General Single\""]);
+    assert_eq!(
+        stage.decision().memory.email,
+        Some(email(ADDRESS)),
+        "the other address is the other member's"
+    );
+    let rests = stage.next();
+    rests.rests(PersonState::Parked);
+    assert_eq!(rests.next().decision().memory, rests.next().memory, "and costs nothing");
+    rests
+        .opted_out_in_hubspot()
+        .is_due(MoveKind::OptOutMailchimp, &["record the evidence", "unsubscribe the member"]);
 }

@@ -9,8 +9,8 @@ use hsmc::domain::member::{Member, MemberStatus};
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind};
 use hsmc::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Person, PersonState};
 use hsmc::domain::rules::{
-    Condition, ContactView, Decision, Group, Handover, Operator, PersonView, Precedence, Question, RuleSet,
-    SourceList, Supplemental, TagOverride, TagSource, Verdict, World, decide,
+    AddressView, Condition, ContactView, Decision, Group, Handover, Operator, PersonView, Precedence,
+    Question, RuleSet, SourceList, Supplemental, TagOverride, TagSource, Verdict, World, decide,
 };
 use hsmc::domain::step::{OptOutScope, Step};
 use hsmc::domain::tag::TagName;
@@ -172,6 +172,7 @@ pub struct Stage {
     pub lists: BTreeMap<ListId, Option<Timestamp>>,
     pub proven: bool,
     pub member: Option<Member>,
+    pub address: AddressView,
     pub memory: Person,
 }
 
@@ -197,6 +198,7 @@ pub fn ann() -> Stage {
         lists: BTreeMap::new(),
         proven: false,
         member: None,
+        address: AddressView::Own,
         memory: Person::new(PersonId(1), Some(email(ADDRESS)), Some(RecordId(51)), Timestamp(1)),
     }
 }
@@ -326,6 +328,7 @@ impl Stage {
             lists: &self.lists,
             proven: self.proven,
             member: self.member.as_ref(),
+            address: self.address,
             memory: &self.memory,
         };
         decide(&self.rules, &self.world, &view)

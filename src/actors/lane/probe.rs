@@ -122,18 +122,18 @@ async fn contact(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
 async fn opt_outs(shared: &Shared, ready: Vec<Ready>) {
     futures::stream::iter(ready)
         .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {
-            let outcome = match (&one.person.email, &one.step.step) {
-                (Some(email), Step::OptOut { scope }) => {
-                    match shared.crm.is_opted_out(Priority::OptOut, email, *scope).await {
-                        Ok(is_so) => holds(is_so),
-                        Err(failure) => again(shared, &failure),
-                    }
-                }
-                _ => refused(RefusalCode::InvalidAddress, "the person has no address"),
-            };
+            let outcome = opt_out(shared, &one).await.unwrap_or_else(|failure| again(shared, &failure));
             one.item.settle_all(outcome).await;
         })
         .await;
+}
+
+async fn opt_out(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
+    let email = super::opt_out::contact_email(shared, &one.person).await?;
+    let (Some(email), Step::OptOut { scope }) = (email, &one.step.step) else {
+        return Ok(refused(RefusalCode::InvalidAddress, "the person has no address"));
+    };
+    Ok(holds(shared.crm.is_opted_out(Priority::OptOut, &email, *scope).await?))
 }
 
 /// Steps on members: one read tells status, tags and merge fields.

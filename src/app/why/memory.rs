@@ -30,6 +30,12 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
             released_from(parked.refusal.code),
         );
     }
+    if let Some(at) = person.moved {
+        line(
+            format!("the member's address was changed in Mailchimp, seen {at}, and HubSpot has another"),
+            "the same address in HubSpot, or `hsmc release ADDRESS` to give the member HubSpot's",
+        );
+    }
     if let Some(contested) = &person.contested {
         line(
             format!(

@@ -60,7 +60,14 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
     let (mut proof, mut lost): (Option<BTreeSet<_>>, _) = (None, None);
     // What only a read can tell is taken as the scan has it, and named as a condition.
     for _ in 0..4 {
-        match judge(rules, &world, &row, person, member, Asked { proof: proof.as_ref(), lost }) {
+        match judge(
+            rules,
+            &world,
+            &row,
+            person,
+            member,
+            Asked { proof: proof.as_ref(), lost, ..Asked::default() },
+        ) {
             Verdict::Settled(decision) => return decided(person, &decision, view),
             Verdict::Ask(Question::LookUp) => {
                 row.looked_up = Some(LookedUp { at: world.seen, record: None });

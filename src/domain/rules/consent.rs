@@ -4,7 +4,7 @@
 use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
-use super::{ContactView, Question};
+use super::{AddressView, ContactView, Question};
 use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
@@ -148,8 +148,10 @@ pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
         && !never_told(sight, memory)
 }
 
+/// Of a second member it is not the contact's own address that bounced.
 fn bounce_property<'a>(sight: &Sight<'a>) -> Option<&'a String> {
-    sight.rules.bounce_property.as_ref().filter(|name| !sight.world.read_only.contains(*name))
+    let is_own = sight.view.address != AddressView::Second;
+    sight.rules.bounce_property.as_ref().filter(|name| is_own && !sight.world.read_only.contains(*name))
 }
 
 /// R22: our tags off, then the property; a read-only one is left alone, and said so.

@@ -7,7 +7,7 @@ use super::exclude::Proof;
 use super::handover::Way;
 use super::place::{Place, Standing};
 use super::sight::Sight;
-use super::{ContactView, Decision, PersonView, Question, RuleSet, Verdict, World};
+use super::{AddressView, ContactView, Decision, PersonView, Question, RuleSet, Verdict, World};
 use super::{consent, enroll, exclude, handover, identity, place, protect, restore, tagging};
 use crate::domain::contested::is_taken_back;
 use crate::domain::failure::RefusalCode;
@@ -52,11 +52,17 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
     if !parked {
         draft.memory.parked = None;
     }
+    if let Some(question) = identity::must_ask(sight) {
+        return Ask(question);
+    }
     if consent::is_opted_out(sight, &draft.memory) {
         return opted_out(sight, draft, parked);
     }
     if let ContactView::Twins(twins) = sight.view.contact {
         return Settled(PersonState::Twin, format!("{} contacts share the address", twins.len()), None);
+    }
+    if sight.view.address == AddressView::Second {
+        return second(sight, draft);
     }
     if parked {
         return Settled(PersonState::Parked, parked_because(&draft.memory), None);
@@ -78,6 +84,11 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
             return handed_over(sight, draft, choice);
         }
         draft.notes.push(format!("a protected bearer of exit tag \"{}\" is left alone", choice.exit_tag));
+    }
+    if !draft.protected && identity::is_nameless(sight) {
+        draft.notes.push("no usable address in HubSpot any more: the member is left as it is".to_owned());
+        draft.memory.parked = Some(identity::nameless(sight));
+        return Settled(PersonState::Parked, parked_because(&draft.memory), None);
     }
     if !draft.protected && exclude::is_orphan(sight) {
         return orphaned(sight);
@@ -135,6 +146,18 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
         consent::to_refresh(sight, &draft.memory).and_then(|member| enroll::refresh(sight, member))
     };
     Settled(PersonState::OptedOut, why, due)
+}
+
+/// R2, R10: one campaign for a contact, and it is that of the member with the contact's own address. A second
+/// member keeps its status, and what is not ours.
+fn second(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
+    let due = if draft.protected { None } else { identity::lay_down(sight) };
+    if due.is_none() {
+        draft.memory.enrolled = None;
+    }
+    draft.notes.push("a second member of a contact whose own address has one: no campaign".to_owned());
+    let why = "R10: a second member: the contact's own address has one of its own".to_owned();
+    Settled(PersonState::Parked, why, due)
 }
 
 /// R12.
@@ -205,6 +228,13 @@ fn marketed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>) -> Ruling {
         return renamed(sight, draft, member);
     }
     let Some(member) = sight.view.member else {
+        if sight.view.address == AddressView::MemberAway {
+            draft
+                .notes
+                .push("their member has somebody else's address now: no second one is made".to_owned());
+            let why = "R10: their member has somebody else's address now".to_owned();
+            return Settled(PersonState::Parked, why, None);
+        }
         let state = if sight.rules.double_opt_in { PersonState::Pending } else { PersonState::Enrolled };
         let why = format!("R1: in source list {}", place.source.list);
         return Settled(state, why, Some(enroll::create(sight, place)));
@@ -272,6 +302,11 @@ fn renamed(sight: &Sight<'_>, draft: &mut Draft, member: &Member) -> Ruling {
             _ => PersonState::Foreign,
         };
         return Settled(state, "R10: the address changed in HubSpot".to_owned(), Some(due));
+    }
+    if draft.memory.moved.is_some() {
+        draft.notes.push("the address was changed in Mailchimp, and HubSpot has another".to_owned());
+        let why = "R10: the address was changed in Mailchimp, and HubSpot has another".to_owned();
+        return Settled(PersonState::Parked, why, None);
     }
     let why = "R10: the address changed while the member is archived".to_owned();
     Settled(PersonState::Parked, why, None)

@@ -1,15 +1,17 @@
 //! Who the person is now (R10): links to both sides, a changed address, and what memory holds that
 //! the world has overtaken.
 
-use super::ContactView;
 use super::place::taken;
 use super::sight::Sight;
-use super::tagging::ours_borne;
-use crate::domain::failure::RefusalCode;
+use super::tagging::{clear, ours_borne};
+use super::{AddressView, ContactView, Question};
+use crate::domain::email::Email;
+use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
-use crate::domain::person::Person;
+use crate::domain::person::{Parked, Person};
 use crate::domain::step::{Before, Fingerprint, Step};
+use crate::domain::time::Timestamp;
 use std::time::Duration;
 
 /// "Signed up to a lot of lists very recently" passes with time; every other refusal does not.
@@ -24,8 +26,18 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
     } else if sight.view.contact == ContactView::Gone {
         memory.record = None;
     }
+    let is_second = sight.view.address == AddressView::Second;
+    if is_second {
+        memory.second.get_or_insert(sight.world.seen);
+    } else if sight.contact.is_some() || sight.view.contact == ContactView::Gone {
+        memory.second = None;
+    }
     let address = sight.contacts.iter().find_map(|contact| contact.email());
-    if let Some(address) = address {
+    if let (true, Some(member)) = (is_second, member) {
+        // It is never renamed: the address that it would get is taken.
+        (memory.email, memory.previous_email, memory.moved) = (Some(member.email.clone()), None, None);
+    } else if let Some(address) = address {
+        memory.moved = moved(sight, &address);
         memory.previous_email =
             member.map(|member| &member.email).filter(|email| **email != address).cloned();
         memory.email = Some(address);
@@ -35,6 +47,9 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
         if *email == member.email {
             memory.previous_email = None;
         }
+    }
+    if let Some(known) = member.map(|member| &member.contact_id).filter(|known| !known.is_empty()) {
+        memory.contact_id = Some(known.clone());
     }
     if let Some(member) = member.filter(|member| member.status != MemberStatus::Archived) {
         // Seen active by a change later than our archive: somebody brought them back. A listing read
@@ -50,6 +65,19 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
         handed_over.still_in.retain(|list| sight.is_in(*list) || !sight.is_complete(*list));
     }
     memory
+}
+
+/// Since when the member has an address of its own that HubSpot does not have: given to it in Mailchimp, by the
+/// person or by somebody else, while HubSpot's stayed as it was. An address that changes in HubSpot afterwards
+/// counts again, and so does HubSpot's once an operator has released the person.
+fn moved(sight: &Sight<'_>, address: &Email) -> Option<Timestamp> {
+    let (member, memory) = (sight.view.member?, sight.view.memory);
+    if member.email == *address || memory.email.as_ref() != Some(address) {
+        return None;
+    }
+    let is_same = !member.contact_id.is_empty() && memory.contact_id.as_ref() == Some(&member.contact_id);
+    let is_new = is_same && memory.previous_email.as_ref() != Some(&member.email);
+    memory.moved.or_else(|| is_new.then_some(sight.world.seen))
 }
 
 /// Dynamic lists follow a write after seconds to minutes (HubSpot contract §16): for so long, what a scan
@@ -86,11 +114,52 @@ pub(super) fn misnamed<'a>(sight: &Sight<'a>, memory: &Person) -> Option<&'a Mem
     sight.view.member.filter(old).filter(|_| is_ours(sight))
 }
 
+/// Whether HubSpot has no usable address for the person any more, while their member still has the last one.
+pub(super) fn is_nameless(sight: &Sight<'_>) -> bool {
+    let emptied = sight.contact.is_some_and(|contact| contact.email().is_none());
+    emptied && sight.present().is_some() && is_ours(sight)
+}
+
+/// Parked until HubSpot has an address again: the emptying itself may have taken them out of a dynamic list.
+pub(super) fn nameless(sight: &Sight<'_>) -> Parked {
+    Parked {
+        service: Service::HubSpot,
+        refusal: Refusal {
+            code: RefusalCode::InvalidAddress,
+            message: "the contact has no usable address any more, and the member still has the last one"
+                .to_owned(),
+        },
+        input: sight.input,
+        at: sight.world.seen,
+    }
+}
+
+/// What HubSpot must be asked of a second member before anything can be said: whatever becomes of the contact, an
+/// opt-out above all, concerns the member too.
+pub(super) fn must_ask(sight: &Sight<'_>) -> Option<Question> {
+    let memory = sight.view.memory;
+    match sight.view.contact {
+        _ if memory.second.is_none() || sight.present().is_none() => None,
+        ContactView::NotLookedUp => Some(Question::LookUp),
+        ContactView::NotInHubSpot if memory.record.is_some() => Some(Question::Trace),
+        _ => None,
+    }
+}
+
+/// Takes the campaign off a second member of a contact.
+pub(super) fn lay_down(sight: &Sight<'_>) -> Option<Move> {
+    let tags = if sight.present().is_some() { ours_borne(sight) } else { Vec::new() };
+    let steps: Vec<PlannedStep> = tags.into_iter().map(clear).collect();
+    let why = ("R2", "a second member: the contact's own address has one".to_owned());
+    let then = vec![MemoryChange::NotEnrolled];
+    (!steps.is_empty()).then(|| sight.draft(MoveKind::Retag, why, steps, then, None))
+}
+
 /// R10. Where the new address has a member of its own, Mailchimp refuses, and the person is parked.
-/// A bounced address is not carried over.
+/// A bounced address is not carried over, nor HubSpot's to a member whose address was changed in Mailchimp.
 pub(super) fn rename(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     let member = misnamed(sight, memory)?;
-    if matches!(member.status, MemberStatus::Archived | MemberStatus::Cleaned) {
+    if memory.moved.is_some() || matches!(member.status, MemberStatus::Archived | MemberStatus::Cleaned) {
         return None;
     }
     let step = PlannedStep { step: Step::RenameMember, before: Before::Status(member.status.clone()) };

@@ -276,6 +276,18 @@ pub enum ContactView<'a> {
     Twins(&'a [Contact]),
 }
 
+/// What the address that a person stands under is to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressView {
+    /// Theirs, on both sides.
+    #[default]
+    Own,
+    /// In HubSpot only: the member they were has somebody else's address now (R10).
+    MemberAway,
+    /// In Mailchimp only: their contact's own address is another, which has a member of its own (R10).
+    Second,
+}
+
 /// Everything known of one person while the plan is made.
 #[derive(Clone, Debug)]
 pub struct PersonView<'a> {
@@ -288,6 +300,8 @@ pub struct PersonView<'a> {
     pub proven: bool,
     /// Mailchimp's side.
     pub member: Option<&'a Member>,
+    /// What their address is to them.
+    pub address: AddressView,
     /// What hsmc remembers; new people come with a fresh record.
     pub memory: &'a Person,
 }
