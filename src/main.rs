@@ -1,6 +1,6 @@
 //! Parse, call, map the outcome to an exit code; nothing else.
 
-use hsmc::cli::{self, ExitCode, Failure, System, Terminal};
+use hsmc::cli::{self, Failure, System, Terminal};
 use hsmc::telemetry;
 
 fn main() -> std::process::ExitCode {
@@ -18,7 +18,7 @@ fn main() -> std::process::ExitCode {
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(ExitCode::Failed, format!("no runtime can be started: {error}")))
+        .map_err(|problem| Failure::of_runtime(&problem))
         .and_then(|runtime| {
             let backend = System { config: cli.global.config.clone(), state: cli.global.state.clone() };
             runtime.block_on(cli::run(&cli, &backend, &terminal))

@@ -4,6 +4,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
+use hsmc::domain::code::Code;
 use hsmc::journal::store::live::LiveStore;
 use hsmc::sandbox::Sandbox;
 use hsmc::sandbox::scenario;
@@ -86,12 +87,16 @@ impl Ground {
         assert!(sandbox.effects.is_empty(), "{:?}", sandbox.effects.all());
     }
 
-    /// The command ends with this code and says these things in one message, and changes nothing.
-    fn refuses(&self, arguments: &[&str], code: i32, parts: &[&str]) {
+    /// The command ends with this exit code and says these things in one message, the first of them the code whose
+    /// page says more, and changes nothing.
+    fn refuses(&self, arguments: &[&str], exit: i32, parts: &[&str]) {
         let said = self.hsmc(arguments);
         let shown = format!("{arguments:?}: {}{}", said.out, said.err);
-        assert_eq!(said.code, Some(code), "{shown}");
-        assert_eq!(said.err.matches("error: ").count(), 1, "one message: {shown}");
+        assert_eq!(said.code, Some(exit), "{shown}");
+        assert_eq!(said.err.matches("error[").count(), 1, "one message: {shown}");
+        let code: Code = parts[0].parse().expect("a code comes first");
+        assert!(said.err.contains(&format!("error[{code}]: ")), "{code}: {shown}");
+        assert!(said.err.contains(&format!("more: hsmc explain {code}")), "{code}: {shown}");
         for part in parts {
             assert!(said.err.contains(part), "{part} is missing: {shown}");
         }
@@ -120,17 +125,21 @@ fn terminate(child: &Child) {
 fn a_config_that_cannot_be_used_is_told_with_its_line() {
     let ground = Ground::new();
     let sync = ["sync", "--yes"];
-    ground.refuses(&["sync", "--config", "none.toml"], 2, &["none.toml", "cannot be read", "hsmc init"]);
-    ground.with("[sync]", "[sync").refuses(&sync, 2, &["hsmc.toml:", "no TOML", "help: "]);
+    ground.refuses(
+        &["sync", "--config", "none.toml"],
+        2,
+        &["HSMC1101", "none.toml", "cannot be read", "hsmc init"],
+    );
+    ground.with("[sync]", "[sync").refuses(&sync, 2, &["HSMC1102", "hsmc.toml:", "no TOML", "help: "]);
     ground.with("full_every", "ful_every").refuses(
         &sync,
         2,
-        &["hsmc.toml:25 sync.ful_every", "knows no key", "did you mean `full_every`?"],
+        &["HSMC1103", "hsmc.toml:25 sync.ful_every", "knows no key", "did you mean `full_every`?"],
     );
     ground.with("\"sandbox-hubspot\"", "\"env:NOT_SET_HERE\"").refuses(
         &sync,
         2,
-        &["hsmc.toml:8 hubspot.token", "NOT_SET_HERE is not set", "set NOT_SET_HERE before"],
+        &["HSMC1106", "hsmc.toml:8 hubspot.token", "NOT_SET_HERE is not set", "set NOT_SET_HERE before"],
     );
     assert!(!ground.path("state").exists(), "not even a state directory is made");
 }
@@ -142,45 +151,60 @@ fn accounts_that_are_not_what_the_config_says_are_told_with_its_line() {
         ground.with("\"sandbox-hubspot\"", "\"wrong\"").refuses(
             command,
             2,
-            &["hsmc.toml:8 hubspot.token", "help: use a service key"],
+            &["HSMC2001", "hsmc.toml:8 hubspot.token", "help: use a service key"],
         );
         ground.with("sandbox-mailchimp-us1", "wrong-us1").refuses(
             command,
             2,
-            &["hsmc.toml:16 mailchimp.api_key", "help: make a new API key"],
+            &["HSMC2001", "hsmc.toml:16 mailchimp.api_key", "help: make a new API key"],
         );
         ground.with("aud0000001", "aud0000009").refuses(
             command,
             2,
-            &["hsmc.toml:18 mailchimp.audience", "help: use the audience id"],
+            &["HSMC2005", "hsmc.toml:18 mailchimp.audience", "help: use the audience id"],
         );
         ground.with("4200042", "4200043").refuses(
             command,
             2,
-            &["hsmc.toml:11 hubspot.portal_id", "portal 4200042, the config names 4200043"],
+            &["HSMC2003", "hsmc.toml:11 hubspot.portal_id", "portal 4200042, the config names 4200043"],
         );
         ground.with("id = \"720\"", "id = \"99720\"").refuses(
             command,
             2,
-            &["hsmc.toml:42 group[0].list[2].id", "HubSpot has no list 99720", "help: correct the id"],
+            &[
+                "HSMC2101",
+                "hsmc.toml:42 group[0].list[2].id",
+                "HubSpot has no list 99720",
+                "help: correct the id",
+            ],
+        );
+        ground.with("FNAME = \"firstname\"", "FNAME = \"first_name\"").refuses(
+            command,
+            2,
+            &["HSMC2105", "merge_fields.FNAME: HubSpot has no contact property first_name", "help: correct"],
         );
         // 762 and 773 are dynamic; here one of them is only a destination.
-        ground.with("to = \"946\"", "to = \"773\"").refuses(command, 2, &["hsmc.toml:", "773", "help: "]);
+        ground.with("to = \"946\"", "to = \"773\"").refuses(
+            command,
+            2,
+            &["HSMC2103", "hsmc.toml:", "773", "help: "],
+        );
     }
 }
 
 #[test]
 fn check_finds_the_same_with_the_same_lines_and_ends_with_2() {
     let ground = Ground::new();
-    for (from, to, place) in [
-        ("\"sandbox-hubspot\"", "\"wrong\"", "hsmc.toml:8 hubspot.token"),
-        ("sandbox-mailchimp-us1", "wrong-us1", "hsmc.toml:16 mailchimp.api_key"),
-        ("4200042", "4200043", "hsmc.toml:11 hubspot.portal_id"),
-        ("id = \"720\"", "id = \"99720\"", "hsmc.toml:42 group[0].list[2].id"),
+    for (from, to, place, code) in [
+        ("\"sandbox-hubspot\"", "\"wrong\"", "hsmc.toml:8 hubspot.token", "HSMC2001"),
+        ("sandbox-mailchimp-us1", "wrong-us1", "hsmc.toml:16 mailchimp.api_key", "HSMC2001"),
+        ("4200042", "4200043", "hsmc.toml:11 hubspot.portal_id", "HSMC2003"),
+        ("id = \"720\"", "id = \"99720\"", "hsmc.toml:42 group[0].list[2].id", "HSMC2101"),
+        ("full_every", "ful_every", "./hsmc.toml:25 sync.ful_every", "HSMC1103"),
     ] {
         let said = ground.with(from, to).hsmc(&["check"]);
         assert_eq!(said.code, Some(2), "{}{}", said.out, said.err);
-        assert!(said.out.contains(place), "{place}: {}", said.out);
+        assert!(said.out.contains(&format!("error[{code}] {place}")), "{place}: {}", said.out);
     }
     ground.write(&ground.config);
     let said = ground.hsmc(&["check", "--json"]);
@@ -196,20 +220,24 @@ fn a_state_directory_that_cannot_be_used_is_told_with_its_path() {
     let state = ground.path("state");
     {
         let _held = LiveStore::open(&state).unwrap();
-        ground.refuses(&sync, 1, &["state", "is in use by another hsmc process", "help: "]);
+        ground.refuses(&sync, 1, &["HSMC3001", "state", "is in use by another hsmc process", "help: "]);
     }
     let format = state.join("format");
     let known = std::fs::read_to_string(&format).unwrap();
     std::fs::write(&format, "999\n").unwrap();
-    ground.refuses(&sync, 1, &["state", "written by a newer hsmc", "format 999", "use that version"]);
+    ground.refuses(
+        &sync,
+        1,
+        &["HSMC3002", "state", "written by a newer hsmc", "format 999", "use that version"],
+    );
     std::fs::write(&format, "rubbish\n").unwrap();
-    ground.refuses(&sync, 1, &["state", "is damaged", "restore a backup"]);
+    ground.refuses(&sync, 1, &["HSMC3003", "state", "is damaged", "restore a backup"]);
     std::fs::write(&format, known).unwrap();
     let log = state.join("log");
     std::fs::rename(&log, state.join("lost")).unwrap();
-    ground.refuses(&sync, 1, &["state", "is damaged", "`log` is missing", "restore a backup"]);
+    ground.refuses(&sync, 1, &["HSMC3003", "state", "is damaged", "`log` is missing", "restore a backup"]);
     std::fs::write(ground.path("file"), "no directory").unwrap();
-    ground.refuses(&["sync", "--yes", "--state", "file"], 1, &["file"]);
+    ground.refuses(&["sync", "--yes", "--state", "file"], 1, &["HSMC3005", "file"]);
 }
 
 #[test]
@@ -231,6 +259,7 @@ fn a_full_disk_is_told_and_what_was_acknowledged_goes_on_afterwards() {
         assert!(!said.err.contains("panicked"), "{shown}");
         let told = format!("{}{}", said.out, said.err).to_lowercase();
         assert!(told.contains("too large") || told.contains("cannot be written"), "{shown}");
+        assert!(!said.err.contains("error[") || said.err.contains("error[HSMC3004]"), "{shown}");
         assert!(ground.sandbox.lock().unwrap().effects.violations().is_empty());
     }
     let mut last = ground.hsmc(&["sync", "--yes"]);
@@ -243,25 +272,29 @@ fn a_full_disk_is_told_and_what_was_acknowledged_goes_on_afterwards() {
 #[test]
 fn wrong_words_end_with_2_and_say_what_would_be_right() {
     let ground = Ground::new();
-    ground.refuses(&["apply", "none.jsonl"], 2, &["none.jsonl", "hsmc plan --out"]);
+    ground.refuses(&["apply", "none.jsonl"], 2, &["HSMC1007", "none.jsonl", "hsmc plan --out"]);
     std::fs::write(ground.path("plan.jsonl"), "rubbish\n").unwrap();
-    ground.refuses(&["apply", "plan.jsonl"], 2, &["plan.jsonl, line 1"]);
-    ground.refuses(&["status", "7.7"], 2, &["there is no move 7.7", "help: "]);
-    ground.refuses(&["runs", "show", "7"], 2, &["there is no run 7", "hsmc runs"]);
-    ground.refuses(&["retry", "7.7"], 2, &["there is no move 7.7"]);
+    ground.refuses(&["apply", "plan.jsonl"], 2, &["HSMC1008", "plan.jsonl, line 1"]);
+    ground.refuses(&["status", "7.7"], 2, &["HSMC1003", "there is no move 7.7", "help: "]);
+    ground.refuses(&["runs", "show", "7"], 2, &["HSMC1003", "there is no run 7", "hsmc runs"]);
+    ground.refuses(&["retry", "7.7"], 2, &["HSMC1003", "there is no move 7.7"]);
     ground.refuses(
         &["pause", "--person", "nobody@example.com"],
         2,
-        &["nobody with this address", "hsmc plan"],
+        &["HSMC1004", "nobody with this address", "hsmc plan"],
     );
-    ground.refuses(&["sync", "--only", "list=1"], 2, &["the config names no list 1"]);
-    ground.refuses(&["plan", "--out", "none/plan.jsonl"], 2, &["no directory", "none to save the plan in"]);
+    ground.refuses(&["sync", "--only", "list=1"], 2, &["HSMC1003", "the config names no list 1"]);
+    ground.refuses(
+        &["plan", "--out", "none/plan.jsonl"],
+        2,
+        &["HSMC1007", "no directory", "none to save the plan in"],
+    );
 }
 
 #[test]
 fn status_without_a_process_reads_the_summary_and_never_opens_the_store() {
     let ground = Ground::new();
-    ground.refuses(&["status"], 2, &["nothing has run in", "hsmc plan"]);
+    ground.refuses(&["status"], 2, &["HSMC1009", "nothing has run in", "hsmc plan"]);
     let said = ground.hsmc(&["sync", "--yes"]);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     // Whatever has happened to the store, the summary still tells.
@@ -374,4 +407,37 @@ fn the_log_file_holds_whole_lines_up_to_the_end_and_nobodys_address() {
     let said = ground.hsmc(&["sync", "--log-file", "nowhere/run.log"]);
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("nowhere/run.log") && said.err.contains("--log-file"), "{}", said.err);
+}
+
+#[test]
+fn a_wrong_command_line_names_its_code_and_every_code_is_explained_without_a_config() {
+    let ground = Ground::new();
+    let said = ground.hsmc(&["sync", "--faster"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("code HSMC1001; more: hsmc explain HSMC1001"), "{}", said.err);
+    std::fs::remove_file(ground.path("hsmc.toml")).unwrap();
+    for code in Code::ALL {
+        let said = ground.hsmc(&["explain", &code.to_string()]);
+        assert_eq!((said.code, said.out.as_str()), (Some(0), code.page()), "{code}: {}", said.err);
+    }
+    let said = ground.hsmc(&["explain", "3001", "--json"]);
+    let view: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&view["code"], &view["page"]), (&"HSMC3001".into(), &Code::StateInUse.page().into()));
+    let all = ground.hsmc(&["explain"]).out;
+    assert!(Code::ALL.iter().all(|code| all.contains(&code.to_string())), "{all}");
+    ground.refuses(&["explain", "HSMC9999"], 2, &["HSMC1003", "HSMC9999", "`hsmc explain` lists"]);
+    assert!(!ground.path("state").exists());
+}
+
+#[test]
+fn with_json_a_failure_is_one_line_of_json_on_standard_error() {
+    let ground = Ground::new();
+    ground.with("full_every", "ful_every");
+    let said = ground.hsmc(&["sync", "--yes", "--json"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    let told: serde_json::Value = serde_json::from_str(said.err.trim()).unwrap();
+    let problem = &told["error"]["problems"][0];
+    assert_eq!((&told["error"]["exit"], &problem["code"]), (&2.into(), &"HSMC1103".into()), "{told}");
+    assert_eq!(problem["place"], "./hsmc.toml:25 sync.ful_every", "{told}");
+    ground.assert_unchanged();
 }

@@ -3,6 +3,7 @@
 use super::control::Done;
 use super::{App, deliver};
 use crate::domain::alert::{Answered, Standing};
+use crate::domain::code::Code;
 use crate::engine::outbox::{backlog, last_trouble};
 use crate::serve::alert_views::{AlertView, TargetView, TestedView};
 use crate::serve::requests::Trouble;
@@ -32,9 +33,10 @@ impl App {
     /// The config names none.
     pub async fn notify_test(&self) -> Done<Vec<TestedView>> {
         if self.targets.is_empty() {
-            return Err(Trouble::usage("the config names nobody to tell of alerts").with_way_out(
-                "add `teams`, `slack` or `webhook` under [notify], each the address of a webhook",
-            ));
+            return Err(Trouble::usage(Code::NobodyToTell, "the config names nobody to tell of alerts")
+                .with_way_out(
+                    "add `teams`, `slack` or `webhook` under [notify], each the address of a webhook",
+                ));
         }
         let answered = deliver::test(self).await;
         Ok(answered.into_iter().map(|(target, answered)| tested(target, answered)).collect())

@@ -3,8 +3,9 @@
 
 use super::App;
 use crate::config::Positions;
+use crate::domain::code::Code;
 use crate::domain::contact::{ListInfo, ListKind};
-use crate::domain::failure::CallFailure;
+use crate::domain::failure::{CallFailure, RefusalCode};
 use crate::domain::id::ListId;
 use crate::domain::port::Priority;
 use crate::domain::rules::TagSource;
@@ -34,16 +35,23 @@ pub fn list_places(config: &Path) -> BTreeMap<ListId, String> {
     found
 }
 
-/// Where the keys stand that name the accounts: a run that cannot reach them says which to mend.
-pub fn key_places(config: &Path) -> BTreeMap<&'static str, String> {
+/// Where the keys stand that name the accounts, and what is read from them: a run that does not find it says which
+/// to mend.
+pub fn key_places(config: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(config).unwrap_or_default();
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let fields = table.get("merge_fields").and_then(toml::Value::as_table);
+    let fields = fields.into_iter().flat_map(|fields| fields.keys()).map(|tag| format!("merge_fields.{tag}"));
     let positions = Positions::of(&text);
     let name = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     ["hubspot.token", "hubspot.portal_id", "mailchimp.api_key", "mailchimp.audience"]
         .into_iter()
+        .map(str::to_owned)
+        .chain(fields)
         .map(|key| {
-            let line = positions.line(key).map(|line| format!(":{line}")).unwrap_or_default();
-            (key, format!("{name}{line} {key}"))
+            let line = positions.line(&key).map(|line| format!(":{line}")).unwrap_or_default();
+            let place = format!("{name}{line} {key}");
+            (key, place)
         })
         .collect()
 }
@@ -77,21 +85,31 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn add(&mut self, severity: Severity, key: &str, message: impl Into<String>, way_out: impl Into<String>) {
+    fn add(
+        &mut self,
+        (severity, code): (Severity, Code),
+        key: &str,
+        message: impl Into<String>,
+        way_out: impl Into<String>,
+    ) {
+        self.find(severity, Some(code), key, message.into(), way_out.into());
+    }
+
+    /// What is worth knowing, and asks for nothing.
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.find(Severity::Note, None, key, message.into(), String::new());
+    }
+
+    fn find(&mut self, severity: Severity, code: Option<Code>, key: &str, message: String, way_out: String) {
         let line = self.positions.line(key).map(|line| format!(":{line}")).unwrap_or_default();
         let place = format!("{}{line} {key}", self.file);
-        self.view.findings.push(Finding {
-            severity,
-            place,
-            message: message.into(),
-            way_out: way_out.into(),
-        });
+        self.view.findings.push(Finding { severity, code, place, message, way_out });
     }
 
     fn failed(&mut self, key: &str, failure: &CallFailure) {
         let way_out =
             way_out_of(failure).unwrap_or("try again; see the service's status page if it stays so");
-        self.add(Severity::Error, key, failure.to_string(), way_out);
+        self.add((Severity::Error, failure.code()), key, failure.to_string(), way_out);
     }
 }
 
@@ -117,7 +135,7 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
                 let message =
                     format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id);
                 return findings.add(
-                    Severity::Error,
+                    (Severity::Error, Code::WrongPortal),
                     "hubspot.portal_id",
                     message,
                     "use a token of the portal named, or correct the number",
@@ -125,7 +143,7 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
             }
             Some(_) => {}
             None => findings.add(
-                Severity::Note,
+                (Severity::Note, Code::PortalNotNamed),
                 "hubspot",
                 format!("the token belongs to portal {}", portal.portal_id),
                 format!("write portal_id = {} to refuse any other", portal.portal_id),
@@ -168,13 +186,13 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
                     match types.iter().find(|kind| kind.id == id) {
                         Some(kind) if kind.usable => {}
                         Some(kind) => findings.add(
-                            Severity::Error,
+                            (Severity::Error, Code::SubscriptionType),
                             "consent.subscriptions",
                             format!("subscription type {id} (\"{}\") is inactive or internal", kind.name),
                             "name an active one, or \"all\"",
                         ),
                         None => findings.add(
-                            Severity::Error,
+                            (Severity::Error, Code::SubscriptionType),
                             "consent.subscriptions",
                             format!("the portal has no subscription type {id}"),
                             "name one of the portal's, or \"all\"",
@@ -190,9 +208,10 @@ fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, 
     for list in app.workspace.rules.all_lists() {
         let place =
             app.workspace.settings.places.get(&list).cloned().unwrap_or_else(|| format!("list {list}"));
-        let mut add = |severity, message: String, way_out: &str| {
+        let mut add = |(severity, code), message: String, way_out: &str| {
             findings.view.findings.push(Finding {
                 severity,
+                code: Some(code),
                 place: place.clone(),
                 message,
                 way_out: way_out.to_owned(),
@@ -200,20 +219,20 @@ fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, 
         };
         match lists.get(&list) {
             None => add(
-                Severity::Error,
+                (Severity::Error, Code::ListMissing),
                 format!("HubSpot has no list {list}"),
                 "correct the id, or restore the list in HubSpot",
             ),
             Some(info) if !info.of_contacts => {
                 add(
-                    Severity::Error,
+                    (Severity::Error, Code::ListNotOfContacts),
                     format!("list {list} (\"{}\") does not hold contacts", info.name),
                     "name a list of contacts",
                 );
             }
             Some(info) if !info.complete => {
                 add(
-                    Severity::Warning,
+                    (Severity::Warning, Code::ListUnfinished),
                     format!("HubSpot is still building list {list} (\"{}\")", info.name),
                     "nobody is taken for gone until it is ready",
                 );
@@ -227,7 +246,7 @@ fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, 
             handover.to.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
         {
             findings.add(
-                Severity::Error,
+                (Severity::Error, Code::ListDynamic),
                 &key("to"),
                 format!("list {} (\"{}\") is dynamic: nobody can be added", info.list, info.name),
                 "name a static list as the destination",
@@ -236,14 +255,12 @@ fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, 
         if let Some(info) =
             handover.from.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
         {
-            findings.add(
-                Severity::Note,
+            findings.note(
                 &key("from"),
                 format!(
                     "list {} (\"{}\") is dynamic: HubSpot decides when people leave it",
                     info.list, info.name
                 ),
-                "",
             );
         }
     }
@@ -254,7 +271,7 @@ fn check_properties(app: &App, findings: &mut Findings<'_>, read_only: &BTreeMap
     for (tag, property) in &rules.merge_fields {
         if !read_only.contains_key(property.as_str()) {
             findings.add(
-                Severity::Error,
+                (Severity::Error, Code::PropertyMissing),
                 &format!("merge_fields.{tag}"),
                 format!("HubSpot has no contact property {property}"),
                 "correct the name, or create the property",
@@ -269,24 +286,21 @@ fn check_properties(app: &App, findings: &mut Findings<'_>, read_only: &BTreeMap
         let Some(name) = name else { continue };
         match read_only.get(name.as_str()) {
             Some(true) => findings.add(
-                Severity::Warning,
+                (Severity::Warning, Code::PropertyReadOnly),
                 key,
                 format!("property {name} is read-only in HubSpot: it is never written"),
                 "name another property, or leave the key out",
             ),
             Some(false) => {}
             None if key == "consent.bounce_property" => findings.add(
-                Severity::Warning,
+                (Severity::Warning, Code::PropertyMissing),
                 key,
                 format!("HubSpot has no contact property {name}: bounces are not noted there"),
                 "create it, or leave the key out",
             ),
-            None => findings.add(
-                Severity::Note,
-                key,
-                format!("property {name} does not exist yet: the first run creates it"),
-                "",
-            ),
+            None => {
+                findings.note(key, format!("property {name} does not exist yet: the first run creates it"))
+            }
         }
     }
 }
@@ -299,8 +313,12 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
     }
     match audience.audience(Priority::Scan).await {
         Err(failure) => {
+            let code = match failure.refusal {
+                RefusalCode::NotFound => Code::AudienceMissing,
+                _ => failure.code(),
+            };
             return findings.add(
-                Severity::Error,
+                (Severity::Error, code),
                 "mailchimp.audience",
                 failure.to_string(),
                 "use the audience id of Audience › Settings › Audience name and defaults",
@@ -309,7 +327,7 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
         Ok(info) => {
             if let Some(cap) = app.workspace.rules.audience_cap.filter(|cap| info.member_count >= *cap) {
                 findings.add(
-                    Severity::Warning,
+                    (Severity::Warning, Code::AudienceCap),
                     "mailchimp.audience_cap",
                     format!(
                         "the audience has {} subscribed members, the cap is {cap}: nobody new is added",
@@ -326,11 +344,9 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
         Ok(fields) => {
             for tag in app.workspace.rules.merge_fields.keys() {
                 if !fields.iter().any(|field| field.tag.eq_ignore_ascii_case(tag)) {
-                    findings.add(
-                        Severity::Note,
+                    findings.note(
                         &format!("merge_fields.{tag}"),
                         format!("merge field {tag} does not exist yet: the first run creates it"),
-                        "",
                     );
                 }
             }
@@ -343,7 +359,7 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
             for (index, handover) in app.workspace.rules.handovers.iter().enumerate() {
                 if !tags.iter().any(|tag| tag.name == handover.exit_tag) {
                     findings.add(
-                        Severity::Warning,
+                        (Severity::Warning, Code::ExitTagUnknown),
                         &format!("handover[{index}].exit_tag"),
                         format!("nobody has ever borne exit tag \"{}\"", handover.exit_tag),
                         "check its spelling against the customer journey that sets it",
@@ -357,11 +373,9 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
                 if let TagSource::Name(name) = &source.tag
                     && !tags.iter().any(|tag| tag.name == *name)
                 {
-                    findings.add(
-                        Severity::Note,
+                    findings.note(
                         &format!("group[{group}].list[{list}].tag"),
                         format!("tag \"{name}\" does not exist yet: the first enrolment creates it"),
-                        "",
                     );
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::control::Done;
+use crate::domain::code::Code;
 use crate::journal::consent::{ChainCheck, KeptLink};
 use crate::serve::consent::{BreakView, ChainView, ConsentView, LinkView};
 
@@ -45,8 +46,9 @@ impl App {
         let ledger = self.workspace.shared.consent.clone();
         ledger.ready().await?;
         let walked = tokio::task::spawn_blocking(move || ledger.verify()).await;
-        let ChainCheck { links, first, last, head, broken } =
-            walked.map_err(|problem| crate::serve::requests::Trouble::failed(problem.to_string()))??;
+        let ChainCheck { links, first, last, head, broken } = walked.map_err(|problem| {
+            crate::serve::requests::Trouble::failed(Code::Inside, problem.to_string())
+        })??;
         Ok(ChainView {
             links,
             first,

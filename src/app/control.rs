@@ -3,6 +3,7 @@
 
 use super::show::{self, Names};
 use super::{App, PAUSES, plan_file};
+use crate::domain::code::Code;
 use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::email::Email;
 use crate::domain::event::OperatorRequest;
@@ -40,24 +41,28 @@ pub type Done<T> = Result<T, Trouble>;
 
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Trouble {
-        Trouble::failed(error.to_string())
+        Trouble::failed(error.code(), error.to_string())
     }
 }
 
 impl From<RunError> for Trouble {
     fn from(error: RunError) -> Trouble {
+        let code = error.code();
         match error {
-            RunError::Unfit { place, what, way_out } => Trouble { exit: 2, message: what, place, way_out },
-            RunError::NotNow { what, way_out } => Trouble::usage(what).with_way_out(way_out),
-            RunError::Stopped => Trouble { exit: 130, ..Trouble::failed(error.to_string()) },
-            other => Trouble::failed(other.to_string()),
+            RunError::Unfit { place, what, way_out, .. } => {
+                Trouble { place, ..Trouble::usage(code, what).with_way_out(way_out) }
+            }
+            RunError::NotNow { what, way_out, .. } => Trouble::usage(code, what).with_way_out(way_out),
+            RunError::Stopped => Trouble { exit: 130, ..Trouble::failed(code, error.to_string()) },
+            other => Trouble::failed(code, other.to_string()),
         }
     }
 }
 
 impl From<plan_file::PlanFileError> for Trouble {
     fn from(error: plan_file::PlanFileError) -> Trouble {
-        Trouble::usage(error.to_string()).with_way_out("make a plan with `hsmc plan --out FILE`")
+        Trouble::usage(error.code(), error.to_string())
+            .with_way_out("make a plan with `hsmc plan --out FILE`")
     }
 }
 
@@ -70,10 +75,15 @@ impl App {
                 Only::List(list) if known.contains(list) => {
                     narrowing.lists.insert(*list);
                 }
-                Only::List(list) => return Err(Trouble::usage(format!("the config names no list {list}"))),
+                Only::List(list) => {
+                    return Err(Trouble::usage(
+                        Code::NothingSuch,
+                        format!("the config names no list {list}"),
+                    ));
+                }
                 Only::Contact(address) => {
                     let email = Email::parse(address)
-                        .map_err(|why| Trouble::usage(format!("--only contact: {why}")))?;
+                        .map_err(|why| Trouble::usage(Code::NoAddress, format!("--only contact: {why}")))?;
                     narrowing.emails.insert(email);
                 }
             }
@@ -89,10 +99,10 @@ impl App {
         // Told now, not after everything was read.
         let folder = request.out.as_deref().and_then(std::path::Path::parent);
         if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-            return Err(Trouble::usage(format!(
-                "there is no directory {} to save the plan in",
-                folder.display()
-            ))
+            return Err(Trouble::usage(
+                Code::FileNamed,
+                format!("there is no directory {} to save the plan in", folder.display()),
+            )
             .with_way_out("make it, or name another file with --out"));
         }
         let options = RunOptions {
@@ -210,7 +220,7 @@ impl App {
                         let person = show::person(journal, person, Names::Addresses);
                         Ok(StatusAnswer::Moves(vec![show::given_up(id, person, line)]))
                     }
-                    None => Err(Trouble::usage(format!("there is no move {id}"))
+                    None => Err(Trouble::usage(Code::NothingSuch, format!("there is no move {id}"))
                         .with_way_out("`hsmc status` lists open moves")),
                 },
             },
@@ -246,9 +256,8 @@ impl App {
     pub fn report_of(&self, id: RunId) -> Done<ReportView> {
         match show::run(&self.workspace.shared.journal, id)? {
             Some(run) => Ok(show::report(self, &run, Names::Addresses)?),
-            None => {
-                Err(Trouble::usage(format!("there is no run {id}")).with_way_out("`hsmc runs` lists them"))
-            }
+            None => Err(Trouble::usage(Code::NothingSuch, format!("there is no run {id}"))
+                .with_way_out("`hsmc runs` lists them")),
         }
     }
 
@@ -262,17 +271,17 @@ impl App {
         let Ok(status) = fold(&journal.events(id)?) else {
             if let Some((_, line)) = journal.audit_of_move(id)? {
                 let given_up = format!("its details were given up on {}", line.given_up);
-                return Err(Trouble::usage(format!("move {id} is over, and {given_up}")));
+                return Err(Trouble::usage(Code::NotNow, format!("move {id} is over, and {given_up}")));
             }
-            return Err(Trouble::usage(format!("there is no move {id}"))
+            return Err(Trouble::usage(Code::NothingSuch, format!("there is no move {id}"))
                 .with_way_out("`hsmc status` lists open moves"));
         };
         if status.is_over() {
-            return Err(Trouble::usage(format!("move {id} is over")));
+            return Err(Trouble::usage(Code::NotNow, format!("move {id} is over")));
         }
         can_be_asked(id, &status, request)?;
         self.workspace.moves.operate(id, status.draft.person, request).await.map_err(|why| {
-            Trouble::usage(why)
+            Trouble::usage(Code::NotNow, why)
                 .with_way_out(format!("`hsmc status {id}` tells what it is doing; try again then"))
         })?;
         let what = match request {
@@ -314,16 +323,17 @@ impl App {
 
     /// The same, with the address as it is kept.
     pub(super) fn known(&self, address: &str) -> Done<(Email, Person)> {
-        let email = Email::parse(address).map_err(|why| Trouble::usage(why.to_string()))?;
+        let email = Email::parse(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         let journal = &self.workspace.shared.journal;
         let id = journal.person_by_hash(email.hash())?;
         match id.map(|id| journal.person(id)).transpose()?.flatten() {
             Some(person) => Ok((email, person)),
-            None if forgotten_at(&self.workspace, &email)?.is_some() => {
-                Err(Trouble::usage("whoever had this address was forgotten: nothing leads from it to them")
-                    .with_way_out("`hsmc consent verify` shows that the evidence is whole"))
-            }
-            None => Err(Trouble::usage("nobody with this address has been seen")
+            None if forgotten_at(&self.workspace, &email)?.is_some() => Err(Trouble::usage(
+                Code::NobodySeen,
+                "whoever had this address was forgotten: nothing leads from it to them",
+            )
+            .with_way_out("`hsmc consent verify` shows that the evidence is whole")),
+            None => Err(Trouble::usage(Code::NobodySeen, "nobody with this address has been seen")
                 .with_way_out("run `hsmc plan` once, or check the spelling")),
         }
     }
@@ -462,13 +472,13 @@ fn can_be_asked(id: MoveId, status: &MoveStatus, request: OperatorRequest) -> Do
     let kind = status.draft.kind;
     match request {
         OperatorRequest::Retry | OperatorRequest::Skip if !is_stuck => {
-            Err(Trouble::usage(format!("move {id} is not stuck: it goes on by itself"))
+            Err(Trouble::usage(Code::NotNow, format!("move {id} is not stuck: it goes on by itself"))
                 .with_way_out(format!("`hsmc status {id}` tells what it waits for")))
         }
         OperatorRequest::RollBack | OperatorRequest::Cancel
             if kind.overtakes() || (status.has_begun() && status.is_past_pivot()) =>
         {
-            Err(Trouble::usage(format!("move {id} ({kind}) has no way back any more")).with_way_out(format!(
+            Err(Trouble::usage(Code::NotNow, format!("move {id} ({kind}) has no way back any more")).with_way_out(format!(
                 "`hsmc retry {id}` once the cause is mended; `hsmc skip {id}` takes the step as done and goes on"
             )))
         }
@@ -478,7 +488,7 @@ fn can_be_asked(id: MoveId, status: &MoveStatus, request: OperatorRequest) -> Do
 
 fn json<T: Serialize>(done: Done<T>) -> Done<serde_json::Value> {
     let value = done?;
-    serde_json::to_value(value).map_err(|problem| Trouble::failed(problem.to_string()))
+    serde_json::to_value(value).map_err(|problem| Trouble::failed(Code::Inside, problem.to_string()))
 }
 
 #[async_trait]

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::control::Done;
+use crate::domain::code::Code;
 use crate::domain::email::Email;
 use crate::domain::failure::Service;
 use crate::domain::forget::Receipt;
@@ -25,7 +26,8 @@ impl App {
     /// # Errors
     /// It is no address; a service or the state directory fails. What was begun goes on.
     pub async fn forget(&self, request: ForgetRequest) -> Done<ForgetView> {
-        let email = Email::parse(&request.address).map_err(|why| Trouble::usage(why.to_string()))?;
+        let email =
+            Email::parse(&request.address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         preflight::right_portal(&self.workspace).await?;
         let found = forgetting::look(&self.workspace, &email).await?;
         let person = found.person.as_ref().map(|person| person.id);

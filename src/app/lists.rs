@@ -17,8 +17,7 @@ impl App {
     /// The journal or the last scan cannot be read.
     pub fn lists(&self) -> Done<ListsView> {
         let (rules, state) = (&self.workspace.rules, &self.workspace.settings.state);
-        let newest = snapshot::newest_finished(&state.join("snapshots"), None)
-            .map_err(|problem| Trouble::failed(problem.to_string()))?;
+        let newest = snapshot::newest_finished(&state.join("snapshots"), None).map_err(Trouble::from)?;
         let header = newest.as_ref().map(snapshot::Snapshot::header);
         let mut names = naming::all(&self.workspace.shared.journal)?;
         let view = |id: ListId| {

@@ -33,6 +33,7 @@ use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
 use crate::connect::notify::Target;
 use crate::connect::{Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
+use crate::domain::code::Code;
 use crate::domain::failure::Service;
 use crate::domain::pause::Pauses;
 use crate::domain::port::Gate;
@@ -82,6 +83,18 @@ pub enum OpenError {
     /// HTTP cannot be set up.
     #[error("HTTP cannot be set up: {0}")]
     Http(String),
+}
+
+impl OpenError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            OpenError::Store(error) => error.code(),
+            OpenError::Journal(error) => error.code(),
+            OpenError::Address { .. } => Code::ConfigValue,
+            OpenError::Http(_) => Code::Inside,
+        }
+    }
 }
 
 /// Everything, put together.

@@ -6,6 +6,7 @@ use super::App;
 use super::control::Done;
 use super::show::{Names, person};
 use super::why::memory::released_from;
+use crate::domain::code::Code;
 use crate::domain::memory::{Release, release};
 use crate::domain::person::{ADDRESS_CHANGED, Person, PersonState};
 use crate::domain::time::Timestamp;
@@ -76,7 +77,7 @@ impl App {
             biased;
             held = self.workspace.running.lock() => held,
             () = clock.sleep(WAIT) => {
-                return Err(Trouble::failed("a run is under way, and would write over it")
+                return Err(Trouble::failed(Code::RunUnderWay, "a run is under way, and would write over it")
                     .with_way_out("try again when `hsmc status` shows no run"));
             }
         };
@@ -97,7 +98,7 @@ impl App {
                     Ok(())
                 })?;
                 if chosen.is_empty() {
-                    return Err(Trouble::usage(format!("nobody is parked as {reason}"))
+                    return Err(Trouble::usage(Code::NothingSuch, format!("nobody is parked as {reason}"))
                         .with_way_out("`hsmc parked` lists the reasons"));
                 }
                 Release::Parked

@@ -1,6 +1,7 @@
 //! Saved plans: JSON lines, a header, then one move each. People are named by their numbers only.
 
 use super::App;
+use crate::domain::code::Code;
 use crate::domain::moves::Move;
 use crate::domain::plan::{PLAN_FORMAT, PlanHeader, PlanLine, PlanLineError, PlanSummary};
 use crate::domain::shown::ShownPlan;
@@ -43,6 +44,16 @@ pub enum PlanFileError {
         /// What is wrong.
         why: String,
     },
+}
+
+impl PlanFileError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            PlanFileError::Io { .. } => Code::FileNamed,
+            PlanFileError::Line { .. } | PlanFileError::Foreign { .. } => Code::PlanFile,
+        }
+    }
 }
 
 /// Saves a plan, whole or not at all.

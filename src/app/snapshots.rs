@@ -3,6 +3,7 @@
 
 use super::App;
 use super::control::Done;
+use crate::domain::code::Code;
 use crate::domain::contact::ListInfo;
 use crate::domain::email::Email;
 use crate::domain::id::{ListId, RunId};
@@ -29,7 +30,7 @@ impl App {
     pub async fn snapshots(&self, request: SnapshotsRequest) -> Done<SnapshotsAnswer> {
         let state = self.workspace.settings.state.clone();
         let read = tokio::task::spawn_blocking(move || answer(&state, request)).await;
-        read.map_err(|problem| Trouble::failed(problem.to_string()))?
+        read.map_err(|problem| Trouble::failed(Code::Inside, problem.to_string()))?
     }
 }
 
@@ -64,7 +65,7 @@ fn answer(state: &Path, request: SnapshotsRequest) -> Done<SnapshotsAnswer> {
 fn opened(state: &Path, run: RunId) -> Done<Snapshot> {
     Snapshot::open(&snapshot::path_of(state, run)).map_err(|problem| match problem {
         SnapshotError::Unfinished { .. } => {
-            Trouble::usage(format!("run {run} has left no scan, or it is no longer kept"))
+            Trouble::usage(Code::NothingKept, format!("run {run} has left no scan, or it is no longer kept"))
                 .with_way_out("`hsmc snapshots` lists what is kept; `sync.snapshots` says how long")
         }
         other => other.into(),
@@ -108,14 +109,20 @@ fn shown(of: &Snapshot, part: &SnapshotPart) -> Done<SnapshotShownView> {
     match part {
         SnapshotPart::All => {}
         SnapshotPart::Person(address) => {
-            let email = Email::parse(address).map_err(|why| Trouble::usage(why.to_string()))?;
+            let email =
+                Email::parse(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
             match of.person(PersonKey::Hash(email.hash()))? {
                 Some(row) => add(&row),
-                None => return Err(Trouble::usage("that scan has seen nobody with this address")),
+                None => {
+                    return Err(Trouble::usage(
+                        Code::NobodySeen,
+                        "that scan has seen nobody with this address",
+                    ));
+                }
             }
         }
         SnapshotPart::List(list) if !header.lists.contains_key(list) => {
-            return Err(Trouble::usage(format!("that scan has not read list {list}")));
+            return Err(Trouble::usage(Code::NothingSuch, format!("that scan has not read list {list}")));
         }
         SnapshotPart::List(list) => {
             for row in of.people()? {

@@ -4,6 +4,7 @@
 use super::control::Done;
 use super::ports::SystemClock;
 use crate::config::Config;
+use crate::domain::code::Code;
 use crate::domain::event::MoveEvent;
 use crate::domain::port::Clock;
 use crate::domain::time::Timestamp;
@@ -43,10 +44,10 @@ pub struct Opened {
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Trouble {
         match error {
-            StoreError::Locked { .. } => Trouble::failed(error.to_string())
+            StoreError::Locked { .. } => Trouble::failed(error.code(), error.to_string())
                 .with_way_out("wait for the process that uses it, or stop it"),
-            StoreError::Newer { .. } => Trouble::usage(error.to_string()),
-            other => Trouble::failed(other.to_string()),
+            StoreError::Newer { .. } => Trouble::usage(error.code(), error.to_string()),
+            other => Trouble::failed(other.code(), other.to_string()),
         }
     }
 }
@@ -55,11 +56,12 @@ impl From<BackupError> for Trouble {
     fn from(error: BackupError) -> Trouble {
         match error {
             BackupError::Store(store) => store.into(),
-            BackupError::Taken { .. } => Trouble::usage(error.to_string()).with_way_out("name another file"),
-            BackupError::Damaged { .. } => {
-                Trouble::failed(error.to_string()).with_way_out("use another backup; nothing was changed")
+            BackupError::Taken { .. } => {
+                Trouble::usage(error.code(), error.to_string()).with_way_out("name another file")
             }
-            BackupError::Occupied { .. } => Trouble::usage(error.to_string())
+            BackupError::Damaged { .. } => Trouble::failed(error.code(), error.to_string())
+                .with_way_out("use another backup; nothing was changed"),
+            BackupError::Occupied { .. } => Trouble::usage(error.code(), error.to_string())
                 .with_way_out("`--force` moves what is there aside, into a directory beside it"),
         }
     }
@@ -98,7 +100,7 @@ fn exists(state: &Path) -> Done<()> {
     {
         return Ok(());
     }
-    Err(Trouble::usage(format!("nothing has run in {} yet", state.display()))
+    Err(Trouble::usage(Code::NothingKept, format!("nothing has run in {} yet", state.display()))
         .with_way_out("--state names another directory"))
 }
 
@@ -154,7 +156,7 @@ pub async fn restore(from: &Path, state: &Path, force: bool) -> Done<RestoreView
 /// Work that reads a lot, where it holds nobody up.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> Done<T> + Send + 'static) -> Done<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|problem| Err(Trouble::failed(problem.to_string())))
+    done.unwrap_or_else(|problem| Err(Trouble::failed(Code::Inside, problem.to_string())))
 }
 
 async fn check_files(state: &Path) -> Done<SoundView> {

@@ -3,6 +3,7 @@
 use super::App;
 use super::control::Done;
 use super::show::{self, Names};
+use crate::domain::code::Code;
 use crate::domain::plan::move_fingerprint;
 use crate::domain::step::Fingerprint;
 use crate::serve::requests::Trouble;
@@ -37,21 +38,20 @@ impl App {
     fn can_be_undone(&self, of: UndoOf) -> Done<Whole> {
         let journal = &self.workspace.shared.journal;
         match of {
-            UndoOf::Run(id) => {
-                match journal.run(id)? {
-                    Some(run) if run.ended.is_none() => {
-                        Err(Trouble::usage(format!("run {id} is not over: {}", run.phase))
-                            .with_way_out("undo it once it is"))
-                    }
-                    Some(_) => Ok(Whole::Run(id)),
-                    None => Err(Trouble::usage(format!("there is no run {id}"))
-                        .with_way_out("`hsmc runs` lists them")),
+            UndoOf::Run(id) => match journal.run(id)? {
+                Some(run) if run.ended.is_none() => {
+                    Err(Trouble::usage(Code::NotNow, format!("run {id} is not over: {}", run.phase))
+                        .with_way_out("undo it once it is"))
                 }
-            }
-            UndoOf::Move(id) if journal.events(id)?.is_empty() => {
-                Err(Trouble::usage(format!("there is no move {id}, or its details are gone"))
-                    .with_way_out("`hsmc why ADDRESS` lists a person's moves"))
-            }
+                Some(_) => Ok(Whole::Run(id)),
+                None => Err(Trouble::usage(Code::NothingSuch, format!("there is no run {id}"))
+                    .with_way_out("`hsmc runs` lists them")),
+            },
+            UndoOf::Move(id) if journal.events(id)?.is_empty() => Err(Trouble::usage(
+                Code::NothingSuch,
+                format!("there is no move {id}, or its details are gone"),
+            )
+            .with_way_out("`hsmc why ADDRESS` lists a person's moves")),
             UndoOf::Move(id) => Ok(Whole::Move(id)),
         }
     }

@@ -182,6 +182,12 @@ pub enum Command {
         #[command(subcommand)]
         command: NotifyCommand,
     },
+    /// Tell what a code means and what to do: HSMC3001; without one, list them all
+    Explain {
+        /// As it stands in a message, a report or an alert
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+    },
     /// Delete somebody for good: in both services, and here; prints a receipt
     Forget(ForgetArgs),
     /// Print a completion script for a shell
@@ -654,6 +660,8 @@ mod tests {
             "hsmc config explain sync.every",
             "hsmc config show --json",
             "hsmc config schema",
+            "hsmc explain",
+            "hsmc explain HSMC3001 --json",
             "hsmc state size",
             "hsmc state check --json",
             "hsmc state backup b.tar.zst",

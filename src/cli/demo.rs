@@ -7,6 +7,7 @@ use super::render;
 use super::table::Layout;
 use super::{Answer, system::System};
 use crate::cli::Backend;
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use crate::sandbox::effects::What;
 use crate::sandbox::{Sandbox, scenario};
@@ -41,7 +42,7 @@ impl Scratch {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let path = std::env::temp_dir().join(format!("hsmc-demo-{}-{seed}-{since}", std::process::id()));
         std::fs::create_dir_all(&path)
-            .map_err(|problem| Failure::failed(format!("{}: {problem}", path.display())))?;
+            .map_err(|problem| Failure::failed(Code::Inside, format!("{}: {problem}", path.display())))?;
         Ok(Scratch(path))
     }
 
@@ -49,7 +50,7 @@ impl Scratch {
         let config = self.0.join("hsmc.toml");
         let text = scenario::config_toml(&served.hubspot_url(), &served.mailchimp_url());
         std::fs::write(&config, text)
-            .map_err(|problem| Failure::failed(format!("{}: {problem}", config.display())))?;
+            .map_err(|problem| Failure::failed(Code::Inside, format!("{}: {problem}", config.display())))?;
         Ok(System { config, state: self.0.join("state") })
     }
 }
@@ -67,9 +68,9 @@ fn held(sandbox: &Mutex<Sandbox>) -> MutexGuard<'_, Sandbox> {
 }
 
 async fn serve(sandbox: &Arc<Mutex<Sandbox>>, latency: Duration) -> Answer<Served> {
-    sandbox_http::serve_slowly(Arc::clone(sandbox), 0, latency)
-        .await
-        .map_err(|problem| Failure::failed(format!("no port on 127.0.0.1 can be had: {problem}")))
+    sandbox_http::serve_slowly(Arc::clone(sandbox), 0, latency).await.map_err(|problem| {
+        Failure::failed(Code::Inside, format!("no port on 127.0.0.1 can be had: {problem}"))
+    })
 }
 
 /// Plans, shows the plan, applies it, shows status and report, and checks the outcome.
@@ -179,8 +180,9 @@ async fn undisturbed(seed: u64) -> Answer<(BTreeMap<String, Value>, usize)> {
 }
 
 fn start(system: &System) -> Answer<Child> {
-    let binary = std::env::current_exe()
-        .map_err(|problem| Failure::failed(format!("this program cannot be found: {problem}")))?;
+    let binary = std::env::current_exe().map_err(|problem| {
+        Failure::failed(Code::Inside, format!("this program cannot be found: {problem}"))
+    })?;
     Command::new(binary)
         .arg("--config")
         .arg(&system.config)
@@ -194,7 +196,7 @@ fn start(system: &System) -> Answer<Child> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|problem| Failure::failed(format!("the daemon cannot be started: {problem}")))
+        .map_err(|problem| Failure::failed(Code::Inside, format!("the daemon cannot be started: {problem}")))
 }
 
 /// Whether it came so far before the daemon ended or time ran out.
@@ -213,7 +215,10 @@ async fn wait<'a>(daemon: &mut Child, is_so: impl Fn() -> BoxFuture<'a, bool>) -
 }
 
 async fn kill(daemon: &mut Child) -> Answer<()> {
-    daemon.kill().await.map_err(|problem| Failure::failed(format!("the daemon cannot be killed: {problem}")))
+    daemon
+        .kill()
+        .await
+        .map_err(|problem| Failure::failed(Code::Inside, format!("the daemon cannot be killed: {problem}")))
 }
 
 fn now() -> Timestamp {

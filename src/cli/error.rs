@@ -1,10 +1,13 @@
-//! A failed command: message, place, way out. The only place that shows errors to people.
+//! A failed command: code, message, place, way out. The only place that shows errors to people.
 
 use super::exit_code::ExitCode;
 use crate::config::ConfigErrors;
+use crate::domain::code::Code;
 use crate::journal::store::StoreError;
 use crate::telemetry::Logging;
 use miette::{GraphicalReportHandler, GraphicalTheme, MietteDiagnostic};
+use serde::Serialize;
+use serde_json::json;
 use std::fmt;
 
 /// Why a command failed. Holds at least one problem, and no address and no token.
@@ -17,8 +20,10 @@ pub struct Failure {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    /// What it is: its page says what to do.
+    pub code: Code,
     /// What, in one line.
     pub message: String,
     /// Where: a file with line and key, a directory, a move. Empty when the message says it.
@@ -29,31 +34,39 @@ pub struct Problem {
 
 impl Failure {
     /// A failure with an exit code of its own.
-    pub fn new(exit: ExitCode, message: impl Into<String>) -> Failure {
-        Failure { exit, problems: vec![Problem { message: message.into(), ..Problem::default() }] }
+    pub fn new(exit: ExitCode, code: Code, message: impl Into<String>) -> Failure {
+        let (place, way_out) = (String::new(), String::new());
+        Failure { exit, problems: vec![Problem { code, message: message.into(), place, way_out }] }
     }
 
     /// Something failed while it was done.
-    pub fn failed(message: impl Into<String>) -> Failure {
-        Failure::new(ExitCode::Failed, message)
+    pub fn failed(code: Code, message: impl Into<String>) -> Failure {
+        Failure::new(ExitCode::Failed, code, message)
     }
 
     /// The command line or the config is wrong.
-    pub fn usage(message: impl Into<String>) -> Failure {
-        Failure::new(ExitCode::Usage, message)
+    pub fn usage(code: Code, message: impl Into<String>) -> Failure {
+        Failure::new(ExitCode::Usage, code, message)
     }
 
     /// The log file cannot be written.
     pub fn of_log_file(logging: &Logging, problem: &std::io::Error) -> Failure {
         let path = logging.file.as_ref().map(|file| file.path.display().to_string()).unwrap_or_default();
-        Failure::usage(format!("the log file cannot be written: {problem}")).at(path).with_way_out(
-            "name a file in a folder that this user may write to, by --log-file or `[log] file`",
-        )
+        Failure::usage(Code::LogFile, format!("the log file cannot be written: {problem}"))
+            .at(path)
+            .with_way_out(
+                "name a file in a folder that this user may write to, by --log-file or `[log] file`",
+            )
+    }
+
+    /// The threads that everything runs on cannot be had.
+    pub fn of_runtime(problem: &std::io::Error) -> Failure {
+        Failure::failed(Code::Inside, format!("no runtime can be started: {problem}"))
     }
 
     /// A signal stopped it.
     pub fn interrupted() -> Failure {
-        Failure::new(ExitCode::Interrupted, "interrupted")
+        Failure::new(ExitCode::Interrupted, Code::Interrupted, "interrupted")
             .with_way_out("start again: it goes on where it stood")
     }
 
@@ -82,26 +95,38 @@ impl Failure {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width);
         let mut text = String::new();
         for problem in &self.problems {
-            let mut report = MietteDiagnostic::new(&problem.message);
-            report.code = Some(problem.place.clone()).filter(|place| !place.is_empty());
-            report.help = Some(problem.way_out.clone()).filter(|way_out| !way_out.is_empty());
+            let Problem { code, message, place, way_out } = problem;
+            let mut report = MietteDiagnostic::new(message);
+            report.code = Some(format!("{code} {place}").trim_end().to_owned());
+            report.help = Some(format!("{way_out}\n{}", more(*code)).trim_start().to_owned());
             if handler.render_report(&mut text, &report).is_err() {
                 return format!("{self}\n");
             }
         }
         text
     }
+
+    /// The same as one line of JSON.
+    pub fn json(&self) -> String {
+        format!("{}\n", json!({ "error": { "exit": self.exit as u8, "problems": self.problems } }))
+    }
+}
+
+/// Where there is more to read.
+fn more(code: Code) -> String {
+    format!("more: hsmc explain {code}")
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { message, place, way_out }) in self.problems.iter().enumerate() {
+        for (index, Problem { code, message, place, way_out }) in self.problems.iter().enumerate() {
             let line = if index > 0 { "\n" } else { "" };
             let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
-            write!(f, "{line}error: {place}{message}")?;
+            write!(f, "{line}error[{code}]: {place}{message}")?;
             if !way_out.is_empty() {
                 write!(f, "\n  help: {way_out}")?;
             }
+            write!(f, "\n  {}", more(*code))?;
         }
         Ok(())
     }
@@ -114,7 +139,12 @@ impl From<ConfigErrors> for Failure {
         let problems = errors
             .0
             .into_iter()
-            .map(|error| Problem { place: error.place(), message: error.what, way_out: error.way_out })
+            .map(|error| Problem {
+                code: error.code,
+                place: error.place(),
+                message: error.what,
+                way_out: error.way_out,
+            })
             .collect();
         Failure { exit: ExitCode::Usage, problems }
     }
@@ -122,12 +152,12 @@ impl From<ConfigErrors> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
-        let failure = Failure::failed(error.to_string());
+        let code = error.code();
+        let failure = Failure::failed(code, error.to_string());
         match error {
             StoreError::Locked { .. } => failure
                 .with_way_out("with a daemon running, use `hsmc status`; else stop the other process first"),
-            // sled tells a full disk in its own words only.
-            StoreError::Io { what, .. } if what.contains("No space left") => failure
+            StoreError::Io { .. } if code == Code::DiskRefuses => failure
                 .with_way_out("free space on that disk, then start again: nothing acknowledged is lost"),
             StoreError::Io { .. } => failure
                 .with_way_out("the state directory must be one that hsmc may write; --state names another"),
@@ -141,7 +171,7 @@ mod tests {
     use super::*;
 
     fn failure() -> Failure {
-        Failure::usage("`often` is no length of time")
+        Failure::usage(Code::ConfigValue, "`often` is no length of time")
             .at("hsmc.toml:12 sync.every")
             .with_way_out("write it as \"8h\"")
     }
@@ -160,16 +190,31 @@ mod tests {
     fn without_a_terminal_each_problem_is_plain_lines() {
         assert_eq!(
             failure().render(None, true),
-            "error: hsmc.toml:12 sync.every: `often` is no length of time\n  help: write it as \"8h\"\n"
+            "error[HSMC1105]: hsmc.toml:12 sync.every: `often` is no length of time\n  help: write it as \"8h\"\n  \
+             more: hsmc explain HSMC1105\n"
         );
     }
 
     #[test]
     fn on_a_terminal_place_message_and_help_are_framed_and_without_colour_stay_so() {
         let text = failure().render(Some(80), false);
-        for part in ["hsmc.toml:12 sync.every", "`often` is no length of time", "help: write it as \"8h\""] {
+        for part in [
+            "HSMC1105 hsmc.toml:12 sync.every",
+            "hsmc explain HSMC1105",
+            "`often` is no length of time",
+            "help: write it as \"8h\"",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn as_json_it_is_one_line_with_a_code_for_each_problem() {
+        let text = failure().json();
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["error"]["exit"], 2);
+        assert_eq!(read["error"]["problems"][0]["code"], "HSMC1105");
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
     }
 }

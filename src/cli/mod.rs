@@ -26,6 +26,7 @@ pub use progress::{Progress, Silent, Watch};
 pub use system::System;
 
 use crate::config::{self, Environment};
+use crate::domain::code::Code;
 use crate::telemetry::{Level, LogFile, Logging};
 use clap::Parser;
 use std::io::{IsTerminal, Write};
@@ -43,6 +44,8 @@ pub struct Terminal {
     pub errors_watched: bool,
     /// Colours on standard error.
     pub errors_colour: bool,
+    /// Whether a failure is told as JSON.
+    pub json: bool,
 }
 
 impl Terminal {
@@ -56,6 +59,7 @@ impl Terminal {
             watched,
             errors_watched,
             errors_colour: colour && errors_watched,
+            json: global.json,
         }
     }
 
@@ -88,6 +92,10 @@ pub fn parse() -> Result<Cli, ExitCode> {
         let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
         // A closed pipe is the reader's business, not a failure.
         error.print().ok();
+        if code == ExitCode::Usage {
+            let code = Code::CommandLine;
+            std::io::stderr().write_all(format!("code {code}; more: hsmc explain {code}\n").as_bytes()).ok();
+        }
         code
     })
 }
@@ -96,6 +104,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
 pub fn complain(failure: &Failure, terminal: &Terminal) -> ExitCode {
     let width = terminal.errors_watched.then_some(usize::from(terminal.layout.width));
     // With standard error gone, the exit code is all that can be said.
-    std::io::stderr().write_all(failure.render(width, terminal.errors_colour).as_bytes()).ok();
+    let text = if terminal.json { failure.json() } else { failure.render(width, terminal.errors_colour) };
+    std::io::stderr().write_all(text.as_bytes()).ok();
     failure.exit
 }

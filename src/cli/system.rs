@@ -12,6 +12,7 @@ use crate::app::reload::Change;
 use crate::app::{App, OpenError, check, daemon, deliver, state, summary, watch};
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
+use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::run::Run;
 use crate::journal::store::StoreError;
@@ -53,10 +54,11 @@ pub struct System {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Failure {
+        let code = error.code();
         match error {
             OpenError::Store(store) => Failure::from(store),
-            OpenError::Address { .. } => Failure::usage(error.to_string()),
-            OpenError::Journal(_) | OpenError::Http(_) => Failure::failed(error.to_string()),
+            OpenError::Address { .. } => Failure::usage(code, error.to_string()),
+            OpenError::Journal(_) | OpenError::Http(_) => Failure::failed(code, error.to_string()),
         }
     }
 }
@@ -70,7 +72,7 @@ impl From<Trouble> for Failure {
             130 => ExitCode::Interrupted,
             _ => ExitCode::Failed,
         };
-        let mut failure = Failure::new(exit, trouble.message);
+        let mut failure = Failure::new(exit, trouble.code, trouble.message);
         if !trouble.place.is_empty() {
             failure = failure.at(trouble.place);
         }
@@ -117,7 +119,7 @@ impl System {
 
     fn signals(&self, reloads: bool) -> Answer<Signals> {
         Signals::watch(&self.config, reloads)
-            .map_err(|problem| Failure::failed(format!("signals cannot be watched: {problem}")))
+            .map_err(|problem| Failure::failed(Code::Inside, format!("signals cannot be watched: {problem}")))
     }
 
     /// Opens the state directory. A process that was just killed may hold it for another moment.
@@ -147,7 +149,10 @@ impl System {
         let answer = socket::ask(&self.state, call).await?;
         Some(match answer {
             Ok(value) => serde_json::from_value(value).map_err(|problem| {
-                Failure::failed(format!("the running hsmc answers in another version's words: {problem}"))
+                Failure::failed(
+                    Code::NoAnswer,
+                    format!("the running hsmc answers in another version's words: {problem}"),
+                )
             }),
             Err(trouble) => Err(trouble.into()),
         })
@@ -210,7 +215,13 @@ impl Backend for System {
             people,
         )
         .await
-        .map_err(|problem| Failure::usage(problem.to_string()))
+        .map_err(|problem| {
+            let code = match problem.kind() {
+                std::io::ErrorKind::InvalidInput => Code::NothingSuch,
+                _ => Code::Inside,
+            };
+            Failure::usage(code, problem.to_string())
+        })
     }
 
     async fn check(&self, _: &dyn Progress) -> Answer<CheckView> {
@@ -312,7 +323,7 @@ impl Backend for System {
             daemon::write_summary(&held.app).await;
             let before = held.app.config.clone();
             held.close().await;
-            match ended.map_err(|error| Failure::failed(error.to_string()))? {
+            match ended.map_err(|error| Failure::failed(error.code(), error.to_string()))? {
                 Ended::Stopped => return Ok(()),
                 Ended::Reloaded { config, due: next } => {
                     due = Some(next);
@@ -331,12 +342,15 @@ impl Backend for System {
         match subject {
             Subject::All | Subject::List(_) => match summary::read(&self.state) {
                 Ok(Some(view)) => Ok(StatusAnswer::Overview(Box::new(view))),
-                Ok(None) => Err(Failure::usage(format!("nothing has run in {} yet", self.state.display()))
-                    .with_way_out("`hsmc plan` or `hsmc sync` begins; --state names another directory")),
-                Err(problem) => Err(Failure::failed(format!(
-                    "the summary in {} cannot be read: {problem}",
-                    self.state.display()
-                ))),
+                Ok(None) => Err(Failure::usage(
+                    Code::NothingKept,
+                    format!("nothing has run in {} yet", self.state.display()),
+                )
+                .with_way_out("`hsmc plan` or `hsmc sync` begins; --state names another directory")),
+                Err(problem) => Err(Failure::failed(
+                    Code::StateUnusable,
+                    format!("the summary in {} cannot be read: {problem}", self.state.display()),
+                )),
             },
             Subject::Move(_) | Subject::Run(_) | Subject::Person(_) => {
                 self.own("status", |app| async move { app.status(subject).await }).await
@@ -390,7 +404,7 @@ impl Backend for System {
 
     async fn restore(&self, file: PathBuf, force: bool) -> Answer<RestoreView> {
         if socket::is_served(&self.state).await {
-            return Err(Failure::usage(format!("a process uses {}", self.state.display()))
+            return Err(Failure::usage(Code::StateInUse, format!("a process uses {}", self.state.display()))
                 .with_way_out("stop it first: a running hsmc would go on with what it knows"));
         }
         Ok(state::restore(&file, &self.state, force).await?)
@@ -485,6 +499,7 @@ impl System {
                 .into_iter()
                 .map(|error| Finding {
                     severity: Severity::Error,
+                    code: Some(error.code),
                     place: error.place(),
                     message: error.what,
                     way_out: error.way_out,
@@ -504,7 +519,10 @@ fn status_answer(subject: &Subject, value: serde_json::Value) -> Answer<StatusAn
         Subject::Move(_) | Subject::Person(_) => serde_json::from_value(value).map(StatusAnswer::Moves),
     };
     parsed.map_err(|problem| {
-        Failure::failed(format!("the running hsmc answers in another version's words: {problem}"))
+        Failure::failed(
+            Code::NoAnswer,
+            format!("the running hsmc answers in another version's words: {problem}"),
+        )
     })
 }
 

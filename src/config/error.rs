@@ -2,11 +2,14 @@
 //!
 //! Every problem of a file is told at once. No message ever holds a value that came from a secret.
 
+use crate::domain::code::Code;
 use std::fmt;
 
 /// One problem: a place, what is wrong there, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
+    /// What kind of problem.
+    pub code: Code,
     /// The file as it was named, or the environment variable that set the value.
     pub file: String,
     /// The line of the key, or of the table that lacks it.
@@ -63,6 +66,8 @@ impl std::error::Error for ConfigErrors {}
 /// A problem before its place is known: the key is a path, the file and line are found later.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
+    /// What kind of problem.
+    pub(super) code: Code,
     /// The path of the key.
     pub(super) key: String,
     /// What is wrong.
@@ -74,10 +79,11 @@ pub(super) struct Problem {
 impl Problem {
     /// A problem at a key.
     pub(super) fn new(
+        code: Code,
         key: impl Into<String>,
         what: impl Into<String>,
         way_out: impl Into<String>,
     ) -> Problem {
-        Problem { key: key.into(), what: what.into(), way_out: way_out.into() }
+        Problem { code, key: key.into(), what: what.into(), way_out: way_out.into() }
     }
 }

@@ -6,6 +6,7 @@ use super::position::{Positions, line_of};
 use super::schema::Document;
 use super::secret::References;
 use super::settings::{self, Config};
+use crate::domain::code::Code;
 use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
@@ -28,14 +29,20 @@ pub(super) fn unreadable(file: &str, error: &std::io::Error) -> ConfigErrors {
         std::io::ErrorKind::NotFound => "make one with `hsmc init`, or name another with --config FILE",
         _ => "name a file that this user may read with --config FILE",
     };
-    alone(file, None, format!("the config file cannot be read: {error}"), way_out)
+    alone(Code::ConfigUnreadable, file, None, format!("the config file cannot be read: {error}"), way_out)
 }
 
 /// What is said of a text that is no TOML; none when it is.
 pub(super) fn not_toml(file: &str, text: &str) -> Option<ConfigErrors> {
     let error = toml_edit::Document::parse(text).err()?;
     let line = error.span().map(|span| line_of(text, span.start));
-    Some(alone(file, line, format!("this is no TOML: {}", error.message()), "mend the line"))
+    Some(alone(
+        Code::ConfigNoToml,
+        file,
+        line,
+        format!("this is no TOML: {}", error.message()),
+        "mend the line",
+    ))
 }
 
 /// Reads a config from its text; `file` is its name in messages, `folder` where relative `file:`
@@ -55,7 +62,7 @@ pub fn load_text(
     let (merged, sources) = layer(text, environment);
     let mut value = match merged.extract::<Value>() {
         Ok(value) => value,
-        Err(error) => return Err(alone(file, None, error.to_string(), "mend the file")),
+        Err(error) => return Err(alone(Code::ConfigNoToml, file, None, error.to_string(), "mend the file")),
     };
     let mut references = References::new(environment, folder);
     references.resolve("", &mut value);
@@ -104,8 +111,8 @@ fn extract(value: &mut Value, problems: &mut Vec<Problem>) -> Document {
             Err(error) => error,
         };
         let key = path_of(value, &error.path);
-        let (what, way_out) = explain(&error.kind, &key);
-        problems.push(Problem::new(key.clone(), what, way_out));
+        let (code, what, way_out) = explain(&error.kind, &key);
+        problems.push(Problem::new(code, key.clone(), what, way_out));
         if !remove(value, &key) {
             return Document::default();
         }
@@ -180,9 +187,10 @@ fn remove(value: &mut Value, path: &str) -> bool {
 }
 
 /// What is wrong and what to do, in our words.
-fn explain(kind: &Kind, key: &str) -> (String, String) {
+fn explain(kind: &Kind, key: &str) -> (Code, String, String) {
     match kind {
         Kind::UnknownField(name, known) => (
+            Code::ConfigUnknownKey,
             format!("hsmc knows no key `{name}` here"),
             match nearest(name, known) {
                 Some(close) => format!("did you mean `{close}`?"),
@@ -190,14 +198,15 @@ fn explain(kind: &Kind, key: &str) -> (String, String) {
             },
         ),
         Kind::InvalidType(actual, expected) => {
-            (format!("this is {}, not {expected}", kind_of(actual)), correct(key))
+            (Code::ConfigValue, format!("this is {}, not {expected}", kind_of(actual)), correct(key))
         }
         Kind::Message(text) if text.contains("did not match any variant") => (
+            Code::ConfigValue,
             "this is neither \"all\" nor a list of subscription type ids".to_owned(),
             "write `subscriptions = \"all\"` or `subscriptions = [\"1\", \"2\"]`".to_owned(),
         ),
-        Kind::Message(text) => (text.clone(), correct(key)),
-        other => (other.to_string(), correct(key)),
+        Kind::Message(text) => (Code::ConfigValue, text.clone(), correct(key)),
+        other => (Code::ConfigValue, other.to_string(), correct(key)),
     }
 }
 
@@ -257,23 +266,21 @@ fn place(
         .map(|problem| {
             let what = references.redact(&problem.what);
             let way_out = references.redact(&problem.way_out);
-            match sources.get(problem.key.split('[').next().unwrap_or_default()) {
-                Some(variable) => {
-                    ConfigError { file: variable.clone(), line: None, key: problem.key, what, way_out }
-                }
-                None => {
-                    let line = positions.line(&problem.key);
-                    ConfigError { file: file.to_owned(), line, key: problem.key, what, way_out }
-                }
-            }
+            let Problem { code, key, .. } = problem;
+            let (file, line) = match sources.get(key.split('[').next().unwrap_or_default()) {
+                Some(variable) => (variable.clone(), None),
+                None => (file.to_owned(), positions.line(&key)),
+            };
+            ConfigError { code, file, line, key, what, way_out }
         })
         .collect();
     errors.sort_by_key(|error| (error.line.is_none(), error.line));
     ConfigErrors(errors)
 }
 
-fn alone(file: &str, line: Option<usize>, what: String, way_out: &str) -> ConfigErrors {
+fn alone(code: Code, file: &str, line: Option<usize>, what: String, way_out: &str) -> ConfigErrors {
     ConfigErrors(vec![ConfigError {
+        code,
         file: file.to_owned(),
         line,
         key: String::new(),

@@ -5,6 +5,7 @@ use super::lenient::{Span, Text, Whole};
 use super::schema;
 use super::settings::switch;
 use crate::domain::alert::Severity;
+use crate::domain::code::Code;
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ pub(super) fn check(from: schema::Notify, problems: &mut Vec<Problem>) -> Notify
     let webhook_secret = from.webhook_secret.map(|secret| secret.0).filter(|secret| !secret.is_empty());
     if webhook_secret.is_some() && webhook.is_none() {
         problems.push(Problem::new(
+            Code::ConfigContradiction,
             "notify.webhook_secret",
             "there is no `webhook` whose messages it could sign",
             "add `webhook = \"…\"`, or take the secret out",
@@ -66,6 +68,7 @@ fn severity(from: Option<Text>, problems: &mut Vec<Problem>) -> Severity {
         Some("error") => Severity::Error,
         Some(other) => {
             problems.push(Problem::new(
+                Code::ConfigValue,
                 "notify.from",
                 format!("`{other}` is no severity"),
                 "write \"note\", \"warning\" or \"error\"",
@@ -91,11 +94,17 @@ fn address(key: &str, from: Text, problems: &mut Vec<Problem>) -> Option<SecretS
         Some("https") => return Some(SecretString::from(from.0)),
         Some("http") if is_loopback => return Some(SecretString::from(from.0)),
         Some("http") => problems.push(Problem::new(
+            Code::ConfigValue,
             key,
             "this address is not encrypted: on its way everybody could read it, and write there",
             "write it as \"https://host/path\"",
         )),
-        _ => problems.push(Problem::new(key, "this is no web address", "write it as \"https://host/path\"")),
+        _ => problems.push(Problem::new(
+            Code::ConfigValue,
+            key,
+            "this is no web address",
+            "write it as \"https://host/path\"",
+        )),
     }
     None
 }

@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::lenient::{Share, Text, Whole};
 use super::schema::{self, Document, Subscriptions};
 use super::settings::{limit, required, switch};
+use crate::domain::code::Code;
 use crate::domain::id::ListId;
 use crate::domain::rules::{
     Group, Handover, Precedence, RuleSet, SourceList, Supplemental, TagOverride, TagSource,
@@ -56,6 +57,7 @@ fn window(text: Option<&Text>, problems: &mut Vec<Problem>) -> Option<EnrollWind
         Ok(window) => Some(window),
         Err(what) => {
             problems.push(Problem::new(
+                Code::ConfigValue,
                 "sync.enroll_between",
                 what,
                 "write it as \"08:00-18:00 Europe/London\"",
@@ -77,6 +79,7 @@ fn groups(document: &Document, problems: &mut Vec<Problem>) -> Vec<Group> {
         );
         if group.list.is_empty() {
             problems.push(Problem::new(
+                Code::ConfigMissing,
                 format!("{key}.list"),
                 "the group has no source list",
                 "add `list = [{ id = \"…\", tag = \"…\" }]`, or take the group out",
@@ -87,6 +90,7 @@ fn groups(document: &Document, problems: &mut Vec<Problem>) -> Vec<Group> {
             Some("latest") => Precedence::Latest,
             Some(other) => {
                 problems.push(Problem::new(
+                    Code::ConfigValue,
                     format!("{key}.precedence"),
                     format!("`{other}` is no precedence"),
                     "write \"first\" (the first tag stays) or \"latest\"",
@@ -122,7 +126,9 @@ fn source_list(key: &str, from: &schema::SourceList, problems: &mut Vec<Problem>
         let when = over.when.as_ref().map_or("", |text| text.0.as_str());
         match condition::parse(when) {
             Ok(when) => overrides.push(TagOverride { when, tag }),
-            Err(what) => problems.push(Problem::new(format!("{key}.when"), what, condition::FORMS)),
+            Err(what) => {
+                problems.push(Problem::new(Code::ConfigValue, format!("{key}.when"), what, condition::FORMS))
+            }
         }
     }
     SourceList {
@@ -175,6 +181,7 @@ fn patterns(protect: &schema::Protect, problems: &mut Vec<Problem>) -> Vec<regex
         match regex::Regex::new(&pattern.0) {
             Ok(regex) => patterns.push(regex),
             Err(_) => problems.push(Problem::new(
+                Code::ConfigValue,
                 format!("protect.patterns[{index}]"),
                 format!("`{}` is no regular expression", pattern.0),
                 "mend it, or put the whole tag under `tags`",
@@ -192,6 +199,7 @@ fn merge_fields(from: &BTreeMap<String, Text>, problems: &mut Vec<Problem>) -> B
             && field.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
         if !well_formed || field == "EMAIL" {
             problems.push(Problem::new(
+                Code::ConfigValue,
                 &key,
                 format!("`{field}` is no merge field that can be written"),
                 "write up to 10 upper-case letters, digits or underscores; the address is kept by itself",
@@ -211,18 +219,24 @@ fn scopes(from: Option<&Subscriptions>, problems: &mut Vec<Problem>) -> Vec<OptO
         None => vec![OptOutScope::All],
         Some(Subscriptions::Word(word)) if word.0 == "all" => vec![OptOutScope::All],
         Some(Subscriptions::Word(word)) => {
-            problems.push(Problem::new(KEY, format!("`{}` is no set of subscriptions", word.0), WAY_OUT));
+            problems.push(Problem::new(
+                Code::ConfigValue,
+                KEY,
+                format!("`{}` is no set of subscriptions", word.0),
+                WAY_OUT,
+            ));
             Vec::new()
         }
         Some(Subscriptions::Types(types)) => {
             if types.is_empty() {
-                problems.push(Problem::new(KEY, "no subscription is named", WAY_OUT));
+                problems.push(Problem::new(Code::ConfigMissing, KEY, "no subscription is named", WAY_OUT));
             }
             let mut scopes = Vec::new();
             for (index, id) in types.iter().enumerate() {
                 match digits(&id.0) {
                     Some(id) => scopes.push(OptOutScope::Subscription(id)),
                     None => problems.push(Problem::new(
+                        Code::ConfigValue,
                         format!("{KEY}[{index}]"),
                         format!("`{}` is no id in digits", id.0),
                         WAY_OUT,
@@ -241,6 +255,7 @@ fn groups_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
         let key = format!("group[{index}]");
         if !group.name.is_empty() && !names.insert(&group.name) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.name"),
                 format!("two groups are called `{}`", group.name),
                 "give each group a name of its own",
@@ -248,6 +263,7 @@ fn groups_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
         }
         for critical in rules.critical.iter().filter(|id| !group.exclude.contains(id)) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.exclude"),
                 format!("the group `{}` lacks the critical exclusion list {critical}", group.name),
                 format!("add \"{critical}\" to its `exclude`: critical lists apply to every group"),
@@ -259,6 +275,7 @@ fn groups_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
             let list = source.list;
             if !seen.insert(list) {
                 problems.push(Problem::new(
+                    Code::ConfigContradiction,
                     &key,
                     format!("list {list} stands twice in the group `{}`", group.name),
                     "keep one of the two",
@@ -266,12 +283,14 @@ fn groups_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
             }
             if rules.critical.contains(&list) {
                 problems.push(Problem::new(
+                    Code::ConfigContradiction,
                     &key,
                     format!("list {list} is a critical exclusion list and cannot be a source"),
                     "take it out of the group, or out of `exclusions.critical`",
                 ));
             } else if group.exclude.contains(&list) {
                 problems.push(Problem::new(
+                    Code::ConfigContradiction,
                     &key,
                     format!(
                         "list {list} is both a source and an exclusion list of the group `{}`",
@@ -295,6 +314,7 @@ fn handovers_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
         let tag = &handover.exit_tag;
         if !tag.as_str().is_empty() && !seen.insert(tag) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.exit_tag"),
                 format!("the exit tag \"{tag}\" has two handovers"),
                 "keep one of the two",
@@ -302,6 +322,7 @@ fn handovers_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
         }
         if let Some(role) = ours.get(tag) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.exit_tag"),
                 format!("\"{tag}\" is also {role}: whoever is enrolled would be handed over at once"),
                 "give the end of the campaign a tag of its own",
@@ -310,12 +331,14 @@ fn handovers_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
         let Some(to) = handover.to else { continue };
         if sources.contains(&to) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.to"),
                 format!("list {to} is a source list: whoever is handed over would be enrolled again"),
                 "name a list that no group uses as a source",
             ));
         } else if handover.from == Some(to) || handover.also_leave.contains(&to) {
             problems.push(Problem::new(
+                Code::ConfigContradiction,
                 format!("{key}.to"),
                 format!("list {to} is both the destination and a list to leave"),
                 "take it out of `from` or `also_leave`",
@@ -358,11 +381,12 @@ fn list_ids(key: &str, from: &[Text], problems: &mut Vec<Problem>) -> Vec<ListId
 fn list_id(key: &str, from: Option<&Text>, problems: &mut Vec<Problem>) -> ListId {
     let found = from.and_then(|id| digits(&id.0));
     if found.is_none() {
-        let what = match from {
-            Some(id) => format!("`{}` is no list id", id.0),
-            None => "the list id is missing".to_owned(),
+        let (code, what) = match from {
+            Some(id) => (Code::ConfigValue, format!("`{}` is no list id", id.0)),
+            None => (Code::ConfigMissing, "the list id is missing".to_owned()),
         };
         problems.push(Problem::new(
+            code,
             key,
             what,
             "write the digits that HubSpot shows in the list's address, such as \"987\"",
@@ -395,6 +419,7 @@ fn property(key: &str, from: &Option<Text>, problems: &mut Vec<Problem>) -> Opti
     let name = from.as_ref().map(|name| name.0.to_ascii_lowercase()).filter(|name| !name.is_empty())?;
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         problems.push(Problem::new(
+            Code::ConfigValue,
             key,
             format!("`{name}` is no internal name of a HubSpot property"),
             "write letters, digits and underscores, as HubSpot shows under the property's code symbol",

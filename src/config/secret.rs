@@ -5,6 +5,7 @@
 
 use super::Environment;
 use super::error::Problem;
+use crate::domain::code::Code;
 use figment::value::{Tag, Value};
 use std::path::Path;
 
@@ -38,7 +39,9 @@ impl<'a> References<'a> {
                         self.found.push(secret.clone());
                         *value = Value::String(Tag::Default, secret);
                     }
-                    Err((what, way_out)) => self.problems.push(Problem::new(path, what, way_out)),
+                    Err((what, way_out)) => {
+                        self.problems.push(Problem::new(Code::ConfigReference, path, what, way_out))
+                    }
                 }
             }
             Value::Dict(_, dict) => {

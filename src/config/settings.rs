@@ -4,6 +4,7 @@ use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
 use super::notify::{self, Notify};
 use super::{rules, schema};
+use crate::domain::code::Code;
 use crate::domain::port::OptOutBasis;
 use crate::domain::rules::RuleSet;
 use secrecy::SecretString;
@@ -192,6 +193,7 @@ fn check_hubspot(from: schema::HubSpot, problems: &mut Vec<Problem>) -> Option<H
         && dated.chars().enumerate().all(|(at, c)| if at == 4 { c == '-' } else { c.is_ascii_digit() });
     if !is_date {
         problems.push(Problem::new(
+            Code::ConfigValue,
             "hubspot.api_version",
             format!("`{api_version}` is no dated version"),
             "write it as \"2026-09\"",
@@ -238,6 +240,7 @@ fn check_mailchimp(from: schema::Mailchimp, problems: &mut Vec<Problem>) -> Opti
     });
     if prefix.as_deref().is_some_and(|prefix| !prefix.chars().all(|c| c.is_ascii_alphanumeric())) {
         problems.push(Problem::new(
+            Code::ConfigValue,
             "mailchimp.server_prefix",
             "the server prefix holds more than letters and digits",
             "write it as \"us21\", or leave it out",
@@ -268,6 +271,7 @@ fn check_sync(from: schema::Sync, problems: &mut Vec<Problem>) -> Sync {
         Some("always") => Apply::Always,
         Some(other) => {
             problems.push(Problem::new(
+                Code::ConfigValue,
                 "sync.apply",
                 format!("`{other}` is no way to apply"),
                 "write \"never\", \"ask\" or \"always\"",
@@ -289,6 +293,7 @@ fn check_consent(from: schema::Consent, problems: &mut Vec<Problem>) -> Consent 
         from.legal_basis.map_or_else(|| "LEGITIMATE_INTEREST_OTHER".to_owned(), |basis| basis.0);
     if !LEGAL_BASES.contains(&legal_basis.as_str()) {
         problems.push(Problem::new(
+            Code::ConfigValue,
             "consent.legal_basis",
             format!("HubSpot knows no legal basis `{legal_basis}`"),
             format!("write one of {}", LEGAL_BASES.join(", ")),
@@ -307,6 +312,7 @@ fn check_log(from: schema::Log, problems: &mut Vec<Problem>) -> Log {
     let level = from.level.map_or_else(|| "info".to_owned(), |level| level.0);
     if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
         problems.push(Problem::new(
+            Code::ConfigValue,
             "log.level",
             format!("`{level}` is no level"),
             "write \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
@@ -332,7 +338,12 @@ pub(super) fn required(
     let found = value.map(|text| text.0).filter(|text| !text.is_empty());
     if found.is_none() {
         let name = key.rsplit('.').next().unwrap_or(key);
-        problems.push(Problem::new(key, format!("`{name}` is missing or empty"), way_out));
+        problems.push(Problem::new(
+            Code::ConfigMissing,
+            key,
+            format!("`{name}` is missing or empty"),
+            way_out,
+        ));
     }
     found
 }
@@ -350,6 +361,7 @@ fn between(
         return asked;
     }
     problems.push(Problem::new(
+        Code::ConfigValue,
         key,
         format!("{asked} is out of bounds"),
         format!("write a number from {least} to {most}, or leave it out for {default}"),
@@ -370,7 +382,12 @@ fn address(
             text.trim_end_matches('/').to_owned()
         }
         _ => {
-            problems.push(Problem::new(key, "this is no http address", "write it as \"https://host/path\""));
+            problems.push(Problem::new(
+                Code::ConfigValue,
+                key,
+                "this is no http address",
+                "write it as \"https://host/path\"",
+            ));
             default()
         }
     }

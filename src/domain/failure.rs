@@ -1,6 +1,7 @@
 //! What can go wrong with a call, in the terms the engine decides by (design §5): retry? may it
 //! have happened? what should the operator do?
 
+use super::code::Code;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -78,6 +79,44 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
+    /// All of them.
+    pub const ALL: [RefusalCode; 14] = [
+        RefusalCode::FakeAddress,
+        RefusalCode::Compliance,
+        RefusalCode::Forgotten,
+        RefusalCode::TooManySignups,
+        RefusalCode::NotFound,
+        RefusalCode::AlreadyExists,
+        RefusalCode::InvalidValue,
+        RefusalCode::MissingProperty,
+        RefusalCode::NotRemovable,
+        RefusalCode::NotWritable,
+        RefusalCode::InvalidAddress,
+        RefusalCode::Other,
+        RefusalCode::Undone,
+        RefusalCode::OptedOut,
+    ];
+
+    /// The code whose page says what to do about it.
+    pub fn code(self) -> Code {
+        match self {
+            RefusalCode::FakeAddress => Code::FakeAddress,
+            RefusalCode::Compliance => Code::Compliance,
+            RefusalCode::Forgotten => Code::DeletedForGood,
+            RefusalCode::TooManySignups => Code::TooManySignups,
+            RefusalCode::NotFound => Code::NotFound,
+            RefusalCode::AlreadyExists => Code::AlreadyExists,
+            RefusalCode::InvalidValue => Code::InvalidValue,
+            RefusalCode::MissingProperty => Code::MissingProperty,
+            RefusalCode::NotRemovable => Code::NotRemovable,
+            RefusalCode::NotWritable => Code::NotWritable,
+            RefusalCode::InvalidAddress => Code::InvalidAddress,
+            RefusalCode::Other => Code::Refused,
+            RefusalCode::Undone => Code::Undone,
+            RefusalCode::OptedOut => Code::OptedOut,
+        }
+    }
+
     /// A stable word for reports and records: `fake-address`, `compliance`, …
     pub fn word(self) -> &'static str {
         match self {
@@ -134,7 +173,26 @@ pub struct CallFailure {
     pub trace: Option<String>,
 }
 
+impl FailureClass {
+    /// The code of a call that failed in this way.
+    pub fn code(self) -> Code {
+        match self {
+            FailureClass::Transient => Code::ServiceAway,
+            FailureClass::RateLimited { .. } => Code::TooFast,
+            FailureClass::Permanent => Code::CallRefused,
+            FailureClass::InDoubt => Code::AnswerLost,
+            FailureClass::Unauthorized => Code::CredentialsRefused,
+            FailureClass::Misconfigured => Code::RightsMissing,
+        }
+    }
+}
+
 impl CallFailure {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        self.class.code()
+    }
+
     /// The refusal this failure means for a single person.
     pub fn as_refusal(&self) -> Refusal {
         Refusal { code: self.refusal, message: self.message.clone() }

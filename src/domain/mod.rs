@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod audit;
+pub mod code;
 pub mod consent;
 pub mod contact;
 pub mod contested;

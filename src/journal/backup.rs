@@ -9,6 +9,7 @@ use super::directory::{self, new_file, sync_directory};
 use super::fault::io;
 use super::snapshot::{self, Worth, snapshot_name};
 use super::store::{Sequence, StoreError, Table};
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,18 @@ pub enum BackupError {
         /// Where.
         path: String,
     },
+}
+
+impl BackupError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            BackupError::Store(error) => error.code(),
+            BackupError::Taken { .. } => Code::BackupInTheWay,
+            BackupError::Damaged { .. } => Code::BackupUnusable,
+            BackupError::Occupied { .. } => Code::StateOccupied,
+        }
+    }
 }
 
 /// How a backup lies on the disk; told by its name.

@@ -11,6 +11,7 @@ use super::record;
 use super::store::{Batch, Change, Entry, Sequence, Store, StoreError, Table};
 use super::verify::Place;
 use crate::domain::audit::AuditLine;
+use crate::domain::code::Code;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
@@ -40,6 +41,16 @@ pub enum JournalError {
         /// What is wrong.
         why: DecodeError,
     },
+}
+
+impl JournalError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            JournalError::Store(error) => error.code(),
+            JournalError::Record { .. } => Code::RecordDamaged,
+        }
+    }
 }
 
 /// Result of a journal call.

@@ -7,6 +7,7 @@
 pub mod alert_views;
 pub mod consent;
 mod cut;
+pub mod explained;
 pub mod forget;
 pub mod lists;
 pub mod parked;

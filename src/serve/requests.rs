@@ -3,6 +3,7 @@
 use super::consent::ConsentRequest;
 use super::forget::ForgetRequest;
 use super::state::StateRequest;
+use crate::domain::code::Code;
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
@@ -184,6 +185,8 @@ pub enum Call {
 pub struct Trouble {
     /// The exit code it means.
     pub exit: u8,
+    /// What it is: its page says what to do.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// Where; may be empty.
@@ -194,13 +197,13 @@ pub struct Trouble {
 
 impl Trouble {
     /// It failed.
-    pub fn failed(message: impl Into<String>) -> Trouble {
-        Trouble { exit: 1, message: message.into(), place: String::new(), way_out: String::new() }
+    pub fn failed(code: Code, message: impl Into<String>) -> Trouble {
+        Trouble { exit: 1, code, message: message.into(), place: String::new(), way_out: String::new() }
     }
 
     /// What was asked for makes no sense here.
-    pub fn usage(message: impl Into<String>) -> Trouble {
-        Trouble { exit: 2, ..Trouble::failed(message) }
+    pub fn usage(code: Code, message: impl Into<String>) -> Trouble {
+        Trouble { exit: 2, ..Trouble::failed(code, message) }
     }
 
     /// The same, with the way out.

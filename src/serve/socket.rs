@@ -4,6 +4,7 @@
 //! Never: deciding anything, or listening anywhere else.
 
 use super::requests::{Call, Trouble};
+use crate::domain::code::Code;
 use async_trait::async_trait;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -86,7 +87,7 @@ async fn answer(
 ) -> (StatusCode, Json<serde_json::Value>) {
     // What was asked is done even when whoever asked hangs up: a run must not break off between two records.
     let done = tokio::spawn(async move { control.call(call).await }).await;
-    match done.unwrap_or_else(|problem| Err(Trouble::failed(problem.to_string()))) {
+    match done.unwrap_or_else(|problem| Err(Trouble::failed(Code::Inside, problem.to_string()))) {
         Ok(value) => (StatusCode::OK, Json(value)),
         Err(trouble) => (StatusCode::CONFLICT, Json(serde_json::to_value(trouble).unwrap_or_default())),
     }
@@ -109,8 +110,9 @@ pub async fn ask(state: &Path, call: &Call) -> Option<Result<serde_json::Value, 
 }
 
 async fn exchange(path: &Path, call: &Call) -> Result<serde_json::Value, Trouble> {
-    let silent =
-        |problem: reqwest::Error| Trouble::failed(format!("the running hsmc does not answer: {problem}"));
+    let silent = |problem: reqwest::Error| {
+        Trouble::failed(Code::NoAnswer, format!("the running hsmc does not answer: {problem}"))
+    };
     let client = reqwest::Client::builder()
         .unix_socket(path)
         .connect_timeout(Duration::from_secs(5))
@@ -123,5 +125,5 @@ async fn exchange(path: &Path, call: &Call) -> Result<serde_json::Value, Trouble
         return Ok(body);
     }
     Err(serde_json::from_value(body)
-        .unwrap_or_else(|_| Trouble::failed(format!("the running hsmc refused ({status})"))))
+        .unwrap_or_else(|_| Trouble::failed(Code::NoAnswer, format!("the running hsmc refused ({status})"))))
 }

@@ -5,6 +5,7 @@
 //! person's number (design §3.13).
 
 use super::alert_views::{AlertView, TargetView};
+use crate::domain::code::Code;
 use crate::domain::id::{MoveId, RunId};
 use crate::domain::report::{ApprovalAsked, RunReport};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
@@ -338,6 +339,8 @@ pub enum Severity {
 pub struct Finding {
     /// How bad.
     pub severity: Severity,
+    /// What it is: its page says what to do. None for a note that asks for nothing.
+    pub code: Option<Code>,
     /// File, line and key.
     pub place: String,
     /// What was found.

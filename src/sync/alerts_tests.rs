@@ -1,6 +1,7 @@
 //! Which alerts the end of a run means, and which it ends: tables over runs as values.
 
 use super::*;
+use crate::domain::code::Code;
 use crate::domain::id::{ListId, RunId};
 use crate::domain::report::{AudienceSize, Repeated, RunReport};
 use crate::domain::run::{RunCause, RunCounts};
@@ -132,6 +133,7 @@ fn a_failures_own_words_never_become_an_alert() {
     for error in [
         RunError::Call(call.clone()),
         RunError::Unfit {
+            code: Code::CallRefused,
             place: "hsmc.toml:8".to_owned(),
             what: call.to_string(),
             way_out: "ask Ann Lee".to_owned(),

@@ -10,6 +10,7 @@ use super::alerts;
 use super::error::RunError;
 use super::run::RunOptions;
 use super::workspace::{ApplyMode, Workspace};
+use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::moves::Move;
 use crate::domain::naming::Names;
@@ -116,6 +117,7 @@ fn made(path: &Path) -> io::Result<File> {
 
 fn refused(path: &Path, why: &io::Error) -> RunError {
     RunError::NotNow {
+        code: Code::DiskRefuses,
         what: format!("the plan that is to wait cannot be kept: {}: {why}", path.display()),
         way_out: "free space on that disk, or make it writable; nothing was changed".to_owned(),
     }
@@ -146,6 +148,7 @@ fn read(state: &Path, run: RunId) -> io::Result<ShownPlan> {
 pub fn shown(workspace: &Workspace, id: RunId) -> Result<ShownPlan, RunError> {
     waiting(workspace, id)?;
     read(&workspace.settings.state, id).map_err(|why| RunError::NotNow {
+        code: Code::NothingKept,
         what: format!("what run {id} has shown cannot be read any more: {why}"),
         way_out: "`hsmc sync` makes the plan anew, and asks again".to_owned(),
     })
@@ -154,9 +157,13 @@ pub fn shown(workspace: &Workspace, id: RunId) -> Result<ShownPlan, RunError> {
 /// The run with this number, which must wait for a yes.
 fn waiting(workspace: &Workspace, id: RunId) -> Result<Run, RunError> {
     let journal = &workspace.shared.journal;
-    let not_now = |what, way_out: String| Err(RunError::NotNow { what, way_out });
+    let not_now = |code, what, way_out: String| Err(RunError::NotNow { code, what, way_out });
     let Some(run) = journal.run(id)? else {
-        return not_now(format!("there is no run {id}"), "`hsmc runs` lists them".to_owned());
+        return not_now(
+            Code::NothingSuch,
+            format!("there is no run {id}"),
+            "`hsmc runs` lists them".to_owned(),
+        );
     };
     if matches!(run.phase, RunPhase::AwaitingApproval { .. }) {
         return Ok(run);
@@ -169,7 +176,7 @@ fn waiting(workspace: &Workspace, id: RunId) -> Result<Run, RunError> {
             || "no run waits for approval; `hsmc plan` shows what a new one would do".to_owned(),
             |other| format!("run {0} waits for approval: `hsmc runs show {0}`", other.id),
         );
-    not_now(format!("run {id} does not wait for approval: {}", run.phase), now_waits)
+    not_now(Code::NotNow, format!("run {id} does not wait for approval: {}", run.phase), now_waits)
 }
 
 /// Makes sure that a yes to this run may be carried out.
@@ -180,6 +187,7 @@ pub fn may_be_approved(workspace: &Workspace, id: RunId) -> Result<(), RunError>
     waiting(workspace, id)?;
     if workspace.settings.apply == ApplyMode::Never {
         return Err(RunError::NotNow {
+            code: Code::ApplyNever,
             what: "apply = \"never\" in the config: no yes is taken".to_owned(),
             way_out: "set apply = \"ask\" or \"always\", then approve; `--dry-run` works as it is".to_owned(),
         });
@@ -214,6 +222,7 @@ pub async fn carry_out(workspace: &Workspace, run: &Run) -> Result<(), RunError>
 pub async fn reject(workspace: &Workspace, id: RunId) -> Result<Run, RunError> {
     let Ok(_one_at_a_time) = workspace.running.try_lock() else {
         return Err(RunError::NotNow {
+            code: Code::RunUnderWay,
             what: format!("another run is under way, and takes the place of run {id} once it has a plan"),
             way_out: "`hsmc status` shows it; try again when it is over".to_owned(),
         });

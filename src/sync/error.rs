@@ -2,6 +2,7 @@
 
 use super::scan::ScanError;
 use super::snapshot::SnapshotError;
+use crate::domain::code::Code;
 use crate::domain::failure::CallFailure;
 use crate::journal::ledger::JournalError;
 
@@ -11,6 +12,8 @@ pub enum RunError {
     /// The config and the account do not fit; nothing was changed (R27).
     #[error("{place}: {what}; {way_out}")]
     Unfit {
+        /// What does not fit.
+        code: Code,
         /// File, line and key.
         place: String,
         /// What is wrong.
@@ -33,6 +36,8 @@ pub enum RunError {
     /// What was asked for cannot be done now; nothing was changed.
     #[error("{what}; {way_out}")]
     NotNow {
+        /// What kind of hindrance.
+        code: Code,
         /// Why not.
         what: String,
         /// What to do.
@@ -44,4 +49,19 @@ pub enum RunError {
     /// Work on files ended unexpectedly.
     #[error("planning broke off: {0}")]
     Internal(String),
+}
+
+impl RunError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            RunError::Unfit { code, .. } | RunError::NotNow { code, .. } => *code,
+            RunError::Call(failure) => failure.code(),
+            RunError::Scan(error) => error.code(),
+            RunError::Journal(error) => error.code(),
+            RunError::Snapshot(error) => error.code(),
+            RunError::Stopped => Code::Interrupted,
+            RunError::Internal(_) => Code::Inside,
+        }
+    }
 }

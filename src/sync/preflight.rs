@@ -6,6 +6,7 @@ use super::error::RunError;
 use super::patience::patiently;
 use super::scan::ScanError;
 use super::workspace::Workspace;
+use crate::domain::code::Code;
 use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
@@ -41,6 +42,7 @@ pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
         return Ok(());
     }
     Err(RunError::Unfit {
+        code: Code::WrongPortal,
         place: key(workspace, "hubspot.portal_id"),
         what: format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id),
         way_out: "use a token of the portal named, or correct the number".to_owned(),
@@ -58,7 +60,23 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
         patiently(workspace, || audience.merge_fields(Priority::Scan)),
     )
     .map_err(|problem| of_call(workspace, problem))?;
+    sources_are_there(workspace, &definitions)?;
     Ok(Accounts::of(workspace, &definitions, fields))
+}
+
+/// A property that fills a merge field must be there: without it everybody would seem to have none, and whatever the
+/// field holds would be emptied.
+fn sources_are_there(workspace: &Workspace, definitions: &[PropertyDefinition]) -> Result<(), RunError> {
+    let is_there = |name: &String| definitions.iter().any(|definition| definition.name == *name);
+    match workspace.rules.merge_fields.iter().find(|(_, property)| !is_there(property)) {
+        None => Ok(()),
+        Some((tag, property)) => Err(RunError::Unfit {
+            code: Code::PropertyMissing,
+            place: key(workspace, &format!("merge_fields.{tag}")),
+            what: format!("HubSpot has no contact property {property}"),
+            way_out: "correct the name, or create the property".to_owned(),
+        }),
+    }
 }
 
 /// The same by one try of each call, for whoever only wants to say what a run would do.
@@ -169,7 +187,7 @@ impl Accounts {
     }
 }
 
-fn key(workspace: &Workspace, key: &'static str) -> String {
+fn key(workspace: &Workspace, key: &str) -> String {
     workspace.settings.keys.get(key).cloned().unwrap_or_else(|| key.to_owned())
 }
 
@@ -192,15 +210,22 @@ pub fn way_out_of(failure: &CallFailure) -> Option<&'static str> {
 /// A first call that the account refuses: the config's line, and the way out.
 fn of_call(workspace: &Workspace, problem: RunError) -> RunError {
     let RunError::Call(failure) = problem else { return problem };
-    let (place, way_out) = match (way_out_of(&failure), failure.service, failure.refusal) {
-        (Some(way_out), Service::HubSpot, _) => ("hubspot.token", way_out),
-        (Some(way_out), Service::Mailchimp, _) => ("mailchimp.api_key", way_out),
+    let code = failure.code();
+    let (code, place, way_out) = match (way_out_of(&failure), failure.service, failure.refusal) {
+        (Some(way_out), Service::HubSpot, _) => (code, "hubspot.token", way_out),
+        (Some(way_out), Service::Mailchimp, _) => (code, "mailchimp.api_key", way_out),
         (None, Service::Mailchimp, RefusalCode::NotFound) => {
-            ("mailchimp.audience", "use the audience id of Audience › Settings › Audience name and defaults")
+            let way_out = "use the audience id of Audience › Settings › Audience name and defaults";
+            (Code::AudienceMissing, "mailchimp.audience", way_out)
         }
         _ => return RunError::Call(failure),
     };
-    RunError::Unfit { place: key(workspace, place), what: failure.to_string(), way_out: way_out.to_owned() }
+    RunError::Unfit {
+        code,
+        place: key(workspace, place),
+        what: failure.to_string(),
+        way_out: way_out.to_owned(),
+    }
 }
 
 /// A list that the config names and HubSpot does not have as such: the config's line, and the way out.
@@ -208,13 +233,16 @@ pub fn of_scan(workspace: &Workspace, error: ScanError) -> RunError {
     let place = |list: ListId| {
         workspace.settings.places.get(&list).cloned().unwrap_or_else(|| format!("list {list}"))
     };
+    let code = error.code();
     match error {
         ScanError::MissingList { list } => RunError::Unfit {
+            code,
             place: place(list),
             what: format!("HubSpot has no list {list}"),
             way_out: "correct the id, or restore the list in HubSpot".to_owned(),
         },
         ScanError::NotOfContacts { list } => RunError::Unfit {
+            code,
             place: place(list),
             what: format!("list {list} does not hold contacts"),
             way_out: "name a list of contacts".to_owned(),
@@ -233,6 +261,7 @@ pub fn check_lists(workspace: &Workspace, lists: &BTreeMap<ListId, ListInfo>) ->
         if info.kind == ListKind::Dynamic {
             let place = workspace.settings.places.get(&info.list);
             return Err(RunError::Unfit {
+                code: Code::ListDynamic,
                 place: place.cloned().unwrap_or_else(|| format!("handover of \"{}\", to", handover.exit_tag)),
                 what: format!(
                     "list {} is dynamic: HubSpot decides who is in it, nobody can be added",

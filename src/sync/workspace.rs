@@ -51,7 +51,7 @@ pub struct RunSettings {
     /// Where each list stands in the config, for messages: `hsmc.toml:31 list`.
     pub places: BTreeMap<ListId, String>,
     /// The same for the keys that name the accounts: `hubspot.token` → `hsmc.toml:8 hubspot.token`.
-    pub keys: BTreeMap<&'static str, String>,
+    pub keys: BTreeMap<String, String>,
     /// When what is an alert.
     pub alerts: AlertSettings,
     /// How long a run waits for the services when nothing moves any more.

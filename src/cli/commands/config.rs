@@ -5,6 +5,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::{ExitCode, Failure, render};
 use crate::config::explain::Written;
 use crate::config::{self, Environment, keys};
+use crate::domain::code::Code;
 use std::path::Path;
 
 pub(super) fn config(file: &Path, command: &ConfigCommand, show: &Show<'_>) -> Result<ExitCode, Failure> {
@@ -18,10 +19,11 @@ pub(super) fn config(file: &Path, command: &ConfigCommand, show: &Show<'_>) -> R
             let written = Written::read(file, &Environment::of_process())?;
             let Some(explained) = written.explain(path) else {
                 let near = keys::nearest(path).map(|near| format!("did you mean `{near}`? "));
-                return Err(Failure::usage(format!("hsmc knows no key `{path}`")).with_way_out(format!(
-                    "{}`hsmc config explain` lists all of them",
-                    near.unwrap_or_default()
-                )));
+                return Err(Failure::usage(Code::NothingSuch, format!("hsmc knows no key `{path}`"))
+                    .with_way_out(format!(
+                        "{}`hsmc config explain` lists all of them",
+                        near.unwrap_or_default()
+                    )));
             };
             show.answer(&explained, |layout| render::explained(&explained, layout))?;
         }

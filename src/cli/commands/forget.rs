@@ -3,6 +3,7 @@
 use super::Show;
 use crate::cli::args::ForgetArgs;
 use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::domain::code::Code;
 use crate::serve::forget::{ForgetRequest, ForgetState};
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -15,6 +16,7 @@ pub(super) async fn forget<B: Backend>(
     if !args.yes && !args.dry_run {
         if !std::io::stdin().is_terminal() {
             return Err(Failure::usage(
+                Code::NobodySaidYes,
                 "forgetting somebody cannot be undone, and nobody is here to be asked",
             )
             .with_way_out("look with --dry-run, then say --yes"));
@@ -23,7 +25,7 @@ pub(super) async fn forget<B: Backend>(
         let question =
             format!("{}\nthis cannot be undone; type yes to go on: ", render::forget(&view, show.layout));
         if !agreed(&question)? {
-            return Err(Failure::usage("nothing was done"));
+            return Err(Failure::usage(Code::NobodySaidYes, "nothing was done"));
         }
     }
     let view = backend.forget(asked(args.dry_run)).await?;
@@ -36,7 +38,8 @@ pub(super) async fn forget<B: Backend>(
 }
 
 fn agreed(question: &str) -> Result<bool, Failure> {
-    let unreadable = |error: std::io::Error| Failure::failed(format!("the answer cannot be read: {error}"));
+    let unreadable =
+        |error: std::io::Error| Failure::failed(Code::Output, format!("the answer cannot be read: {error}"));
     let mut errors = std::io::stderr();
     errors.write_all(question.as_bytes()).and_then(|()| errors.flush()).map_err(unreadable)?;
     let mut line = String::new();

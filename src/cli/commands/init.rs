@@ -2,6 +2,7 @@
 
 use crate::cli::{ExitCode, Failure};
 use crate::config::TEMPLATE;
+use crate::domain::code::Code;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -10,15 +11,17 @@ pub(super) fn init(config: &Path) -> Result<ExitCode, Failure> {
     let place = config.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(config).map_err(|error| {
         let failure = match error.kind() {
-            ErrorKind::AlreadyExists => Failure::usage("the file exists already and is left as it is")
-                .with_way_out("edit it, or name another with --config FILE"),
-            _ => Failure::failed(format!("the file cannot be made: {error}"))
+            ErrorKind::AlreadyExists => {
+                Failure::usage(Code::FileNamed, "the file exists already and is left as it is")
+                    .with_way_out("edit it, or name another with --config FILE")
+            }
+            _ => Failure::failed(Code::FileNamed, format!("the file cannot be made: {error}"))
                 .with_way_out("name a file in a folder that exists and that this user may write to"),
         };
         failure.at(place.to_string())
     })?;
     file.write_all(TEMPLATE.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
-        Failure::failed(format!("the file cannot be written: {error}")).at(place.to_string())
+        Failure::failed(Code::FileNamed, format!("the file cannot be written: {error}")).at(place.to_string())
     })?;
     eprintln!(
         "wrote {place}\n\nnext:\n  \

@@ -4,6 +4,7 @@
 mod accounts;
 mod config;
 mod consent;
+mod explain;
 mod forget;
 mod init;
 mod lists;
@@ -25,6 +26,7 @@ use super::error::Failure;
 use super::exit_code::ExitCode;
 use super::progress::Watch;
 use super::table::Layout;
+use crate::domain::code::Code;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::snapshots::SnapshotsRequest;
 use serde::Serialize;
@@ -75,6 +77,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Forget(args) => forget::forget(backend, args, &show).await,
         Command::Consent { what } => consent::consent(backend, what, &show).await,
         Command::Config { command } => config::config(&cli.global.config, command, &show),
+        Command::Explain { code } => explain::explain(code.as_deref(), &show),
         Command::State { command } => state::state(backend, command, &show).await,
         Command::Notify { command } => notify::notify(backend, *command, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
@@ -93,8 +96,9 @@ impl Show<'_> {
     fn answer<V: Serialize>(&self, view: &V, text: impl FnOnce(Layout) -> String) -> Result<(), Failure> {
         self.watch.finish();
         let shown = if self.json {
-            let json = serde_json::to_string_pretty(view)
-                .map_err(|error| Failure::failed(format!("the answer cannot be written as JSON: {error}")))?;
+            let json = serde_json::to_string_pretty(view).map_err(|error| {
+                Failure::failed(Code::Output, format!("the answer cannot be written as JSON: {error}"))
+            })?;
             format!("{json}\n")
         } else {
             text(self.layout)
@@ -108,7 +112,7 @@ fn write(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("standard output cannot be written: {error}")))
+            Err(Failure::failed(Code::Output, format!("standard output cannot be written: {error}")))
         }
         _ => Ok(()),
     }

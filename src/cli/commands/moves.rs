@@ -3,6 +3,7 @@
 use super::Show;
 use crate::cli::args::{AdoptArgs, Command, ScopeArgs};
 use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::domain::code::Code;
 use crate::serve::requests::OperateRequest;
 use crate::serve::views::Acknowledgement;
 
@@ -12,7 +13,7 @@ pub(super) async fn operate<B: Backend>(
     show: &Show<'_>,
 ) -> Result<ExitCode, Failure> {
     let Some((id, request)) = command.operation() else {
-        return Err(Failure::usage("this command is about no move"));
+        return Err(Failure::usage(Code::CommandLine, "this command is about no move"));
     };
     acknowledged(&backend.operate(OperateRequest { id, request }).await?, show)
 }

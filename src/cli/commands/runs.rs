@@ -3,6 +3,7 @@
 use super::Show;
 use crate::cli::args::{RunsCommand, SyncArgs};
 use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::serve::requests::ApproveRequest;
 use crate::serve::views::SyncAnswer;
@@ -60,7 +61,7 @@ pub(super) async fn runs<B: Backend>(
         Some(RunsCommand::Show { id, html: Some(file) }) => {
             let page = crate::serve::report_page::page(&backend.run(*id).await?);
             crate::app::reports::write(file, &page).map_err(|why| {
-                Failure::failed(format!("the page cannot be written: {why}"))
+                Failure::failed(Code::FileNamed, format!("the page cannot be written: {why}"))
                     .at(file.display().to_string())
                     .with_way_out("name a file in a folder that exists and that this user may write to")
             })?;

@@ -3,6 +3,7 @@
 use super::{Show, write};
 use crate::cli::args::UndoArgs;
 use crate::cli::{Backend, ExitCode, Failure, render};
+use crate::domain::code::Code;
 use crate::serve::undo::{UndoAnswer, UndoRequest};
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -23,13 +24,17 @@ pub(super) async fn undo<B: Backend>(
     }
     if show.json || !watched || !std::io::stdin().is_terminal() {
         shown(&planned, show)?;
-        return Err(Failure::new(ExitCode::NeedsApproval, "nothing was undone: nobody is there to say yes")
-            .with_way_out("look at the plan above, then add --yes"));
+        return Err(Failure::new(
+            ExitCode::NeedsApproval,
+            Code::NobodySaidYes,
+            "nothing was undone: nobody is there to say yes",
+        )
+        .with_way_out("look at the plan above, then add --yes"));
     }
     show.watch.finish();
     write(&render::undo(&planned.plan, show.layout))?;
     if !says_yes(total)? {
-        return Err(Failure::new(ExitCode::NeedsApproval, "nothing was undone"));
+        return Err(Failure::new(ExitCode::NeedsApproval, Code::NobodySaidYes, "nothing was undone"));
     }
     let agreed = Some(planned.plan.agreed);
     let answer = backend.undo(UndoRequest { apply: true, agreed, ..request }).await?;
@@ -56,7 +61,9 @@ fn shown(answer: &UndoAnswer, show: &Show<'_>) -> Result<ExitCode, Failure> {
 }
 
 fn says_yes(total: u64) -> Result<bool, Failure> {
-    let io = |problem: std::io::Error| Failure::failed(format!("the terminal cannot be read: {problem}"));
+    let io = |problem: std::io::Error| {
+        Failure::failed(Code::Output, format!("the terminal cannot be read: {problem}"))
+    };
     let mut errors = std::io::stderr().lock();
     let what = if total == 1 { "this move".to_owned() } else { format!("these {total} moves") };
     write!(errors, "\nundo {what}? [y/N] ").and_then(|()| errors.flush()).map_err(io)?;

@@ -15,7 +15,8 @@ pub fn check(view: &CheckView, layout: Layout) -> String {
             Severity::Note => ("note", Mood::Plain),
         };
         let place = if finding.place.is_empty() { String::new() } else { format!(" {}", finding.place) };
-        text.push_str(&format!("{}{place}\n", layout.paint(word, mood)));
+        let word = finding.code.map_or_else(|| word.to_owned(), |code| format!("{word}[{code}]"));
+        text.push_str(&format!("{}{place}\n", layout.paint(&word, mood)));
         text.push_str(&layout.labelled("", &finding.message));
         if !finding.way_out.is_empty() {
             text.push_str(&layout.labelled("  do", &finding.way_out));
@@ -31,6 +32,9 @@ pub fn check(view: &CheckView, layout: Layout) -> String {
     };
     text.push_str(&layout.labelled("checked", &view.checked.join(" · ")));
     text.push_str(&layout.labelled("result", &verdict));
+    if findings.iter().any(|finding| finding.code.is_some()) {
+        text.push_str(&layout.labelled("more", "hsmc explain CODE"));
+    }
     text
 }
 

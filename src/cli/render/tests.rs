@@ -2,6 +2,7 @@
 
 use super::super::table::Layout;
 use super::*;
+use crate::domain::code::Code;
 use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::report::*;
 use crate::domain::run::RunCounts;
@@ -270,7 +271,8 @@ fn a_report_tells_what_was_done_and_what_was_not() {
 
 #[test]
 fn check_sorts_findings_and_ends_with_a_verdict() {
-    let finding = |severity, place: &str, message: &str, way_out: &str| Finding {
+    let finding = |(severity, code), place: &str, message: &str, way_out: &str| Finding {
+        code,
         severity,
         place: place.to_owned(),
         message: message.to_owned(),
@@ -279,15 +281,15 @@ fn check_sorts_findings_and_ends_with_a_verdict() {
     let view = CheckView {
         checked: vec!["config".to_owned(), "HubSpot account".to_owned(), "Mailchimp account".to_owned()],
         findings: vec![
-            finding(Severity::Note, "", "HubSpot portal 12345678, Europe/London", ""),
+            finding((Severity::Note, None), "", "HubSpot portal 12345678, Europe/London", ""),
             finding(
-                Severity::Warning,
+                (Severity::Warning, Some(Code::PortalNotNamed)),
                 "hsmc.toml:9 hubspot.portal_id",
                 "no portal is named, so a token of another portal would work on the wrong people",
                 "add portal_id = 12345678",
             ),
             finding(
-                Severity::Error,
+                (Severity::Error, Some(Code::ListMissing)),
                 "hsmc.toml:43 group[0].list[2].id",
                 "HubSpot has no list 720",
                 "correct the id, or take the list out",

@@ -8,6 +8,7 @@ pub mod faulty;
 pub mod live;
 pub mod memory;
 
+use crate::domain::code::Code;
 use async_trait::async_trait;
 
 /// The tables. The number is persisted: never reused, never renumbered.
@@ -221,6 +222,27 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// How a disk says that it takes no more. sled tells of it in the system's words only.
+const REFUSED_BY_DISK: [&str; 4] =
+    ["No space left", "File too large", "Disk quota exceeded", "Read-only file system"];
+
+impl StoreError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            StoreError::Locked { .. } => Code::StateInUse,
+            StoreError::Newer { .. } => Code::StateNewer,
+            StoreError::Damaged { .. } => Code::StateDamaged,
+            StoreError::Write { .. } => Code::DiskRefuses,
+            StoreError::Io { what, .. } if REFUSED_BY_DISK.iter().any(|words| what.contains(words)) => {
+                Code::DiskRefuses
+            }
+            StoreError::Io { .. } => Code::StateUnusable,
+            StoreError::Closed => Code::StoreClosed,
+        }
+    }
 }
 
 /// A key and its value.

@@ -1,6 +1,7 @@
 //! Why a scan ended early. Each message names the list or the call.
 
 use super::progress::Source;
+use crate::domain::code::Code;
 use crate::domain::failure::CallFailure;
 use crate::domain::id::ListId;
 use crate::sync::snapshot::SnapshotError;
@@ -45,4 +46,19 @@ pub enum ScanError {
     /// Work on files ended unexpectedly.
     #[error("the scan broke off: {0}")]
     Internal(String),
+}
+
+impl ScanError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            ScanError::MissingList { .. } => Code::ListMissing,
+            ScanError::NotOfContacts { .. } => Code::ListNotOfContacts,
+            ScanError::Call { failure, .. } => failure.code(),
+            ScanError::Circle { .. } => Code::ReadInCircles,
+            ScanError::Stopped => Code::Interrupted,
+            ScanError::Snapshot(error) => error.code(),
+            ScanError::Internal(_) => Code::Inside,
+        }
+    }
 }

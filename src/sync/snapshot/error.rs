@@ -1,5 +1,6 @@
 //! What can be wrong with a snapshot.
 
+use crate::domain::code::Code;
 use std::io;
 use std::path::Path;
 
@@ -31,6 +32,14 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            SnapshotError::Damaged { .. } | SnapshotError::Unfinished { .. } => Code::SnapshotUnusable,
+            SnapshotError::Io { .. } => Code::DiskRefuses,
+        }
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError + '_ {
         move |problem| SnapshotError::Io { path: path.display().to_string(), what: problem.to_string() }
     }

@@ -22,6 +22,7 @@ use super::recovering;
 use super::reporting::{Fates, end, enter, tally};
 use super::run::{put, report_and_finish};
 use super::workspace::{ApplyMode, Workspace};
+use crate::domain::code::Code;
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, RunId};
 use crate::domain::plan::move_fingerprint;
@@ -59,6 +60,7 @@ pub async fn undo(
     let _one_at_a_time = workspace.running.lock().await;
     if workspace.settings.apply == ApplyMode::Never {
         return Err(RunError::NotNow {
+            code: Code::ApplyNever,
             what: "apply = \"never\" in the config: nothing is undone".to_owned(),
             way_out: "set it to \"ask\" or \"always\"; `--dry-run` shows the plan".to_owned(),
         });
