@@ -6,6 +6,7 @@ use hsmc::sandbox::{Act, What};
 use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::views::ReportView;
 use hsmc::sync::scan::Source;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_a_contact_deleted_in_hubspot_is_traced_and_the_member_archived_as_an_orphan() {
@@ -291,4 +292,30 @@ async fn r10_whoever_survives_a_merge_without_a_member_gets_the_others_and_no_jo
     let created = |what: &What| matches!(what, What::MemberCreated { .. } | What::JourneyStarted { .. });
     assert_eq!(world.count_since(mark, created), 0);
     world.assert_settled().await;
+}
+
+/// HubSpot keeps opt-outs by address: one that changes leaves its opt-out behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_long_delivered_follows_an_address_that_changes_afterwards() {
+    for listed in [true, false] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.synced().await;
+        assert_eq!(world.person("ada"), "unsubscribed [General Single]; lists [762, 987], opted out");
+        if !listed {
+            world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+            world.synced().await;
+        }
+        let value = address("ada.new");
+        world.act(Act::SetProperty { contact: address("ada"), property: "email".to_owned(), value });
+        world.clock.jump(Duration::from_secs(3600));
+        world.sync().await;
+        world.synced().await;
+        assert!(world.person("ada.new").ends_with("opted out"), "{}", world.person("ada.new"));
+        world.assert_settled().await;
+    }
 }

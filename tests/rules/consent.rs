@@ -55,6 +55,7 @@ fn r20_once_delivered_it_costs_nothing_even_where_hubspot_lags() {
     delivered.rests(PersonState::OptedOut);
     let mut unseen = delivered;
     unseen.side = Side::NotLookedUp;
+    unseen.memory.opt_out.as_mut().unwrap().delivered = Some(Timestamp(NOW.0 - 60_000));
     unseen.rests(PersonState::OptedOut);
 }
 
@@ -63,6 +64,27 @@ fn r20_the_survivor_of_a_merge_is_told_as_well() {
     let mut stage = unsubscribed().opt_out_known(Service::Mailchimp, true);
     stage.side = Side::Known(contact(99));
     stage.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+}
+
+#[test]
+fn r20_an_address_that_changed_is_told_as_well_and_once() {
+    let stage = unsubscribed().opt_out_known(Service::Mailchimp, true).address("new@example.com");
+    stage.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+    // HubSpot may still show the opt-out of the address before; that is not taken for one of the new address.
+    stage.clone().opted_out_in_hubspot().is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+    stage.next().is_due(MoveKind::Rename, &["change the member's address"]);
+}
+
+#[test]
+fn r20_whoever_hubspot_no_longer_shows_as_opted_out_is_asked_for() {
+    let mut unseen = unsubscribed().opt_out_known(Service::Mailchimp, true);
+    unseen.side = Side::NotLookedUp;
+    assert_eq!(unseen.asks(), Some(Question::LookUp));
+    unseen.side = Side::NotInHubSpot;
+    assert_eq!(unseen.asks(), Some(Question::Trace));
+    unseen.side = Side::Gone;
+    unseen.rests(PersonState::OptedOut);
+    unseen.next().not_in_hubspot().rests(PersonState::OptedOut);
 }
 
 #[test]

@@ -76,6 +76,14 @@ fn r02_of_two_entry_tags_nobody_remembers_the_first_in_the_config_stays() {
 }
 
 #[test]
+fn r02_of_two_entry_tags_of_one_list_its_own_stays_and_not_that_of_an_override() {
+    ann()
+        .in_lists(&[719])
+        .subscribed(&["General Multi", "Recruitment"])
+        .is_due(MoveKind::Retag, &["clear tag \"General Multi\""]);
+}
+
+#[test]
 fn r02_a_missing_tag_beside_the_entry_tag_is_added() {
     ann()
         .in_lists(&[987, 555])

@@ -5,6 +5,7 @@ use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
 use super::{AddressView, ContactView, Question};
+use crate::domain::email::Email;
 use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// Listings may show a member as they were for a while after a change (Mailchimp contract §17).
 const LISTINGS_LAG: Duration = Duration::from_secs(600);
+/// Searches follow a write after seconds to minutes (HubSpot contract §16).
+const SEARCH_LAG: Duration = Duration::from_secs(600);
 /// The value of the bounce property (R22).
 const BOUNCED: &str = "true";
 
@@ -45,13 +48,24 @@ pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
         };
         memory.opt_out = Some(OptOutMemory { seen, at: when.unwrap_or(sight.world.seen), delivered: None });
     }
+    let told_anew = there && is_told_anew(sight, memory.email.as_ref());
     let Some(opt_out) = memory.opt_out.as_mut() else { return };
-    if there && every_contact_opted_out(sight) {
-        opt_out.delivered = opt_out.delivered.or(Some(sight.world.seen));
-    } else if there && sight.contact.is_some_and(|contact| sight.view.memory.record != Some(contact.record)) {
-        // Another record than the one that was told: the survivor of a merge, or one made anew.
+    if told_anew {
         opt_out.delivered = None;
+    } else if there && every_contact_opted_out(sight) {
+        opt_out.delivered = opt_out.delivered.or(Some(sight.world.seen));
     }
+}
+
+/// Whether whom HubSpot was told of is not whom it has now: another record (the survivor of a merge, or one made
+/// anew), or another address. HubSpot keeps opt-outs by address (HubSpot contract §12): one that changes leaves its
+/// opt-out behind, and whatever the contact still shows of it, telling it again changes nothing.
+fn is_told_anew(sight: &Sight<'_>, address: Option<&Email>) -> bool {
+    let before = sight.view.memory;
+    let another_address = before.email.as_ref().is_some_and(|known| Some(known) != address);
+    let another_record = !every_contact_opted_out(sight)
+        && sight.contact.is_some_and(|contact| before.record != Some(contact.record));
+    another_address || another_record
 }
 
 /// Whether the person must never be written to.
@@ -65,7 +79,9 @@ pub(super) fn is_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
 /// What HubSpot must be asked of the person before anything can be said (R20, R22).
 pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
     let untold = memory.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
-    let tells = opted_out_in_mailchimp(sight) && untold && !sight.rules.opt_out_scopes.is_empty();
+    let tells = opted_out_in_mailchimp(sight)
+        && (untold || has_left_the_opted_out(sight, memory))
+        && !sight.rules.opt_out_scopes.is_empty();
     let notes = is_cleaned(sight) && !memory.bounce_noted && bounce_property(sight).is_some();
     match sight.view.contact {
         ContactView::NotLookedUp if tells || notes => Some(Question::LookUp),
@@ -74,18 +90,26 @@ pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
     }
 }
 
+/// Whether HubSpot was told long ago, and yet its search for those opted out does not find the contact any more: it
+/// is gone, or has another address by now, which must be told as well.
+fn has_left_the_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
+    let delivered = memory.opt_out.as_ref().and_then(|opt_out| opt_out.delivered);
+    memory.record.is_some() && delivered.is_some_and(|at| sight.world.seen > at.plus(SEARCH_LAG))
+}
+
 /// The opt-out that is due, if any.
 pub(super) fn opt_out(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     if memory.opt_out.as_ref()?.delivered.is_some() {
         return never_told(sight, memory).then(|| to_mailchimp(sight)).flatten();
     }
-    to_hubspot(sight).or_else(|| to_mailchimp(sight))
+    to_hubspot(sight, memory).or_else(|| to_mailchimp(sight))
 }
 
 /// R20. Our tags stay on: an unsubscribed member gets no mail by them, and whoever looks at the
 /// member still sees which campaign they left.
-fn to_hubspot(sight: &Sight<'_>) -> Option<Move> {
-    let known = !sight.contacts.is_empty() && !every_contact_opted_out(sight);
+fn to_hubspot(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
+    let untold = !every_contact_opted_out(sight) || is_told_anew(sight, memory.email.as_ref());
+    let known = !sight.contacts.is_empty() && untold;
     if !opted_out_in_mailchimp(sight) || !known || sight.rules.opt_out_scopes.is_empty() {
         return None;
     }

@@ -51,11 +51,17 @@ pub(super) fn role(sight: &Sight<'_>, tag: &TagName) -> Option<Role> {
 
 /// Whether the source list can give this entry tag, by itself or by an override.
 pub(super) fn gives(sight: &Sight<'_>, source: &SourceList, tag: &TagName) -> bool {
-    let base = match &source.tag {
-        TagSource::Name(name) => same(name, tag),
-        TagSource::ListName => sight.world.list_tags.get(&source.list).is_some_and(|name| same(name, tag)),
+    place_within(sight, source, tag).is_some()
+}
+
+/// Where this entry tag stands among those of a source list: its own first, then its overrides as written.
+fn place_within(sight: &Sight<'_>, source: &SourceList, tag: &TagName) -> Option<usize> {
+    let own = match &source.tag {
+        TagSource::Name(name) => Some(name),
+        TagSource::ListName => sight.world.list_tags.get(&source.list),
     };
-    base || source.overrides.iter().any(|over| same(&over.tag, tag))
+    let mut tags = own.into_iter().chain(source.overrides.iter().map(|over| &over.tag));
+    tags.position(|given| same(given, tag))
 }
 
 /// Every tag the config knows, protected ones left out, each once: their `member_count`s are compared
@@ -96,14 +102,16 @@ pub(super) fn ours_borne(sight: &Sight<'_>) -> Vec<TagName> {
 pub(super) fn entries_borne(sight: &Sight<'_>) -> Vec<TagName> {
     let Some(member) = sight.view.member else { return Vec::new() };
     let remembered = sight.view.memory.enrolled.as_ref().map(|enrolled| &enrolled.tag);
+    // What hsmc remembers comes first, then config order.
     let rank = |tag: &TagName| {
         if remembered.is_some_and(|known| same(known, tag)) {
-            return 0;
+            return (0, 0);
         }
-        let mut sources = sight.rules.groups.iter().flat_map(|group| &group.lists);
-        sources.position(|source| gives(sight, source, tag)).map_or(usize::MAX, |place| place + 1)
+        let mut sources = sight.rules.groups.iter().flat_map(|group| &group.lists).zip(1..);
+        let place = sources.find_map(|(source, list)| Some((list, place_within(sight, source, tag)?)));
+        place.unwrap_or((usize::MAX, 0))
     };
-    let mut tags: Vec<(usize, TagName)> = member
+    let mut tags: Vec<((usize, usize), TagName)> = member
         .tags
         .iter()
         .filter(|tag| role(sight, tag) == Some(Role::Entry))

@@ -93,9 +93,7 @@ impl Portal {
         let mut record =
             Record { id, properties, created: scene.now, modified: scene.now, merged: Vec::new() };
         record.properties.retain(|_, value| !value.is_empty());
-        if self.is_opted_out(record.email()) {
-            record.properties.insert("hs_email_optout".to_owned(), "true".to_owned());
-        }
+        self.show_opt_outs(&mut record);
         self.keep(scene, record);
         scene.record(Service::HubSpot, What::ContactCreated { contact: id });
         self.soon(scene, id);
@@ -119,6 +117,7 @@ impl Portal {
             return true;
         }
         let mut record = Record::clone(record);
+        let readdressed = real.iter().any(|(name, _)| *name == "email");
         for (name, value) in real {
             if value.is_empty() {
                 record.properties.remove(name);
@@ -128,10 +127,22 @@ impl Portal {
             let what = What::PropertySet { contact: id, property: name.clone(), value: value.clone() };
             scene.record(Service::HubSpot, what);
         }
+        if readdressed {
+            self.show_opt_outs(&mut record);
+        }
         record.modified = scene.now;
         self.keep(scene, record);
         self.soon(scene, id);
         true
+    }
+
+    /// Opt-outs are kept by address (HubSpot contract §12): a contact shows those of the address it has.
+    fn show_opt_outs(&self, record: &mut Record) {
+        record.properties.retain(|name, _| !name.starts_with("hs_email_optout"));
+        let address = folded(record.email());
+        let shown = self.opt_outs.keys().filter(|(opted_out, _)| *opted_out == address);
+        let shown: Vec<String> = shown.map(|(_, subscription)| opt_out_property(*subscription)).collect();
+        record.properties.extend(shown.into_iter().map(|name| (name, "true".to_owned())));
     }
 
     fn keep(&mut self, scene: &Scene<'_>, record: Record) {
@@ -235,10 +246,7 @@ impl Portal {
         subscription: Option<u64>,
         value: &str,
     ) {
-        let property = match subscription {
-            None => "hs_email_optout".to_owned(),
-            Some(id) => format!("hs_email_optout_{id}"),
-        };
+        let property = opt_out_property(subscription);
         let ids = self.by_address.get(&folded(address)).cloned().unwrap_or_default();
         for id in ids {
             self.set_properties(scene, id, &BTreeMap::from([(property.clone(), value.to_owned())]));
@@ -386,5 +394,13 @@ impl Portal {
             scene.record(Service::HubSpot, What::ListDeleted { list });
         }
         gone
+    }
+}
+
+/// The property that shows an opt-out of everything, or of one subscription type.
+fn opt_out_property(subscription: Option<u64>) -> String {
+    match subscription {
+        None => "hs_email_optout".to_owned(),
+        Some(id) => format!("hs_email_optout_{id}"),
     }
 }
