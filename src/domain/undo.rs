@@ -10,6 +10,7 @@ use super::id::{ListId, MoveId};
 use super::member::{Member, MemberStatus};
 use super::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
 use super::person::Person;
+use super::rules::{RuleSet, protected_tag};
 use super::step::{Before, Delivery, Fingerprint, Step};
 use super::tag::TagName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,8 @@ pub struct Present {
 /// What hsmc itself knows that an undo depends on.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
+    /// The rules: they say who is protected.
+    pub rules: &'a RuleSet,
     /// The person.
     pub person: &'a Person,
     /// What later moves changed, and which.
@@ -130,6 +133,13 @@ pub fn undo(done: &DoneMove, known: &Known<'_>, present: &Present) -> Undoing {
         }
     }
     without_a_member(&mut steps, &mut kept, present);
+    if let Some(tag) = protection(&steps, known.rules, present) {
+        let why = format!("bears the protected tag \"{tag}\": never untagged or archived");
+        return Undoing {
+            due: None,
+            kept: vec![Kept { what: format!("the whole {}", done.draft.kind), why }],
+        };
+    }
     // Who returns bears tags again, who is archived bears them until then.
     steps.sort_by_key(|planned| match planned.step {
         Step::ReturnMember { .. } => 0,
@@ -148,8 +158,19 @@ pub fn undo(done: &DoneMove, known: &Known<'_>, present: &Present) -> Undoing {
     Undoing { due, kept }
 }
 
+/// The tag that protects the member from these steps, if they would untag or archive (design §3.6): whoever is
+/// protected, also since, stays as they are.
+fn protection<'a>(steps: &[PlannedStep], rules: &RuleSet, present: &'a Present) -> Option<&'a TagName> {
+    let takes = |planned: &PlannedStep| matches!(planned.step, Step::ClearTag { .. } | Step::ArchiveMember);
+    let member = present.member.as_ref().filter(|_| steps.iter().any(takes))?;
+    protected_tag(rules, member)
+}
+
 /// Whether an undo that has not begun is still what it was planned as, by what was read since.
-pub fn are_still_due(steps: &[PlannedStep], person: &Person, present: &Present) -> bool {
+pub fn are_still_due(steps: &[PlannedStep], rules: &RuleSet, person: &Person, present: &Present) -> bool {
+    if protection(steps, rules, present).is_some() {
+        return false;
+    }
     let returns = steps.iter().any(|planned| matches!(planned.step, Step::ReturnMember { .. }));
     let there = present.member.as_ref().is_some_and(|member| member.status != MemberStatus::Archived);
     steps.iter().all(|planned| {
@@ -381,6 +402,10 @@ mod tests {
         TagName::new(name)
     }
 
+    fn rules() -> RuleSet {
+        RuleSet { protected_tags: vec![tag("VIP")], ..RuleSet::default() }
+    }
+
     fn email() -> Email {
         Email::parse("ann@example.com").unwrap()
     }
@@ -450,7 +475,9 @@ mod tests {
     fn told(done: &DoneMove, person: &Person, later: &[(Touched, u64)], present: &Present) -> Told {
         let later =
             later.iter().map(|(touched, run)| (touched.clone(), MoveId { run: RunId(*run), number: 1 }));
+        let rules = rules();
         let known = Known {
+            rules: &rules,
             person,
             later: &later.collect(),
             writable: &BTreeSet::from([ListId(946), ListId(987)]),
@@ -459,7 +486,7 @@ mod tests {
         };
         let Undoing { due, kept } = undo(done, &known, present);
         if let Some(due) = &due {
-            assert!(are_still_due(&due.steps, person, present), "not due the moment it is planned");
+            assert!(are_still_due(&due.steps, &rules, person, present), "not due the moment it is planned");
         }
         Told {
             steps: due.into_iter().flat_map(|due| due.steps).map(|one| one.step.to_string()).collect(),
@@ -525,9 +552,44 @@ mod tests {
     }
 
     #[test]
+    fn r28_whoever_bears_a_protected_tag_is_neither_untagged_nor_archived() {
+        let enrolment = DoneMove {
+            held: vec![
+                held(Step::UpsertMember { fields: Fingerprint(0), pending: false }, Before::NotHeld),
+                held(Step::SetTag { tag: tag("Single"), delivery: Delivery::Loud }, Before::NotHeld),
+            ],
+            ..handover()
+        };
+        let as_left = present(MemberStatus::Subscribed, &["Single"], &[987]);
+        let told = told(&enrolment, &person(), &[], &as_left);
+        assert_eq!(told.steps, ["clear tag \"Single\"", "archive the member"]);
+        let protected = present(MemberStatus::Subscribed, &["Single", "VIP"], &[987]);
+        let told = self::told(&enrolment, &person(), &[], &protected);
+        assert_eq!(told.steps, Vec::<String>::new());
+        assert!(told.kept[0].ends_with("bears the protected tag \"VIP\": never untagged or archived"));
+        // Who is protected between the plan and its turn.
+        let (later, writable) = (BTreeMap::new(), BTreeSet::new());
+        let (rules, person) = (rules(), person());
+        let known = Known {
+            rules: &rules,
+            person: &person,
+            later: &later,
+            writable: &writable,
+            enrolled: None,
+            handed_over: None,
+        };
+        let due = undo(&enrolment, &known, &as_left).due.unwrap();
+        assert!(!are_still_due(&due.steps, &rules, &person, &protected));
+        // What gives back is not what protection forbids.
+        let archived = present(MemberStatus::Archived, &["VIP"], &[946]);
+        assert!(self::told(&handover(), &person, &[], &archived).kept.is_empty());
+    }
+
+    #[test]
     fn r28_an_undo_looked_at_again_is_dropped_when_any_of_its_steps_is_no_longer_due() {
         let archived = present(MemberStatus::Archived, &[], &[946]);
         let known = Known {
+            rules: &rules(),
             person: &person(),
             later: &BTreeMap::new(),
             writable: &BTreeSet::from([ListId(946), ListId(987)]),
@@ -546,7 +608,7 @@ mod tests {
             opted_out,
             Present::default(),
         ] {
-            assert!(!are_still_due(&due.steps, &person(), &changed), "{changed:?}");
+            assert!(!are_still_due(&due.steps, &rules(), &person(), &changed), "{changed:?}");
         }
     }
 }

@@ -178,7 +178,7 @@ impl<'a> Guard<'a> {
             let (Some(steps), Some(present)) = (steps.get(&person.id), present.get(&person.id)) else {
                 continue;
             };
-            if !are_still_due(steps, person, present) {
+            if !are_still_due(steps, &self.workspace.rules, person, present) {
                 changed.insert(person.id);
             }
         }

@@ -164,6 +164,25 @@ async fn r28_someone_who_unsubscribed_meanwhile_is_never_resubscribed() {
     assert_eq!(world.person("dev"), "subscribed [General Single, General Single Finished]; lists [987]");
 }
 
+/// Protection holds against an operator too: who is a VIP since stays subscribed, with the tag.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_who_bears_a_protected_tag_by_now_is_left_alone_and_named() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::SetTag { email: address("ada"), tag: "VIP".to_owned() });
+    let answer = undo(&world, 1).await;
+    assert_eq!(world.person("ada"), "subscribed [General Single, VIP]; lists [987]");
+    assert_eq!(world.person("bram"), "archived []; lists [987]");
+    let why = "the whole enroll: bears the protected tag \"VIP\": never untagged or archived";
+    assert_eq!(why_it_stays(&answer.plan, "ada"), [why]);
+    assert_eq!(why_it_stays(&answer.plan, "bram"), Vec::<String>::new());
+    world.assert_settled().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r28_who_opts_out_between_the_yes_and_the_move_is_left_alone() {
     let world = World::new(|builder| {

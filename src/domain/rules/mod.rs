@@ -23,6 +23,7 @@ mod tagging;
 pub use decide::decide;
 pub(crate) use fingerprint::Digest;
 pub use fingerprint::fields_fingerprint;
+pub use protect::protected_tag;
 pub use tagging::known_tags;
 
 use super::contact::{Contact, ListInfo};
@@ -153,8 +154,8 @@ pub struct Supplemental {
     pub tag: TagName,
 }
 
-/// The config, as far as rules need it: checked, in final types.
-#[derive(Clone, Debug)]
+/// The config, as far as rules need it: checked, in final types. The default names nobody and nothing.
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     /// Groups, in order of precedence.
     pub groups: Vec<Group>,

@@ -4,6 +4,7 @@
 use super::RuleSet;
 use super::sight::Sight;
 use super::tagging::same;
+use crate::domain::member::Member;
 use crate::domain::tag::TagName;
 
 /// Whether the tag protects whoever bears it. Such a tag is never taken off, even where the config
@@ -13,7 +14,12 @@ pub(super) fn protects(rules: &RuleSet, tag: &TagName) -> bool {
         || rules.protected_patterns.iter().any(|pattern| pattern.is_match(tag.as_str()))
 }
 
-/// The protected tag the member bears, the first by name.
+/// The protected tag a member bears, the first by name.
+pub fn protected_tag<'a>(rules: &RuleSet, member: &'a Member) -> Option<&'a TagName> {
+    member.tags.iter().filter(|tag| protects(rules, tag)).min()
+}
+
+/// The protected tag the member in view bears.
 pub(super) fn protected_by<'a>(sight: &Sight<'a>) -> Option<&'a TagName> {
-    sight.view.member?.tags.iter().filter(|tag| protects(sight.rules, tag)).min()
+    protected_tag(sight.rules, sight.view.member?)
 }

@@ -123,7 +123,8 @@ pub async fn plan(workspace: &Workspace, whole: Whole) -> Result<UndoPlan, RunEr
         }
         let later = history.after(one.id);
         let (enrolled, handed_over) = history.memory_before(one.id);
-        let known = Known { person, later: &later, writable: &writable, enrolled, handed_over };
+        let rules = &workspace.rules;
+        let known = Known { rules, person, later: &later, writable: &writable, enrolled, handed_over };
         let Undoing { due, kept } = undo(one, &known, present);
         left.extend(kept.into_iter().map(|kept| Left { person: id, of: one.id, kept }));
         if let Some(due) = due {
