@@ -5,6 +5,7 @@
 
 use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
 use super::meter::CallMeter;
+use crate::domain::code::Code;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
 use crate::domain::report::CallCurve;
@@ -186,6 +187,7 @@ impl Message<Finished> for Account {
                 if self.budget.finish(now, budget, &seen) {
                     tracing::warn!(
                         service = %self.service,
+                        code = %Code::CredentialsRefused,
                         "the credentials are refused: this side stops, and is tried once a minute"
                     );
                 }

@@ -226,7 +226,8 @@ impl Message<MoveReport> for Router {
             }
             Reported::Stuck { because, kind } => {
                 tally.count_stuck(kind);
-                tracing::error!(move.id = %id, move.kind = %kind, because = %because, "move is stuck: see `hsmc status {id}`");
+                let code = because.code.code();
+                tracing::error!(move.id = %id, move.kind = %kind, %code, because = %because, "move is stuck: see `hsmc status {id}`");
             }
             Reported::Broken(why) => {
                 tally.broken += 1;

@@ -51,5 +51,6 @@ fn tested(target: &str, answered: Answered) -> TestedView {
         Answered::Refused(why) => (false, format!("refuses the message: {why}")),
         Answered::Away(why) => (false, why),
     };
-    TestedView { target: target.to_owned(), taken, answer }
+    let code = (!taken).then_some(Code::AlertNotTold);
+    TestedView { target: target.to_owned(), taken, code, answer }
 }

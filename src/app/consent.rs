@@ -54,7 +54,11 @@ impl App {
             first,
             last,
             head: head.map(|hash| hash.to_string()),
-            broken: broken.map(|broken| BreakView { place: broken.place, what: broken.what }),
+            broken: broken.map(|broken| BreakView {
+                code: Code::EvidenceBroken,
+                place: broken.place,
+                what: broken.what,
+            }),
         })
     }
 }

@@ -8,6 +8,7 @@ use super::{App, watch};
 use crate::config::Notify;
 use crate::connect::notify::{Form, Target, send};
 use crate::domain::alert::{Alert, Answered, Message, Standing};
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use crate::engine::outbox::{Due, due, settle};
 use crate::journal::ledger::JournalResult;
@@ -129,10 +130,10 @@ async fn note(app: &App, target: &'static str, what: Due, answered: Answered) ->
     let given_up = settle(delivery, what, answered, now, shared.entropy.fraction());
     match (given_up, &delivery.trying) {
         (Some(why), _) => {
-            tracing::error!(target, kind, %why, "an alert could not be told for a day, and is given up");
+            tracing::error!(target, kind, code = %Code::AlertNotTold, %why, "an alert could not be told for a day, and is given up");
         }
         (None, Some(trying)) if is_first => {
-            tracing::warn!(target, kind, why = %trying.why, "an alert cannot be told; it is tried again");
+            tracing::warn!(target, kind, code = %Code::AlertNotTold, why = %trying.why, "an alert cannot be told; it is tried again");
         }
         (None, Some(trying)) => tracing::debug!(target, kind, why = %trying.why, "not told again"),
         (None, None) => tracing::info!(target, kind, "an alert was told"),

@@ -147,7 +147,8 @@ impl App {
         let journal = Journal::new(Arc::clone(&store) as Arc<dyn crate::journal::store::Store>);
         let pauses = pauses(&journal)?;
         for (id, why) in damage::incompatible(&journal)? {
-            tracing::error!(move.id = %id, %why, "this hsmc cannot go on with an open move: it holds its person");
+            let code = Code::MoveIncompatible;
+            tracing::error!(move.id = %id, %code, %why, "this hsmc cannot go on with an open move: it holds its person");
         }
         let hubspot = AccountGate::start(AccountArgs {
             service: Service::HubSpot,

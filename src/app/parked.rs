@@ -11,6 +11,7 @@ use crate::domain::memory::{Release, release};
 use crate::domain::person::{ADDRESS_CHANGED, Person, PersonState};
 use crate::domain::time::Timestamp;
 use crate::journal::store::Batch;
+use crate::serve::codes;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView, ReleaseRequest};
 use crate::serve::requests::Trouble;
 use crate::serve::views::Acknowledgement;
@@ -44,6 +45,7 @@ impl App {
             let Some(left) = left_alone(one) else { return Ok(()) };
             let group = groups.entry(left.reason).or_insert_with(|| ParkedGroupView {
                 reason: left.reason.to_owned(),
+                code: codes::of_word(left.reason),
                 count: 0,
                 since: left.since,
                 changed_by: left.changed_by.to_owned(),
@@ -58,6 +60,7 @@ impl App {
         let shown = people.into_iter().take(SHOWN).map(|(since, id, reason, why)| ParkedPersonView {
             person: person(journal, id, Names::Addresses),
             reason: reason.to_owned(),
+            code: codes::of_word(reason),
             since,
             why,
         });

@@ -5,6 +5,7 @@
 
 use super::App;
 use crate::config::{self, Config, Environment};
+use crate::domain::code::Code;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use tokio::sync::Notify;
@@ -27,7 +28,9 @@ impl Change {
         match self {
             Change::None => None,
             Change::Waits => Some("config change: taken over after this run".to_owned()),
-            Change::Refused(why) => Some(format!("config change refused: {why}")),
+            Change::Refused(why) => {
+                Some(format!("config change refused [{}]: {why}", Code::ConfigNotTakenOver))
+            }
         }
     }
 }
@@ -49,7 +52,7 @@ impl App {
     /// Notes what becomes of a changed config.
     pub fn set_config_change(&self, change: Change) {
         if let Change::Refused(why) = &change {
-            tracing::warn!(%why, "the changed config is refused");
+            tracing::warn!(code = %Code::ConfigNotTakenOver, %why, "the changed config is refused");
         }
         *self.config_change.lock().unwrap_or_else(PoisonError::into_inner) = change;
     }

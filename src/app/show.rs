@@ -2,7 +2,8 @@
 
 use super::{App, alerts};
 use crate::domain::audit::AuditLine;
-use crate::domain::event::{Direction, MoveEvent};
+use crate::domain::code::Code;
+use crate::domain::event::{Direction, MoveEnd, MoveEvent};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, Pivot};
 use crate::domain::plan::PlanSummary;
@@ -145,6 +146,7 @@ fn incompatible(journal: &Journal, id: MoveId, why: String, names: Names) -> Mov
         person: whose.map_or_else(|| "not known".to_owned(), |whose| person(journal, whose, names)),
         kind: "not known".to_owned(),
         phase: MovePhase::Incompatible,
+        code: Some(Code::MoveIncompatible),
         step: "not gone on with".to_owned(),
         attempts: 0,
         next_try: None,
@@ -205,6 +207,7 @@ pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<
         person: person(journal, status.draft.person, names),
         kind: status.draft.kind.word().to_owned(),
         phase,
+        code: code(&status),
         step: step_line(&status, index, direction),
         attempts: state.map_or(0, |state| state.attempts),
         next_try,
@@ -235,6 +238,7 @@ pub fn given_up(id: MoveId, person: String, line: AuditLine) -> MoveDetailView {
         person,
         kind: line.kind.word().to_owned(),
         reason: format!("{} {}", line.rule, line.reason),
+        code: ended_by(&line.end),
         standing: format!("{}; details were given up on {}", line.end, line.given_up),
         steps: line.steps.into_iter().map(|text| StepView { text, for_good: false }).collect(),
         events: vec![format!("{}  planned", line.planned), format!("{}  {}", line.ended, line.end)],
@@ -254,6 +258,7 @@ pub fn detail(journal: &Journal, id: MoveId, names: Names) -> Result<Option<Move
         kind: status.draft.kind.word().to_owned(),
         reason: format!("{} {}", status.draft.reason.rule, status.draft.reason.text),
         standing: standing(&status),
+        code: code(&status),
         steps: steps(&status.draft),
         events: self::events(&status, &events),
     }))
@@ -262,6 +267,41 @@ pub fn detail(journal: &Journal, id: MoveId, names: Names) -> Result<Option<Move
 /// Everything that befell a move, oldest first, one line each.
 pub fn events(status: &MoveStatus, events: &[MoveEvent]) -> Vec<String> {
     events.iter().map(|event| event_line(status, event)).collect()
+}
+
+/// The code of what holds a move up, or of what ended it.
+fn code(status: &MoveStatus) -> Option<Code> {
+    let direction = status.direction().unwrap_or(Direction::Forward);
+    let at = status.current_step().and_then(|index| status.steps.get(usize::from(index.0)));
+    let by_step = match at.map(|state| state.progress(direction)) {
+        Some(Progress::InDoubt { .. }) => Some(Code::AnswerLost),
+        Some(Progress::Waiting { class, .. }) => Some(class.code()),
+        Some(Progress::Refused(refusal)) => Some(refusal.code.code()),
+        Some(
+            Progress::NotStarted
+            | Progress::Sent { .. }
+            | Progress::ProbedNot
+            | Progress::Ticketed { .. }
+            | Progress::Done
+            | Progress::AlreadyHeld
+            | Progress::LeftTheirs
+            | Progress::Skipped,
+        )
+        | None => None,
+    };
+    match &status.phase {
+        Phase::Stuck { because, .. } => Some(because.code.code()),
+        Phase::Unwinding { because } => by_step.or(Some(because.code.code())),
+        Phase::Ready | Phase::Forward => by_step,
+        Phase::Ended(end) => ended_by(end),
+    }
+}
+
+fn ended_by(end: &MoveEnd) -> Option<Code> {
+    match end {
+        MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => Some(because.code.code()),
+        MoveEnd::Done | MoveEnd::Superseded | MoveEnd::Dropped { .. } | MoveEnd::Skipped => None,
+    }
 }
 
 /// Where a move stands, or how it ended, in words.

@@ -203,7 +203,8 @@ fn sound_view(root: &Path, found: Inspected, counts: BTreeMap<Table, u64>) -> So
             harmless: false,
         });
     }
-    SoundView { path: root.display().to_string(), looked, records: by_word(&counts), defects: told }
+    let code = told.iter().any(|defect| !defect.harmless).then_some(Code::StateDamaged);
+    SoundView { path: root.display().to_string(), looked, records: by_word(&counts), defects: told, code }
 }
 
 fn defect_view(defect: Defect) -> DefectView {

@@ -107,7 +107,7 @@ codes! {
     EvidenceBroken = 3014: "the chain of evidence does not hold",
 
     // 40xx: how runs end
-    ApprovalAsked = 4001: "a plan waits for a yes, as the config wants it",
+    ApprovalAsked = 4001: "a plan waits for a yes",
     GateAsked = 4002: "a plan touches too many people and waits for a yes",
     PlanChanged = 4003: "too much of a shown plan has changed: it waits for another yes",
     ApplyNever = 4004: "apply = \"never\": a plan was made, and nothing else",
@@ -149,6 +149,8 @@ codes! {
     WithoutAddress = 5103: "the contact has no usable address",
     Twin = 5104: "two contacts share one address",
     ArchivedByOthers = 5105: "the member was archived, and not by hsmc",
+    AddressChanged = 5106: "the member's address was changed in Mailchimp only",
+    SecondMember = 5107: "the contact has a second member in Mailchimp",
 
     // 60xx: alerts of their own, and telling them
     OptOutsKeptBack = 6001: "apply = \"never\" keeps opt-outs back",

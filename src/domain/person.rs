@@ -228,6 +228,10 @@ pub struct PastState {
 
 /// Parked because their address was changed in Mailchimp.
 pub const ADDRESS_CHANGED: &str = "address-changed";
+/// Parked because their contact has another member, under its own address.
+pub const SECOND_MEMBER: &str = "second-member";
+/// Parked because HubSpot shows nobody by their address any more.
+pub const UNRESOLVED: &str = "unresolved";
 
 impl Person {
     /// The address Mailchimp knows the member by: while a rename is due, not yet the present one (R10).
@@ -240,9 +244,9 @@ impl Person {
     pub fn parked_for(&self) -> Option<(&'static str, Timestamp)> {
         let refused = self.parked.as_ref().map(|parked| (parked.refusal.code.word(), parked.at));
         let unclear = || match (self.second, self.moved) {
-            (Some(at), _) => ("second-member", at),
+            (Some(at), _) => (SECOND_MEMBER, at),
             (None, Some(at)) => (ADDRESS_CHANGED, at),
-            (None, None) => ("unresolved", self.since),
+            (None, None) => (UNRESOLVED, self.since),
         };
         refused.or_else(|| (self.state == PersonState::Parked).then(unclear))
     }

@@ -7,6 +7,7 @@
 //!
 //! No plan names anybody: a person is a number here (design §3.13).
 
+use super::code::Code;
 use super::id::PersonId;
 use super::member::MemberStatus;
 use super::moves::{MemoryChange, Move, MoveKind, PlannedStep};
@@ -32,6 +33,18 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// All of them.
+    pub const ALL: [Limit; 3] = [Limit::MaxArchives, Limit::AudienceCap, Limit::EnrollBetween];
+
+    /// The code whose page says what to do about it.
+    pub fn code(self) -> Code {
+        match self {
+            Limit::MaxArchives => Code::ArchiveLimit,
+            Limit::AudienceCap => Code::AudienceCap,
+            Limit::EnrollBetween => Code::WindowClosed,
+        }
+    }
+
     /// The config's word.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! What the report of a run says beside its counts (R29): values, kept with the run. No person is named but
 //! by number, and never more of them than fit a line.
 
+use super::code::Code;
 use super::failure::Service;
 use super::id::{PersonId, RunId};
 use super::run::{Run, RunPhase};
@@ -53,6 +54,18 @@ pub enum Asked {
     ChangedShare,
     /// Too much of what was shown before does not come out the same any more.
     Changed,
+}
+
+impl Asked {
+    /// The code whose page says what to do about it.
+    pub fn code(self) -> Code {
+        match self {
+            Asked::Never => Code::ApplyNever,
+            Asked::Config => Code::ApprovalAsked,
+            Asked::ChangedShare => Code::GateAsked,
+            Asked::Changed => Code::PlanChanged,
+        }
+    }
 }
 
 /// Subscribed members before and after a plan, and how many there may be.

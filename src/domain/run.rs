@@ -1,7 +1,8 @@
 //! Runs: one execution of a plan, as a journaled workflow (design §1).
 
+use super::code::Code;
 use super::id::RunId;
-use super::report::RunReport;
+use super::report::{Asked, RunReport};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -109,6 +110,27 @@ pub struct Run {
     pub counts: RunCounts,
     /// What its report says beside them.
     pub report: RunReport,
+    /// The number of the code it failed with; kept as a number, so that one this version does not know is no damage.
+    pub code: Option<u16>,
+}
+
+impl Run {
+    /// The code whose page says what to do about how it stands; none when there is nothing to do.
+    pub fn code(&self) -> Option<Code> {
+        match &self.phase {
+            RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => None,
+            RunPhase::AwaitingApproval { .. } => {
+                Some(self.report.asked.map_or(Code::ApprovalAsked, Asked::code))
+            }
+            RunPhase::Finished(end) => match end {
+                RunEnd::Done | RunEnd::Approved { .. } => None,
+                RunEnd::Stuck => Some(Code::MovesStuck),
+                RunEnd::Failed { .. } => self.code.and_then(Code::of_number),
+                RunEnd::Superseded | RunEnd::Rejected => Some(Code::PlanLapsed),
+                RunEnd::Interrupted => Some(Code::Interrupted),
+            },
+        }
+    }
 }
 
 impl fmt::Display for RunPhase {

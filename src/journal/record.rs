@@ -22,7 +22,7 @@ impl Record for Person {
 }
 impl Record for Run {
     const KIND: &'static str = "run";
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn upgrade(version: u8, body: &[u8]) -> Result<Run, DecodeError> {
         upgrade::run(version, body)

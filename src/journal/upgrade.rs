@@ -119,12 +119,37 @@ struct RunVersion1 {
     counts: RunCounts,
 }
 
+/// A run before its failure had a code.
+#[derive(Serialize, Deserialize)]
+struct RunVersion2 {
+    id: RunId,
+    cause: RunCause,
+    of: Option<RunId>,
+    full: bool,
+    started: Timestamp,
+    seen: Timestamp,
+    ended: Option<Timestamp>,
+    phase: RunPhase,
+    counts: RunCounts,
+    report: RunReport,
+}
+
+impl From<RunVersion1> for RunVersion2 {
+    fn from(old: RunVersion1) -> RunVersion2 {
+        let RunVersion1 { id, cause, full, started, seen, ended, phase, counts } = old;
+        let (of, report) = (None, RunReport::default());
+        RunVersion2 { id, cause, of, full, started, seen, ended, phase, counts, report }
+    }
+}
+
 pub(super) fn run(version: u8, body: &[u8]) -> Result<Run, DecodeError> {
-    let RunVersion1 { id, cause, full, started, seen, ended, phase, counts } = match version {
-        1 => decode_body(Run::KIND, body)?,
+    let old: RunVersion2 = match version {
+        1 => decode_body::<RunVersion1>(Run::KIND, body)?.into(),
+        2 => decode_body(Run::KIND, body)?,
         found => return Err(unknown::<Run>(found)),
     };
-    Ok(Run { id, cause, of: None, full, started, seen, ended, phase, counts, report: RunReport::default() })
+    let RunVersion2 { id, cause, of, full, started, seen, ended, phase, counts, report } = old;
+    Ok(Run { id, cause, of, full, started, seen, ended, phase, counts, report, code: None })
 }
 
 fn unknown<R: Record>(found: u8) -> DecodeError {

@@ -1,6 +1,7 @@
 //! Alerts as they are shown: what stands, and how telling it goes.
 
 use crate::domain::alert::{Hindrance, Standing, Trying};
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,6 +13,9 @@ pub struct AlertView {
     pub number: u64,
     /// Its kind.
     pub kind: String,
+    /// The code whose page says more.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// `note`, `warning`, `error`.
     pub severity: String,
     /// What is so.
@@ -34,6 +38,7 @@ impl From<&Standing> for AlertView {
         AlertView {
             number: standing.number,
             kind: alert.kind().to_owned(),
+            code: alert.code(),
             severity: alert.severity().word().to_owned(),
             text: alert.text(),
             counts: alert.counts(),
@@ -56,6 +61,9 @@ pub struct TargetView {
     pub given_up: u64,
     /// Why it did not take the last one.
     pub error: Option<String>,
+    /// The code of that.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// Since when that one is tried.
     pub since: Option<Timestamp>,
     /// When it is tried again.
@@ -69,11 +77,13 @@ impl TargetView {
             .iter()
             .filter_map(|one| Some(&one.deliveries.get(target)?.given_up.as_ref()?.why))
             .collect();
+        let error = last.map(|trying| &trying.why).or(given_up.last().copied()).map(ToString::to_string);
         TargetView {
             target: target.to_owned(),
             waiting,
             given_up: given_up.len() as u64,
-            error: last.map(|trying| &trying.why).or(given_up.last().copied()).map(ToString::to_string),
+            code: error.is_some().then_some(Code::AlertNotTold),
+            error,
             since: last.map(|trying| trying.since),
             next_try: last.map(|trying| trying.next_try),
         }
@@ -87,6 +97,8 @@ pub struct TestedView {
     pub target: String,
     /// Whether it took the message.
     pub taken: bool,
+    /// The code of why not.
+    pub code: Option<Code>,
     /// What it answered, in words.
     pub answer: String,
 }

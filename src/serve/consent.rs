@@ -1,5 +1,6 @@
 //! What is asked and answered about people's consent: the evidence of one person, and whether the chain holds.
 
+use crate::domain::code::Code;
 use crate::domain::id::{MoveId, PersonId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,8 @@ pub struct ChainView {
 /// A place at which the chain does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakView {
+    /// The code of it.
+    pub code: Code,
     /// Which place.
     pub place: u64,
     /// What is wrong there.

@@ -1,5 +1,6 @@
 //! What `parked` shows and `release` asks for: whom hsmc leaves alone for good, and what would change it.
 
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct ParkedView {
 pub struct ParkedGroupView {
     /// The reason's word, as `--reason` takes it: `fake-address`, `contested`, `twin`.
     pub reason: String,
+    /// The code of that reason.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// How many.
     pub count: u64,
     /// Since when, of the first of them.
@@ -47,6 +51,9 @@ pub struct ParkedPersonView {
     pub person: String,
     /// The reason's word.
     pub reason: String,
+    /// The code of that reason.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// Since when.
     pub since: Timestamp,
     /// In the service's words, or the rule's.

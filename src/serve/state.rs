@@ -1,5 +1,6 @@
 //! What can be asked of a state directory itself, and what is answered: its size, its soundness, its backups.
 
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,6 +97,8 @@ pub struct SoundView {
     pub records: BTreeMap<String, u64>,
     /// What is not as it was written.
     pub defects: Vec<DefectView>,
+    /// The code of that, where a start does not mend it by itself.
+    pub code: Option<Code>,
 }
 
 impl SoundView {

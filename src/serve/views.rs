@@ -79,6 +79,9 @@ pub struct MoveView {
     pub kind: String,
     /// Where it stands.
     pub phase: MovePhase,
+    /// The code of what holds it up.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// The step it is at: `2/5 leave list 987`.
     pub step: String,
     /// Tries of this step so far.
@@ -195,6 +198,12 @@ pub struct RunView {
     pub full: bool,
     /// How it stands.
     pub state: RunState,
+    /// The code of that; none when there is nothing to do.
+    #[serde(default)]
+    pub code: Option<Code>,
+    /// Words of its counts and report that have a page, with their codes.
+    #[serde(default)]
+    pub codes: BTreeMap<String, Code>,
     /// The same in words, with the reason.
     pub phase: String,
     /// When it started.
@@ -237,6 +246,8 @@ impl From<&Run> for RunView {
             of: run.of,
             full: run.full,
             state,
+            code: run.code(),
+            codes: super::codes::of_run(run),
             phase: run.phase.to_string(),
             started: run.started,
             ended: run.ended,
@@ -260,6 +271,9 @@ pub struct MoveDetailView {
     pub reason: String,
     /// Where it stands, or how it ended.
     pub standing: String,
+    /// The code of what holds it up, or of what ended it.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// Its steps, in order.
     pub steps: Vec<StepView>,
     /// Every event, oldest first, one line each.

@@ -2,6 +2,7 @@
 //! The person is named by address: this goes to an operator's own terminal only (design §3.13).
 
 use super::views::MoveView;
+use crate::domain::code::Code;
 use crate::domain::id::{PersonId, RecordId, RunId};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct HeldView {
 pub struct RememberedView {
     /// What.
     pub what: String,
+    /// The code of it, where it holds the person back.
+    #[serde(default)]
+    pub code: Option<Code>,
     /// What would end it; empty when nothing is held back by it.
     pub released_by: String,
 }

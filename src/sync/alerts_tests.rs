@@ -30,6 +30,7 @@ fn run(id: u64, end: RunEnd) -> Run {
             ..RunCounts::default()
         },
         report: RunReport { judged: Some(100), ..RunReport::default() },
+        code: None,
     }
 }
 

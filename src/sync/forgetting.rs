@@ -253,6 +253,7 @@ async fn plan(workspace: &Workspace, email: &Email, found: &Found) -> Result<(Mo
         phase: RunPhase::Applying,
         counts,
         report: RunReport::default(),
+        code: None,
     };
     journal.put_run(&mut batch, &run)?;
     workspace.shared.consent.commit(batch, entries).await?;

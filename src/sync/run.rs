@@ -19,6 +19,7 @@ use super::retention;
 use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
+use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
@@ -107,6 +108,7 @@ pub async fn plan(
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
     run.counts.notes.insert(alerts::PLAN_ONLY.to_owned(), 1);
+    run.code = result.as_ref().err().map(|problem| problem.code().number());
     let end = match &result {
         Ok(_) => RunEnd::Done,
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
@@ -179,6 +181,7 @@ pub async fn sync(
     note(&mut run.counts.notes, &damage::lines(&workspace.shared.journal));
     enter(&mut run, None, workspace.shared.clock.now());
     fates.learned.cause = result.as_ref().err().map(alerts::cause);
+    run.code = result.as_ref().err().map(|problem| problem.code().number());
     let end = match result {
         Ok(Outcome::Approval(why)) => {
             run.phase = RunPhase::AwaitingApproval { why };
@@ -220,6 +223,10 @@ pub(super) async fn report_and_finish(
     end: RunEnd,
     fates: Option<Fates>,
 ) -> Result<Run, RunError> {
+    // Whatever else fails a run has said so: here nothing did, and moves are left.
+    if matches!(end, RunEnd::Failed { .. }) {
+        run.code.get_or_insert(Code::MovesWait.number());
+    }
     reporting::count_people(workspace, &mut run)?;
     let mut open = repeating::open_moves(workspace)?;
     run.report.in_flight = std::mem::take(&mut open.by_kind);
@@ -559,6 +566,7 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
         phase: RunPhase::Scanning,
         counts: RunCounts::default(),
         report: RunReport { narrowed: options.narrowing.in_words(), ..RunReport::default() },
+        code: None,
     };
     put(workspace, &run).await?;
     tracing::info!(run = %run.id, cause = ?run.cause, "run begins");
@@ -595,7 +603,8 @@ async fn finish_with(
 
 fn log_end(run: &Run) {
     let (calls, repeated) = (run.counts.calls.values().sum::<u64>(), run.report.repeated.len());
-    tracing::info!(run = %run.id, calls, repeated, "run is over: {}", run.phase);
+    let code = run.code().map(tracing::field::display);
+    tracing::info!(run = %run.id, code, calls, repeated, "run is over: {}", run.phase);
 }
 
 /// Runs that were cut short have been finished on the way; those that never came to a plan give way to the

@@ -19,6 +19,8 @@ pub const SERVICE: &str = "service";
 pub const CALL: &str = "call";
 /// The lane's target.
 pub const LANE: &str = "lane";
+/// The code of what went wrong, as `hsmc explain` takes it.
+pub const CODE: &str = "code";
 /// The failure's class.
 pub const CLASS: &str = "class";
 /// The service's trace id, for their support.

@@ -67,12 +67,13 @@ fn every_record_of_an_older_version_is_read() {
     is_read::<Person>("v1/person.hex", &samples::person());
     is_read::<Person>("v2/person.hex", &samples::person_2());
     is_read::<Run>("v1/run.hex", &samples::run());
+    is_read::<Run>("v2/run.hex", &samples::run_2());
 }
 
 #[test]
 fn every_record_is_read_and_written_as_then() {
     holds::<Person>("v3/person.hex", &samples::person_3());
-    holds::<Run>("v2/run.hex", &samples::run_2());
+    holds::<Run>("v3/run.hex", &samples::run_3());
     holds::<Link>("v2/link.hex", &samples::link());
     holds::<EvidencePlace>("v2/evidence-place.hex", &EvidencePlace(70_000));
     holds::<Salt>("v2/salt.hex", &Salt([7; 32]));

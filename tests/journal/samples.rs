@@ -92,6 +92,10 @@ pub fn past_state() -> PastState {
 }
 
 /// The run as of the second version of the record.
+pub fn run_3() -> Run {
+    Run { phase: run().phase, code: Some(2008), ..run_2() }
+}
+
 pub fn run_2() -> Run {
     let phase = RunPhase::Finished(RunEnd::Approved { by: RunId(13) });
     Run { cause: RunCause::Approval, of: Some(RunId(11)), phase, report: report(), ..run() }
@@ -117,6 +121,7 @@ pub fn run() -> Run {
             notes: counts(),
         },
         report: RunReport::default(),
+        code: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What hsmc remembers of a person, a line each, and what would release it.
 
+use crate::domain::code::Code;
 use crate::domain::failure::RefusalCode;
 use crate::domain::member::MemberStatus;
 use crate::domain::person::Person;
@@ -8,36 +9,44 @@ use crate::serve::why::RememberedView;
 /// Everything remembered that has a say in what happens to the person.
 pub fn remembered(person: &Person) -> Vec<RememberedView> {
     let mut lines = Vec::new();
-    let mut line = |what: String, released_by: &str| {
-        lines.push(RememberedView { what, released_by: released_by.to_owned() });
+    let mut held = |code: Option<Code>, what: String, released_by: &str| {
+        lines.push(RememberedView { what, code, released_by: released_by.to_owned() });
     };
     if let Some(opt_out) = &person.opt_out {
         let told = match opt_out.delivered {
             Some(at) => format!("both sides have it since {at}"),
             None => "the other side does not have it yet".to_owned(),
         };
-        line(
+        held(
+            None,
             format!("opted out: seen in {} at {}; {told}", opt_out.seen, opt_out.at),
             "nothing: hsmc never takes an opt-out back",
         );
     }
     if let Some(at) = person.opted_in_again {
-        line(format!("opted in again by their own hand, seen {at}: left alone on both sides (R21a)"), "");
+        held(
+            None,
+            format!("opted in again by their own hand, seen {at}: left alone on both sides (R21a)"),
+            "",
+        );
     }
     if let Some(parked) = &person.parked {
-        line(
+        held(
+            Some(parked.refusal.code.code()),
             format!("parked since {}, by {}: {}", parked.at, parked.service, parked.refusal),
             released_from(parked.refusal.code),
         );
     }
     if let Some(at) = person.moved {
-        line(
+        held(
+            Some(Code::AddressChanged),
             format!("the member's address was changed in Mailchimp, seen {at}, and HubSpot has another"),
             "the same address in HubSpot, or `hsmc release ADDRESS` to give the member HubSpot's",
         );
     }
     if let Some(contested) = &person.contested {
-        line(
+        held(
+            Some(Code::Contested),
             format!(
                 "contested since {}: somebody took {} back {} times",
                 contested.since, contested.kind, contested.times
@@ -49,15 +58,17 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
         let lists: Vec<String> = handed_over.still_in.iter().map(ToString::to_string).collect();
         let what = format!("handed over at {} by exit tag \"{}\"", handed_over.at, handed_over.exit_tag);
         match lists.as_slice() {
-            [] => line(what, ""),
-            lists => line(
+            [] => held(None, what, ""),
+            lists => held(
+                None,
                 format!("{what}; closed to them: list {}", lists.join(", ")),
                 "leaving these lists and coming back, another source list, or `hsmc release ADDRESS`",
             ),
         }
     }
     if let Some(enrolled) = &person.enrolled {
-        line(
+        held(
+            None,
             format!("enrolled at {} by tag \"{}\", from list {}", enrolled.at, enrolled.tag, enrolled.list),
             "",
         );
@@ -67,13 +78,17 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
             MemberStatus::Subscribed => "a source list that holds them again (R6)",
             _ => "nothing: only who was subscribed is restored",
         };
-        line(format!("archived by hsmc at {} while {}", archived.at, archived.status_before), released_by);
+        held(
+            None,
+            format!("archived by hsmc at {} while {}", archived.at, archived.status_before),
+            released_by,
+        );
     }
     if person.adopted {
-        line("adopted by an operator: may be restored once (R6)".to_owned(), "");
+        held(None, "adopted by an operator: may be restored once (R6)".to_owned(), "");
     }
     if person.bounce_noted {
-        line("the hard bounce is noted in HubSpot".to_owned(), "");
+        held(None, "the hard bounce is noted in HubSpot".to_owned(), "");
     }
     lines
 }

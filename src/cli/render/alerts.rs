@@ -1,6 +1,6 @@
 //! Alerts: what stands, the worst first, and how telling it goes.
 
-use super::{ago, until};
+use super::{ago, coded, in_brackets, until};
 use crate::cli::table::{Layout, Mood, number};
 use crate::domain::time::Timestamp;
 use crate::serve::alert_views::{AlertView, TargetView, TestedView};
@@ -14,7 +14,8 @@ pub(super) fn alerts(views: &[AlertView], at: Timestamp, layout: Layout) -> Stri
             0 | 1 => ago(at, view.first),
             times => format!("{}, {} times, last {}", ago(at, view.first), number(times), ago(at, view.last)),
         };
-        text.push_str(&format!("{}: {} ({since})\n", layout.paint(&view.severity, mood), view.kind));
+        let severity = coded(&view.severity, view.code);
+        text.push_str(&format!("{}: {} ({since})\n", layout.paint(&severity, mood), view.kind));
         text.push_str(&layout.labelled("", &view.text));
         if !view.way_out.is_empty() {
             text.push_str(&layout.labelled("  do", &view.way_out));
@@ -36,7 +37,7 @@ pub(super) fn told(view: &TargetView, at: Timestamp, layout: Layout) -> String {
         line.push_str(&format!(", tried again {}", until(at, next)));
     }
     if let Some(error) = &view.error {
-        line.push_str(&format!(": {error}"));
+        line.push_str(&format!(": {error}{}", in_brackets(view.code)));
     }
     let mood = if view.error.is_some() { Mood::Bad } else { Mood::Plain };
     layout.paint(&line, mood)
@@ -47,7 +48,10 @@ pub fn tested(views: &[TestedView], layout: Layout) -> String {
     let mut text = String::new();
     for view in views {
         let mood = if view.taken { Mood::Good } else { Mood::Bad };
-        text.push_str(&layout.labelled(&view.target, &layout.paint(&view.answer, mood)));
+        text.push_str(&layout.labelled(
+            &view.target,
+            &layout.paint(&format!("{}{}", view.answer, in_brackets(view.code)), mood),
+        ));
     }
     text
 }

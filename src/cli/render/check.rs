@@ -1,5 +1,6 @@
 //! `hsmc check`: findings, the worst first, each with its place and the way out.
 
+use super::coded;
 use crate::cli::table::{Layout, Mood};
 use crate::serve::views::{CheckView, Finding, Severity};
 
@@ -15,8 +16,7 @@ pub fn check(view: &CheckView, layout: Layout) -> String {
             Severity::Note => ("note", Mood::Plain),
         };
         let place = if finding.place.is_empty() { String::new() } else { format!(" {}", finding.place) };
-        let word = finding.code.map_or_else(|| word.to_owned(), |code| format!("{word}[{code}]"));
-        text.push_str(&format!("{}{place}\n", layout.paint(&word, mood)));
+        text.push_str(&format!("{}{place}\n", layout.paint(&coded(word, finding.code), mood)));
         text.push_str(&layout.labelled("", &finding.message));
         if !finding.way_out.is_empty() {
             text.push_str(&layout.labelled("  do", &finding.way_out));

@@ -50,7 +50,7 @@ pub fn chain(view: &ChainView, layout: Layout) -> String {
     match &view.broken {
         None => row("chain", &layout.paint("holds", Mood::Good)),
         Some(broken) => {
-            let line = format!("BROKEN at link {}: {}", broken.place, broken.what);
+            let line = format!("BROKEN at link {}: {} [{}]", broken.place, broken.what, broken.code);
             row("chain", &layout.paint(&line, Mood::Bad));
         }
     }

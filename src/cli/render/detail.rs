@@ -1,5 +1,6 @@
 //! `hsmc status MOVE`: one move with its whole life.
 
+use super::in_brackets;
 use crate::cli::table::{Layout, Mood};
 use crate::serve::views::MoveDetailView;
 
@@ -15,7 +16,7 @@ fn one(view: &MoveDetailView, layout: Layout) -> String {
     let mut text = String::new();
     text.push_str(&layout.labelled("move", &format!("{} {} {}", view.id, view.kind, view.person)));
     text.push_str(&layout.labelled("why", &view.reason));
-    text.push_str(&layout.labelled("stands", &view.standing));
+    text.push_str(&layout.labelled("stands", &format!("{}{}", view.standing, in_brackets(view.code))));
     for (index, step) in view.steps.iter().enumerate() {
         let mark = if step.for_good { layout.paint("!", Mood::Wary) } else { " ".to_owned() };
         text.push_str(&format!("  {mark} {}. {}\n", index + 1, step.text));

@@ -37,9 +37,12 @@ pub use status::status;
 pub use undo::undo;
 pub use why::why;
 
-use super::table::{Layout, Mood, duration, print};
+use super::table::{Layout, Mood, duration, number, print};
+use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use crate::serve::codes::of_word;
 use crate::serve::views::{Acknowledgement, DemoView, MovePhase, MoveView, RunState};
+use std::collections::BTreeMap;
 
 /// A request was taken.
 pub fn acknowledgement(view: &Acknowledgement) -> String {
@@ -59,6 +62,25 @@ pub fn demo(view: &DemoView, layout: Layout) -> String {
     }
     text.push_str(&format!("\nthe same again: hsmc demo --seed {}\n", view.seed));
     text
+}
+
+/// `error[HSMC3001]`; the word alone where there is no page.
+fn coded(word: &str, code: Option<Code>) -> String {
+    code.map_or_else(|| word.to_owned(), |code| format!("{word}[{code}]"))
+}
+
+/// Counts, each with the code of its word where that has a page: `audience_cap 3 [HSMC4102]`.
+fn with_codes(of: &BTreeMap<String, u64>) -> String {
+    let told = of.iter().filter(|(_, count)| **count > 0).map(|(word, count)| {
+        let code = in_brackets(of_word(word)).replace(' ', "\u{a0}");
+        format!("{word}\u{a0}{}{code}", number(*count))
+    });
+    told.collect::<Vec<_>>().join(" · ")
+}
+
+/// ` [HSMC3001]`, to be put behind a sentence; nothing where there is no page.
+fn in_brackets(code: Option<Code>) -> String {
+    code.map_or_else(String::new, |code| format!(" [{code}]"))
 }
 
 fn ago(at: Timestamp, then: Timestamp) -> String {
@@ -100,11 +122,13 @@ fn move_table(moves: &[MoveView], at: Timestamp, layout: Layout) -> String {
         }
         step.extend(view.waiting_for.as_ref().map(|what| format!("waits for {what}")));
         step.extend(view.last_error.clone());
+        let code = view.code.map(|code| format!("\n{code}"));
+        let phase = format!("{}{}", view.phase.word(), code.unwrap_or_default());
         table.add_row(vec![
             layout.cell(view.id, Mood::Plain),
             layout.cell(&view.kind, Mood::Plain),
             layout.cell(&view.person, Mood::Plain),
-            layout.cell(view.phase.word(), phase_mood(view.phase)),
+            layout.cell(phase, phase_mood(view.phase)),
             layout.cell(step.join("\n"), Mood::Plain),
         ]);
     }

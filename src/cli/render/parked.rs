@@ -12,9 +12,11 @@ pub fn parked(view: &ParkedView, layout: Layout) -> String {
     if view.groups.is_empty() {
         return "nobody is parked\n".to_owned();
     }
-    let mut table = layout.table(&["reason", "people", "since", "changed by"]);
+    let mut table = layout.table(&["code", "reason", "people", "since", "changed by"]);
     for group in &view.groups {
+        let code = group.code.map(|code| code.to_string());
         table.add_row(vec![
+            layout.cell(code.unwrap_or_default(), Mood::Plain),
             layout.cell(&group.reason, Mood::Plain),
             layout.cell(number(group.count), Mood::Plain),
             layout.cell(ago(view.at, group.since), Mood::Plain),
@@ -35,6 +37,6 @@ pub fn parked(view: &ParkedView, layout: Layout) -> String {
             number(view.total - shown)
         ));
     }
-    text.push_str("\none person's story: hsmc why ADDRESS\n");
+    text.push_str("\none person's story: hsmc why ADDRESS; what a code means: hsmc explain CODE\n");
     text
 }

@@ -1,5 +1,6 @@
 //! `hsmc plan`: what would be done, to whom and why; what cannot be undone is marked.
 
+use super::with_codes;
 use crate::cli::table::{Layout, Mood, counts, number};
 use crate::serve::views::{PlanMoveView, PlanView};
 
@@ -12,7 +13,7 @@ pub fn plan(view: &PlanView, layout: Layout) -> String {
     row("moves", &format!("{}: {}", number(view.total), counts(&view.planned)));
     row("people", &counts(&view.people));
     if view.left_out.values().any(|count| *count > 0) {
-        row("left out", &format!("by limits: {}", counts(&view.left_out)));
+        row("left out", &format!("by limits: {}", with_codes(&view.left_out)));
     }
     for (note, count) in &view.notes {
         row("note", &format!("{note} ({})", number(*count)));

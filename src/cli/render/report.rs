@@ -1,8 +1,9 @@
 //! The report of a run (R29): what was done, what was not and why.
 
-use super::{move_table, run_mood};
+use super::{in_brackets, move_table, run_mood, with_codes};
 use crate::cli::table::{Layout, Mood, counts, duration, number};
 use crate::domain::report::{AudienceSize, ParkedFor};
+use crate::serve::codes::{of_repeated, of_word};
 use crate::serve::views::{ReportView, RunState, RunView};
 
 /// The report.
@@ -29,14 +30,15 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         row("audience", &audience_line(audience));
     }
     if !run.counts.left_out.is_empty() {
-        row("left out", &format!("by limits: {}", counts(&run.counts.left_out)));
+        row("left out", &format!("by limits: {}", with_codes(&run.counts.left_out)));
     }
     if !run.counts.parked.is_empty() {
-        row("parked", &format!("in this run: {}", counts(&run.counts.parked)));
+        row("parked", &format!("in this run: {}", with_codes(&run.counts.parked)));
     }
     if !run.report.parked.is_empty() {
         let label = if run.counts.parked.is_empty() { "parked" } else { "" };
-        let standing: Vec<String> = run.report.parked.iter().map(ParkedFor::to_string).collect();
+        let told = |one: &ParkedFor| format!("{one}{}", in_brackets(of_word(&one.reason)));
+        let standing: Vec<String> = run.report.parked.iter().map(told).collect();
         row(label, &format!("in all: {}", standing.join(" · ")));
     }
     let known = run.counts.people.values().sum();
@@ -52,7 +54,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         row("note", &format!("{note} ({})", number(*count)));
     }
     for repeated in &run.report.repeated {
-        row("again", &layout.paint(&repeated.to_string(), Mood::Wary));
+        row("again", &layout.paint(&format!("{repeated}{}", in_brackets(of_repeated(repeated))), Mood::Wary));
     }
     if !view.stuck.is_empty() {
         text.push('\n');
@@ -78,7 +80,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
 /// A run that makes no progress on something is not green, however it ended.
 fn result(run: &RunView, layout: Layout) -> String {
     if run.state != RunState::Done || run.report.makes_progress() {
-        return layout.paint(&run.phase, run_mood(run.state));
+        return layout.paint(&format!("{}{}", run.phase, in_brackets(run.code)), run_mood(run.state));
     }
     layout.paint(&format!("{}, but no progress on what is named under *again*", run.phase), Mood::Wary)
 }

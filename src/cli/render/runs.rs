@@ -1,6 +1,6 @@
 //! `hsmc runs`: past runs, the newest first.
 
-use super::run_mood;
+use super::{in_brackets, run_mood};
 use crate::cli::table::{Layout, Mood, counts, duration, print};
 use crate::serve::views::RunView;
 
@@ -18,7 +18,7 @@ pub fn runs(views: &[RunView], layout: Layout) -> String {
             layout.cell(took, Mood::Plain),
             layout
                 .cell(if run.full { format!("{}, full", run.cause) } else { run.cause.clone() }, Mood::Plain),
-            layout.cell(&run.phase, run_mood(run.state)),
+            layout.cell(format!("{}{}", run.phase, in_brackets(run.code)), run_mood(run.state)),
             layout.cell(counts(&run.counts.ended).replace('\u{a0}', " "), Mood::Plain),
         ]);
     }

@@ -1,5 +1,6 @@
 //! `hsmc state`: sizes, soundness, backups.
 
+use super::in_brackets;
 use crate::cli::table::{Layout, Mood, number, print};
 use crate::serve::state::{BackupView, CompactView, RestoreView, RoomView, SizeView, SoundView};
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ pub fn sound(view: &SoundView, layout: Layout) -> String {
     let end = if view.is_sound() {
         layout.paint("sound", Mood::Good)
     } else {
-        layout.paint("not sound", Mood::Bad)
+        layout.paint(&format!("not sound{}", in_brackets(view.code)), Mood::Bad)
     };
     text.push_str(&format!("\n{end}\n"));
     text

@@ -1,7 +1,7 @@
 //! `hsmc status`: what a person woken at night needs, the worst first.
 
 use super::alerts;
-use super::{ago, move_table, run_mood, until};
+use super::{ago, in_brackets, move_table, run_mood, until};
 use crate::cli::table::{Layout, Mood, counts, number, print};
 use crate::domain::time::Timestamp;
 use crate::serve::views::{BudgetView, LaneView, ProcessView, RunView, StatusView};
@@ -72,7 +72,8 @@ fn run_line(run: &RunView, at: Timestamp, layout: Layout) -> String {
     let took = run.ended.map_or_else(String::new, |ended| {
         format!(", took {}", crate::cli::table::duration(ended.since(run.started)))
     });
-    let phase = layout.paint(&run.phase, run_mood(run.state));
+    let phase = format!("{}{}", run.phase, in_brackets(run.code));
+    let phase = layout.paint(&phase, run_mood(run.state));
     format!("{} ({}, {reach}), started {}{took}: {phase}", run.id, run.cause, ago(at, run.started))
 }
 

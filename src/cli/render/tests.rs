@@ -54,6 +54,12 @@ fn run(state: RunState, phase: &str) -> RunView {
             notes: words(&[("two exit tags at once: the first in the config was taken", 1)]),
         },
         report: RunReport::default(),
+        code: match state {
+            RunState::Stuck => Some(Code::MovesStuck),
+            RunState::NeedsApproval => Some(Code::GateAsked),
+            _ => None,
+        },
+        codes: BTreeMap::from([("fake-address".to_owned(), Code::FakeAddress)]),
         asks: None,
     }
 }
@@ -64,6 +70,7 @@ fn stuck_move() -> MoveView {
         person: "person 4711".to_owned(),
         kind: "exclude".to_owned(),
         phase: MovePhase::Stuck,
+        code: Some(Code::NotRemovable),
         step: "2/3 archive the member".to_owned(),
         attempts: 1,
         next_try: None,
@@ -79,6 +86,7 @@ fn overview() -> StatusView {
         person: "person 12".to_owned(),
         kind: "hand-over".to_owned(),
         phase: MovePhase::Retrying,
+        code: Some(Code::ServiceAway),
         step: "1/5 join list 946".to_owned(),
         attempts: 3,
         next_try: Some(at("2026-11-23T02:02:10Z")),
@@ -91,6 +99,7 @@ fn overview() -> StatusView {
         person: "person 13".to_owned(),
         kind: "enroll".to_owned(),
         phase: MovePhase::Waiting,
+        code: None,
         step: "3/3 set tag \"General Single\"".to_owned(),
         attempts: 0,
         next_try: None,
@@ -133,6 +142,7 @@ fn overview() -> StatusView {
         alerts: vec![AlertView {
             number: 4,
             kind: "run-stuck".to_owned(),
+            code: Some(Code::MovesStuck),
             severity: "error".to_owned(),
             text: "1 move is stuck; first refusal: not-removable".to_owned(),
             counts: words(&[("exclude", 1)]),
@@ -149,6 +159,7 @@ fn overview() -> StatusView {
                 waiting: 2,
                 given_up: 1,
                 error: Some("answers 503".to_owned()),
+                code: Some(Code::AlertNotTold),
                 since: Some(at("2026-11-22T17:01:00Z")),
                 next_try: Some(at("2026-11-23T02:04:00Z")),
             },
@@ -157,12 +168,15 @@ fn overview() -> StatusView {
                 waiting: 0,
                 given_up: 0,
                 error: None,
+                code: None,
                 since: None,
                 next_try: None,
             },
         ],
         pauses: vec!["list 946".to_owned()],
-        notices: vec!["config change refused: hsmc.toml:12 sync.every: `8x` is no length of time".to_owned()],
+        notices: vec![
+            "config change refused [HSMC1108]: hsmc.toml:12 sync.every: `8x` is no length of time".to_owned(),
+        ],
         people: words(&[
             ("enrolled", 3211),
             ("opted-out", 402),
@@ -313,6 +327,7 @@ fn a_move_is_shown_with_its_whole_life() {
         kind: "exclude".to_owned(),
         reason: "R12: in exclusion list 717".to_owned(),
         standing: "stuck at step 2: not-removable: This list member cannot be removed".to_owned(),
+        code: Some(Code::NotRemovable),
         steps: vec![step("clear tag \"Recruitment\"", false), step("archive the member", true)],
         events: vec![
             "2026-11-23 01:00:00 UTC  planned".to_owned(),
@@ -385,6 +400,7 @@ fn why_tells_what_holds_then_what_comes_next_then_everything_that_was() {
         ],
         memory: vec![RememberedView {
             what: "parked since 2026-11-22 09:00:10 UTC, by Mailchimp: fake-address: looks fake".to_owned(),
+            code: Some(Code::FakeAddress),
             released_by: "a change of their data, or `hsmc release ADDRESS`".to_owned(),
         }],
         under_way: vec![stuck_move()],
@@ -418,12 +434,14 @@ fn parked_tells_groups_and_people_and_what_would_change_it() {
         groups: vec![
             ParkedGroupView {
                 reason: "not-found".to_owned(),
+                code: Some(Code::NotFound),
                 count: 129,
                 since: at("2026-11-01T02:00:00Z"),
                 changed_by: "a change of their data, or `hsmc release ADDRESS`".to_owned(),
             },
             ParkedGroupView {
                 reason: "twin".to_owned(),
+                code: Some(Code::Twin),
                 count: 2,
                 since: at("2026-11-22T02:00:00Z"),
                 changed_by: "the contacts merged, or another address for one of them".to_owned(),
@@ -432,6 +450,7 @@ fn parked_tells_groups_and_people_and_what_would_change_it() {
         people: vec![ParkedPersonView {
             person: "anna@example.com".to_owned(),
             reason: "not-found".to_owned(),
+            code: Some(Code::NotFound),
             since: at("2026-11-01T02:00:00Z"),
             why: "HubSpot: HubSpot has no contact with this address".to_owned(),
         }],
@@ -635,7 +654,11 @@ fn evidence_is_shown_as_an_auditor_reads_it() {
         broken: None,
     };
     let what = "what it holds is not what was written: its hash does not hold".to_owned();
-    let broken = ChainView { links: 16, broken: Some(BreakView { place: 17, what }), ..whole.clone() };
+    let broken = ChainView {
+        links: 16,
+        broken: Some(BreakView { code: Code::EvidenceBroken, place: 17, what }),
+        ..whole.clone()
+    };
     insta::assert_snapshot!(format!(
         "{}---\n{}",
         chain(&whole, Layout::PLAIN),

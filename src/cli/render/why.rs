@@ -1,6 +1,7 @@
 //! `hsmc why`: one person. What holds now comes first, then what comes next, then everything that was, from
 //! the oldest on.
 
+use super::in_brackets;
 use crate::cli::table::{Layout, Mood};
 use crate::serve::why::{EventView, HeldView, WhyView};
 
@@ -24,7 +25,7 @@ pub fn why(view: &WhyView, layout: Layout) -> String {
     group(&mut row, "lists", &view.lists);
     group(&mut row, "tags", &view.tags);
     for one in &view.memory {
-        row("remembered", &one.what);
+        row("remembered", &format!("{}{}", one.what, in_brackets(one.code)));
         if !one.released_by.is_empty() {
             row("", &format!("released by: {}", one.released_by));
         }
@@ -33,7 +34,8 @@ pub fn why(view: &WhyView, layout: Layout) -> String {
         row("paused", &layout.paint(pause, Mood::Wary));
     }
     for one in &view.under_way {
-        row("under way", &format!("{} {}: {}, {}", one.kind, one.id, one.phase.word(), one.step));
+        let phase = format!("{}{}", one.phase.word(), in_brackets(one.code));
+        row("under way", &format!("{} {}: {phase}, {}", one.kind, one.id, one.step));
         for more in one.waiting_for.iter().chain(&one.last_error) {
             row("", more);
         }

@@ -13,9 +13,7 @@ pub(super) fn body(message: &Message) -> Value {
     let mut lines = vec![literal(&message.text)];
     lines.extend(message.facts.iter().map(|(name, value)| format!("*{name}*: {}", literal(value))));
     lines.extend(message.history().map(|history| literal(&history)));
-    if !message.way_out.is_empty() {
-        lines.push(format!("*What to do*: {}", literal(&message.way_out)));
-    }
+    lines.extend(message.advice().map(|advice| format!("*What to do*: {}", literal(&advice))));
     json!({
         "text": literal(&format!("{}: {}", message.heading(), message.text)),
         "blocks": [

@@ -19,9 +19,7 @@ pub(super) fn body(message: &Message) -> Value {
     if !facts.is_empty() {
         elements.push(json!({"type": "FactSet", "facts": facts}));
     }
-    if !message.way_out.is_empty() {
-        elements.push(text(&format!("What to do: {}", message.way_out)));
-    }
+    elements.extend(message.advice().map(|advice| text(&format!("What to do: {advice}"))));
     elements.push(json!({
         "type": "TextBlock", "size": "Small", "isSubtle": true, "wrap": true,
         "text": format!("{} · {}", message.at, message.id),

@@ -176,5 +176,15 @@ fn every_alert_says_what_is_so_and_what_to_do_in_one_line_that_is_not_cut() {
         assert_eq!(scrub(&text), text, "nothing in it looks like a person, and it is short enough");
         assert_eq!(scrub(&way_out), way_out);
         assert!(!way_out.is_empty() || alert.severity() == Severity::Note, "{text}");
+        let message = Message::of(&Standing::new(1, alert.clone(), AT), Said::Raised(1), "agency");
+        match alert.code() {
+            None => assert_eq!(alert.severity(), Severity::Note, "{text}"),
+            Some(code) => {
+                assert!(message.heading().contains(&format!("[{code}]")), "{}", message.heading());
+                assert!(
+                    message.advice().is_some_and(|advice| advice.contains(&format!("hsmc explain {code}")))
+                );
+            }
+        }
     }
 }

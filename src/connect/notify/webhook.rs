@@ -16,6 +16,7 @@ pub(super) fn body(message: &Message) -> Value {
         "id": message.id,
         "event": message.event.word(),
         "kind": message.kind,
+        "code": message.code,
         "severity": message.severity.word(),
         "workspace": message.workspace,
         "subject": message.subject,

@@ -1,6 +1,7 @@
 //! What a target is told: one message, complete in itself, before it takes any target's form.
 
 use super::{Alert, Severity, Standing};
+use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub struct Message {
     pub event: Event,
     /// The alert's kind; `test` for a test.
     pub kind: &'static str,
+    /// The code whose page says more; none where there is nothing to do.
+    pub code: Option<Code>,
     /// How bad it is.
     pub severity: Severity,
     /// The workspace's name.
@@ -106,6 +109,7 @@ impl Message {
             id: format!("{}-{number}-{edition}{end}", first.0),
             event,
             kind: alert.kind(),
+            code: alert.code(),
             severity: alert.severity(),
             workspace: workspace.to_owned(),
             subject: alert.subject(),
@@ -127,6 +131,7 @@ impl Message {
             id: format!("{}-test", now.0),
             event: Event::Test,
             kind: "test",
+            code: None,
             severity: Severity::Note,
             workspace: workspace.to_owned(),
             subject: String::new(),
@@ -151,8 +156,22 @@ impl Message {
             Event::Resolved => format!("resolved: {what}"),
             Event::Test => "test".to_owned(),
         };
+        let start = match self.code.filter(|_| self.event != Event::Resolved) {
+            Some(code) => format!("{start} [{code}]"),
+            None => start,
+        };
         let subject = if self.subject.is_empty() { String::new() } else { format!(" ({})", self.subject) };
         format!("{start}{subject} · {}", self.workspace)
+    }
+
+    /// What to do, and where there is more; none when there is nothing to do.
+    pub fn advice(&self) -> Option<String> {
+        let more = self.code.map(|code| format!("more: `hsmc explain {code}`"));
+        match (self.way_out.is_empty(), more) {
+            (true, _) => None,
+            (false, Some(more)) => Some(format!("{}; {more}", self.way_out)),
+            (false, None) => Some(self.way_out.clone()),
+        }
     }
 
     /// How often it was seen since when; none for what was seen once and is not over.

@@ -11,6 +11,7 @@ mod words;
 pub use message::{Answered, Event, Message, Said};
 pub use standing::{Delivery, EVENTS_KEPT, GivenUp, Hindrance, Standing, Trying};
 
+use super::code::Code;
 use super::failure::Service;
 use super::id::RunId;
 use super::time::Timestamp;
@@ -73,6 +74,24 @@ pub enum RunFailure {
     },
     /// The state directory, or hsmc itself.
     Inside,
+}
+
+impl RunFailure {
+    /// The code whose page says what to do about it.
+    pub fn code(&self) -> Code {
+        match self {
+            RunFailure::Unfit { .. } => Code::RunUnfit,
+            RunFailure::Waiting { .. } => Code::MovesWait,
+            RunFailure::Inside => Code::Inside,
+            RunFailure::Call { status, .. } => match status {
+                Some(401) => Code::CredentialsRefused,
+                Some(403) => Code::RightsMissing,
+                Some(429) => Code::TooFast,
+                None | Some(408 | 500..) => Code::ServiceAway,
+                Some(_) => Code::CallRefused,
+            },
+        }
+    }
 }
 
 /// The audience before and after a plan, in subscribed members.
@@ -246,6 +265,29 @@ impl Alert {
             Alert::RunOverdue { .. } => "run-overdue",
             Alert::Stopped => "stopped",
             Alert::RunSummary { .. } => "run-summary",
+        }
+    }
+
+    /// The code whose page says what to do about it; none for what is only told. Of a failed call no more is known here
+    /// than its status: the run's own code is at least as exact.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Alert::RunFailed { cause, .. } => Some(cause.code()),
+            Alert::RunStuck { .. } => Some(Code::MovesStuck),
+            Alert::NeedsApproval { .. } => Some(Code::ApprovalAsked),
+            Alert::AudienceCap { .. } => Some(Code::AudienceCap),
+            Alert::CredentialsRefused { .. } => Some(Code::CredentialsRefused),
+            Alert::OptOutsLate { withheld: Withheld::ByConfig, .. } => Some(Code::OptOutsKeptBack),
+            Alert::OptOutsLate { withheld: Withheld::ByService, .. } => Some(Code::OptOutsLate),
+            Alert::ManyOptOuts { .. } => Some(Code::ManyOptOuts),
+            Alert::Contested { .. } => Some(Code::Contested),
+            Alert::FailsAgain { .. } => Some(Code::FailsAgain),
+            Alert::NoProgress { .. } => Some(Code::NoProgress),
+            Alert::Damaged { .. } => Some(Code::RecordDamaged),
+            Alert::QuotaUsedUp { .. } => Some(Code::QuotaUsedUp),
+            Alert::RunOverdue { .. } => Some(Code::RunOverdue),
+            Alert::Stopped => Some(Code::Stopped),
+            Alert::RunSummary { .. } => None,
         }
     }
 

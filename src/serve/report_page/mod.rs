@@ -104,6 +104,12 @@ fn head(run: &RunView, mood: &str, result: &str) -> String {
     if run.phase != result {
         write_to(&mut html, format_args!("<p class=\"why\">{}</p>", escape(&run.phase)));
     }
+    if let Some(code) = run.code {
+        write_to(
+            &mut html,
+            format_args!("<p class=\"why\">{code}: {} · hsmc explain {code}</p>", escape(code.title())),
+        );
+    }
     html.push_str("</header>");
     html
 }
@@ -376,7 +382,10 @@ fn parked(run: &RunView) -> String {
         .parked
         .iter()
         .map(|one| Row {
-            label: one.reason.clone(),
+            label: match run.codes.get(&one.reason) {
+                Some(code) => format!("{} {code}", one.reason),
+                None => one.reason.clone(),
+            },
             parts: vec![(one.people, "f-wary")],
             told: format!("{} · since {}", number(one.people), one.since.date()),
         })

@@ -23,6 +23,8 @@ fn empty() -> ReportView {
         ended: None,
         counts: RunCounts::default(),
         report: RunReport::default(),
+        code: None,
+        codes: BTreeMap::new(),
         asks: None,
     };
     ReportView { run, stuck: Vec::new() }
@@ -89,6 +91,7 @@ fn everything() -> ReportView {
         person: "ada@example.com".to_owned(),
         kind: "exclude".to_owned(),
         phase: MovePhase::Stuck,
+        code: None,
         step: "2/3 archive the member".to_owned(),
         attempts: 1,
         next_try: None,

@@ -145,6 +145,7 @@ fn begin(workspace: &Workspace, whole: Whole, plan: &UndoPlan) -> Result<Run, Ru
         phase: RunPhase::Planning,
         counts,
         report: RunReport::default(),
+        code: None,
     };
     enter(&mut run, Some("planning"), plan.seen);
     Ok(run)
