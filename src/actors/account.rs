@@ -5,6 +5,7 @@
 
 use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
 use super::meter::CallMeter;
+use super::silence::Silence;
 use crate::domain::code::Code;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
@@ -32,6 +33,7 @@ pub struct Account {
     clock: Arc<dyn Clock>,
     budget: RateBudget,
     meter: CallMeter,
+    silence: Silence,
     waiting: BTreeMap<(Priority, Budget), VecDeque<oneshot::Sender<Answer>>>,
     wake_at: Option<Timestamp>,
     me: ActorRef<Account>,
@@ -57,6 +59,7 @@ impl Actor for Account {
             meter: CallMeter::new(args.clock.now()),
             clock: args.clock,
             budget: RateBudget::new(args.limits),
+            silence: Silence::default(),
             waiting: BTreeMap::new(),
             wake_at: None,
             me,
@@ -81,6 +84,7 @@ impl Account {
                         if let Some(caller) = queue.pop_front() {
                             self.budget.start(budget);
                             self.meter.count(now);
+                            self.silence.asked(now);
                             // A caller that is gone drops the permit, and that releases it.
                             let account = self.me.clone();
                             drop(caller.send(Ok(AccountPermit { account, budget, reported: false })));
@@ -169,6 +173,8 @@ pub struct Overview;
 struct MeterAnew;
 /// Asks for the calls over time.
 struct Metered;
+/// Asks since when the service has been silent.
+struct SilentSince;
 
 impl Message<Admit> for Account {
     type Reply = ();
@@ -182,6 +188,7 @@ impl Message<Finished> for Account {
     async fn handle(&mut self, message: Finished, _: &mut Context<Self, ()>) {
         let Finished(budget, seen) = message;
         let now = self.clock.now();
+        self.silence.ended(now, seen.as_ref());
         match seen {
             Some(seen) => {
                 if self.budget.finish(now, budget, &seen) {
@@ -225,6 +232,13 @@ impl Message<Metered> for Account {
     }
 }
 
+impl Message<SilentSince> for Account {
+    type Reply = Result<Option<Timestamp>, Infallible>;
+    async fn handle(&mut self, _: SilentSince, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Ok(self.silence.since(self.clock.now()))
+    }
+}
+
 /// The account's gate, as connectors see it.
 #[derive(Clone)]
 pub struct AccountGate {
@@ -253,6 +267,11 @@ impl AccountGate {
     /// Calls over time since then; none when the account has stopped.
     pub async fn metered(&self) -> Option<CallCurve> {
         self.account.ask(Metered).await.ok()
+    }
+
+    /// Since when the service has been asked without an answer; none while it answers, or nobody asks.
+    pub async fn silent_since(&self) -> Option<Timestamp> {
+        self.account.ask(SilentSince).await.ok().flatten()
     }
 
     fn closed(&self) -> CallFailure {

@@ -22,4 +22,5 @@ pub mod lane;
 pub mod looks;
 mod meter;
 pub mod router;
+pub mod silence;
 mod tally;

@@ -232,6 +232,7 @@ impl App {
             stop: stopped,
             chore: Arc::default(),
             running: Arc::default(),
+            patience: Arc::default(),
         };
         let targets = deliver::targets(&config.notify);
         Ok(App {

@@ -1,7 +1,7 @@
 //! The status of a move: a fold over its events, never stored itself.
 
 use crate::domain::event::{Direction, MoveEnd};
-use crate::domain::failure::{FailureClass, Refusal};
+use crate::domain::failure::{FailureClass, Refusal, Service};
 use crate::domain::id::StepIndex;
 use crate::domain::moves::{Move, Pivot, PlannedStep};
 use crate::domain::step::{Before, Inverse, Step};
@@ -188,6 +188,20 @@ impl MoveStatus {
     pub fn waits_for_batch(&self) -> bool {
         let ticketed = |progress: &Progress| matches!(progress, Progress::Ticketed { .. });
         !self.is_over() && self.steps.iter().any(|step| ticketed(&step.forward) || ticketed(&step.undo))
+    }
+
+    /// The service that the step it is at needs; none for one that needs none, or when it is over.
+    pub fn waits_for(&self) -> Option<Service> {
+        let index = self.current_step()?;
+        self.draft.step(index)?.step.target().service()
+    }
+
+    /// Whether the step it is at has been tried in vain, and no call of it is out.
+    pub fn has_been_tried(&self) -> bool {
+        let state = self.current_step().and_then(|index| self.steps.get(usize::from(index.0)));
+        state.zip(self.direction()).is_some_and(|(state, direction)| {
+            matches!(state.progress(direction), Progress::Waiting { .. } | Progress::InDoubt { .. })
+        })
     }
 
     /// Which way it is going; none when it is over.

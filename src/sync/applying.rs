@@ -7,6 +7,7 @@ use super::planning::Due;
 use super::workspace::Workspace;
 use crate::actors::router::Tally;
 use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::failure::Service;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
@@ -75,7 +76,7 @@ pub async fn apply(workspace: &Workspace, due: Vec<Due>, seen: Timestamp) -> Res
         let handed = chunk.iter().map(|due| (due.person, due.id, priority(due.kind))).collect();
         if workspace.moves.submit(handed).await > ENOUGH_WAITING {
             let enough = || async { workspace.moves.overview().await.waiting <= ENOUGH_WAITING };
-            if !wait_until(workspace, enough).await {
+            if !wait_until(workspace, &runs, enough).await {
                 break;
             }
         }
@@ -154,15 +155,25 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if asleep && only(workspace, runs, |status, now| is_held_up(workspace, status, now)) {
             return Applied::All;
         }
-        if got != last {
+        let is_still = got == last;
+        if !is_still {
             last = got;
             progress_at = clock.now();
         }
+        // A batch that takes hours is no failure: the next run finds it where it is by then.
+        let at_rest =
+            |status: &MoveStatus, now| status.waits_for_batch() || is_held_up(workspace, status, now);
         if clock.now().since(progress_at) > workspace.settings.patience {
-            // A batch that takes hours is no failure: the next run finds it where it is by then.
-            let at_rest =
-                |status: &MoveStatus, now| status.waits_for_batch() || is_held_up(workspace, status, now);
-            return if only(workspace, runs, at_rest) { Applied::All } else { Applied::Waiting };
+            if only(workspace, runs, at_rest) {
+                return Applied::All;
+            }
+            workspace.patience.stalled(waited_for(workspace, runs));
+            return Applied::Waiting;
+        }
+        let away = Away::of(workspace).await;
+        if is_still && away.is_any() && only(workspace, runs, |s, now| away.holds_up(s) || at_rest(s, now)) {
+            workspace.patience.stalled(away.silent);
+            return Applied::Waiting;
         }
         let mut stop = workspace.stop.clone();
         tokio::select! {
@@ -179,11 +190,54 @@ fn is_held_up(workspace: &Workspace, status: &MoveStatus, now: Timestamp) -> boo
     status.awaits_last_look() || status.is_stuck() || workspace.shared.holds(status, now).is_some()
 }
 
+/// Services that the run has no patience with any more.
+struct Away {
+    silent: BTreeSet<Service>,
+    stalled: BTreeSet<Service>,
+}
+
+impl Away {
+    async fn of(workspace: &Workspace) -> Away {
+        let mut away = Away { silent: BTreeSet::new(), stalled: BTreeSet::new() };
+        for service in [Service::HubSpot, Service::Mailchimp] {
+            if workspace.given_up(service).await.is_some() {
+                away.silent.insert(service);
+            } else if workspace.patience.has_stalled(service) {
+                away.stalled.insert(service);
+            }
+        }
+        away
+    }
+
+    fn is_any(&self) -> bool {
+        !self.silent.is_empty() || !self.stalled.is_empty()
+    }
+
+    /// Whether the step that the move is at waits for one of them. A service that answers reads gets one try of
+    /// every step all the same.
+    fn holds_up(&self, status: &MoveStatus) -> bool {
+        let Some(service) = status.waits_for() else { return false };
+        self.silent.contains(&service) || (self.stalled.contains(&service) && status.has_been_tried())
+    }
+}
+
+/// The services that open moves of these runs are waiting for.
+fn waited_for(workspace: &Workspace, runs: &BTreeSet<RunId>) -> BTreeSet<Service> {
+    let mut services = BTreeSet::new();
+    only(workspace, runs, |status, now| {
+        if !status.waits_for_batch() && !is_held_up(workspace, status, now) {
+            services.extend(status.waits_for());
+        }
+        true
+    });
+    services
+}
+
 /// Whether every open move of these runs is so.
 fn only(
     workspace: &Workspace,
     runs: &BTreeSet<RunId>,
-    is_so: impl Fn(&MoveStatus, Timestamp) -> bool,
+    mut is_so: impl FnMut(&MoveStatus, Timestamp) -> bool,
 ) -> bool {
     let journal = &workspace.shared.journal;
     let now = workspace.shared.clock.now();
@@ -205,7 +259,11 @@ fn ended(tally: &Tally) -> u64 {
     tally.ended.values().sum::<u64>() + tally.stuck + tally.broken
 }
 
-async fn wait_until<F: Future<Output = bool>>(workspace: &Workspace, is_so: impl Fn() -> F) -> bool {
+async fn wait_until<F: Future<Output = bool>>(
+    workspace: &Workspace,
+    runs: &BTreeSet<RunId>,
+    is_so: impl Fn() -> F,
+) -> bool {
     let mut changes = workspace.moves.changes();
     let clock = &workspace.shared.clock;
     let progress = || workspace.shared.progress.load(Ordering::Acquire);
@@ -218,7 +276,11 @@ async fn wait_until<F: Future<Output = bool>>(workspace: &Workspace, is_so: impl
         if progress() != last {
             (since, last) = (clock.now(), progress());
         }
-        if workspace.is_stopping() || clock.now().since(since) > workspace.settings.patience {
+        if workspace.is_stopping() {
+            return false;
+        }
+        if clock.now().since(since) > workspace.settings.patience {
+            workspace.patience.stalled(waited_for(workspace, runs));
             return false;
         }
         tokio::select! {

@@ -167,7 +167,7 @@ pub enum Outcome {
 /// # Errors
 /// A call, the journal or a file fails; what was begun goes on with the next run.
 pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Result<Outcome, RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     let journal = &workspace.shared.journal;
     let (id, person) = match (found.under_way, &found.person) {
         (Some(id), Some(person)) => (id, person.id),
@@ -205,7 +205,7 @@ pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Resu
 /// # Errors
 /// As [`tidy`].
 pub async fn end(workspace: &Workspace) -> Result<(), RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     tidy(workspace).await
 }
 

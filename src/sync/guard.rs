@@ -9,6 +9,7 @@ use super::undo::present;
 use super::workspace::Workspace;
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::failure::Service;
 use crate::domain::id::{PersonId, RecordId};
 use crate::domain::member::MemberStatus;
 use crate::domain::moves::{MemoryChange, MoveKind};
@@ -116,7 +117,7 @@ impl<'a> Guard<'a> {
                 let query = MemberQuery { status: Some(status), changed_since, unsubscribed_since };
                 let mut after = None;
                 loop {
-                    let page = patiently(self.workspace, || {
+                    let page = patiently(self.workspace, Service::Mailchimp, || {
                         shared.audience.members(Priority::HandOver, &query, after.as_deref())
                     })
                     .await?;
@@ -140,8 +141,10 @@ impl<'a> Guard<'a> {
             .map(|person| person.id)
             .collect();
         for chunk in records.chunks(100) {
-            let contacts =
-                patiently(self.workspace, || shared.crm.contacts(Priority::HandOver, chunk)).await?;
+            let contacts = patiently(self.workspace, Service::HubSpot, || {
+                shared.crm.contacts(Priority::HandOver, chunk)
+            })
+            .await?;
             found.extend(
                 contacts
                     .iter()
@@ -201,7 +204,7 @@ impl<'a> Guard<'a> {
             let mut bearers = BTreeSet::new();
             let mut after = None;
             loop {
-                let page = patiently(self.workspace, || {
+                let page = patiently(self.workspace, Service::Mailchimp, || {
                     shared.audience.bearers(Priority::HandOver, segment, after.as_deref())
                 })
                 .await?;
@@ -220,7 +223,10 @@ impl<'a> Guard<'a> {
             return Ok(false);
         }
         self.singles += 1;
-        let member = patiently(self.workspace, || shared.audience.member(Priority::HandOver, hash)).await?;
+        let member = patiently(self.workspace, Service::Mailchimp, || {
+            shared.audience.member(Priority::HandOver, hash)
+        })
+        .await?;
         Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && member.bears(&exit_tag)))
     }
 }

@@ -8,7 +8,7 @@ use super::error::RunError;
 use super::patience::patiently;
 use super::snapshot::Header;
 use super::workspace::Workspace;
-use crate::domain::failure::FailureClass;
+use crate::domain::failure::{FailureClass, Service};
 use crate::domain::naming::{Names, names};
 use crate::domain::port::Priority;
 use crate::domain::rules::RuleSet;
@@ -49,7 +49,7 @@ pub async fn rename(workspace: &Workspace, names: &Names) -> Result<Names, RunEr
     let mut made = names.clone();
     for renaming in &names.renamings {
         let call = || shared.audience.rename_tag(Priority::HandOver, renaming.tag, &renaming.to);
-        match patiently(workspace, call).await {
+        match patiently(workspace, Service::Mailchimp, call).await {
             Ok(()) => shared.tags.renamed(renaming.tag, &renaming.to),
             Err(RunError::Call(failure)) if failure.class == FailureClass::Permanent => {
                 tracing::warn!(list.id = %renaming.list, %failure, "a tag cannot be renamed as its list was");

@@ -1,34 +1,154 @@
-//! Calls that a run needs before and beside its scan: a moment's trouble does not end the run.
+//! How long a run bears with a service, and calls that it needs before and beside its scan: a moment's trouble does
+//! not end it, and a service that stays away does so once, not phase by phase.
+//!
+//! One deadline for each service over the whole run: a service that has been asked for [`SILENCE`] without an answer
+//! is given up, and so is one whose steps got no further for as long while its reads were answered. From then on
+//! nothing of the run waits for it, and whatever does not need it goes on. Moves under way keep trying by themselves;
+//! an answer makes good again.
 //!
 //! Never: a write that is not safe to repeat, or waiting for a service that asks for longer than a run should hang.
 
 use super::error::RunError;
+use super::scan::{ScanError, Stop};
 use super::workspace::Workspace;
-use crate::domain::failure::FailureClass;
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::CallResult;
+use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
+/// A service that was asked for so long without an answer is given up for the rest of the run; longer than the
+/// longest call, and than the 130 s rule.
+pub const SILENCE: Duration = Duration::from_secs(200);
 /// Tries of one call.
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A service that asks for more than this is not waited for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// How often a wait looks at the silence.
+const LOOK: Duration = Duration::from_secs(2);
 
-/// Asks until there is an answer, a refusal, or too many failures.
+/// What the present run has borne with.
+#[derive(Debug, Default)]
+pub struct Patience(Mutex<Borne>);
+
+#[derive(Debug, Default)]
+struct Borne {
+    began: Option<Timestamp>,
+    stalled: BTreeSet<Service>,
+}
+
+impl Patience {
+    /// A run begins: what was before does not count.
+    pub fn begin(&self, now: Timestamp) {
+        *self.borne() = Borne { began: Some(now), stalled: BTreeSet::new() };
+    }
+
+    /// Steps on these services got no further for as long as patience lasts.
+    pub fn stalled(&self, services: BTreeSet<Service>) {
+        self.borne().stalled.extend(services);
+    }
+
+    /// What the run has given up to wait for, in words; none while there is nothing.
+    pub fn in_words(&self) -> Option<String> {
+        let names: Vec<String> = self.borne().stalled.iter().map(Service::to_string).collect();
+        let verb = if names.len() > 1 { "do" } else { "does" };
+        (!names.is_empty()).then(|| format!("{} {verb} not answer", names.join(" and ")))
+    }
+
+    /// Whether steps on this service have stood still before.
+    pub fn has_stalled(&self, service: Service) -> bool {
+        self.borne().stalled.contains(&service)
+    }
+
+    fn borne(&self) -> std::sync::MutexGuard<'_, Borne> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Workspace {
+    /// For how long this service has left the run without an answer, when that is too long.
+    pub async fn given_up(&self, service: Service) -> Option<Duration> {
+        let since = self.gate(service).silent_since().await?;
+        let began = self.patience.borne().began;
+        let silent = self.shared.clock.now().since(began.map_or(since, |began| since.max(began)));
+        (silent > SILENCE).then_some(silent)
+    }
+
+    /// Returns once one of these services is given up.
+    pub async fn patience_ends(&self, services: &[Service]) -> CallFailure {
+        loop {
+            for service in services {
+                if let Some(silent) = self.given_up(*service).await {
+                    return no_answer(*service, silent);
+                }
+            }
+            self.shared.clock.sleep(LOOK).await;
+        }
+    }
+}
+
+fn no_answer(service: Service, silent: Duration) -> CallFailure {
+    CallFailure {
+        service,
+        class: FailureClass::Transient,
+        refusal: RefusalCode::Other,
+        status: None,
+        what: "stays away".to_owned(),
+        message: format!("no answer for {} s; the next run goes on", silent.as_secs()),
+        trace: None,
+    }
+}
+
+/// Does work that reads both services call by call, and stops it once the run's patience with either ends.
+///
+/// # Errors
+/// The work's own; or which service stayed away.
+pub async fn while_answered<T, Fut: Future<Output = Result<T, RunError>>>(
+    workspace: &Workspace,
+    work: impl FnOnce(Stop) -> Fut,
+) -> Result<T, RunError> {
+    let (enough, stopped) = watch::channel(false);
+    let mut work = std::pin::pin!(work(Stop::when(stopped)));
+    let mut stop = workspace.stop.clone();
+    let services = [Service::HubSpot, Service::Mailchimp];
+    let why = tokio::select! {
+        biased;
+        done = &mut work => return done,
+        _ = stop.wait_for(|stop| *stop) => None,
+        failure = workspace.patience_ends(&services) => Some(failure),
+    };
+    // Told, not dropped: its work on files comes to an end before anybody else works on them.
+    enough.send_replace(true);
+    match (work.await, why) {
+        (Err(RunError::Stopped | RunError::Scan(ScanError::Stopped)), Some(failure)) => Err(failure.into()),
+        (done, _) => done,
+    }
+}
+
+/// Asks until there is an answer, a refusal, too many failures, or the run's patience with the service ends.
 ///
 /// # Errors
 /// The last failure, or that hsmc was asked to stop.
 pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
     workspace: &Workspace,
+    service: Service,
     call: impl Fn() -> Fut,
 ) -> Result<T, RunError> {
-    let mut pause = FIRST_PAUSE;
+    let (mut pause, services) = (FIRST_PAUSE, [service]);
     for tried in 1.. {
         if workspace.is_stopping() {
             return Err(RunError::Stopped);
         }
-        let failure = match call().await {
+        let answer = tokio::select! {
+            biased;
+            answer = call() => answer,
+            failure = workspace.patience_ends(&services) => return Err(failure.into()),
+        };
+        let failure = match answer {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
@@ -37,7 +157,7 @@ pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
             FailureClass::RateLimited { retry_after } => retry_after.unwrap_or(pause),
             _ => return Err(failure.into()),
         };
-        if tried >= TRIES || wait > LONGEST_PAUSE {
+        if tried >= TRIES || wait > LONGEST_PAUSE || workspace.patience.has_stalled(service) {
             return Err(failure.into());
         }
         tracing::debug!(what = %failure.what, class = ?failure.class, "asking again");
@@ -46,6 +166,7 @@ pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => {}
+            failure = workspace.patience_ends(&services) => return Err(failure.into()),
             () = workspace.shared.clock.sleep(wait) => {}
         }
     }

@@ -35,7 +35,7 @@ pub struct Accounts {
 /// It is of another portal, or the call failed.
 pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
     let Some(wanted) = workspace.settings.portal else { return Ok(()) };
-    let portal = patiently(workspace, || workspace.shared.crm.portal(Priority::Scan))
+    let portal = patiently(workspace, Service::HubSpot, || workspace.shared.crm.portal(Priority::Scan))
         .await
         .map_err(|problem| of_call(workspace, problem))?;
     if portal.portal_id == wanted {
@@ -56,8 +56,8 @@ pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
 pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     let (crm, audience) = (&workspace.shared.crm, &workspace.shared.audience);
     let (definitions, fields) = futures::try_join!(
-        patiently(workspace, || crm.properties(Priority::Scan)),
-        patiently(workspace, || audience.merge_fields(Priority::Scan)),
+        patiently(workspace, Service::HubSpot, || crm.properties(Priority::Scan)),
+        patiently(workspace, Service::Mailchimp, || audience.merge_fields(Priority::Scan)),
     )
     .map_err(|problem| of_call(workspace, problem))?;
     sources_are_there(workspace, &definitions)?;
@@ -174,12 +174,12 @@ impl Accounts {
     pub async fn complete(&self, workspace: &Workspace) -> Result<Vec<String>, RunError> {
         let mut made = Vec::new();
         for (name, label) in &self.missing_properties {
-            patiently(workspace, || workspace.shared.crm.create_text_property(Priority::Scan, name, label))
+            patiently(workspace, Service::HubSpot, || workspace.shared.crm.create_text_property(Priority::Scan, name, label))
                 .await?;
             made.push(format!("property {name} was missing and has been created"));
         }
         for tag in &self.missing_fields {
-            patiently(workspace, || workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag))
+            patiently(workspace, Service::Mailchimp, || workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag))
                 .await?;
             made.push(format!("merge field {tag} was missing and has been created"));
         }

@@ -223,6 +223,14 @@ pub async fn finish(
     Ok((applied, held(workspace).await?))
 }
 
+/// Waits for whatever is with the actors when a run cannot go on, as far as it does not need the service that is
+/// away: opt-outs to the other side arrive all the same.
+pub async fn bring_to_rest(workspace: &Workspace) {
+    let runs = workspace.moves.open().await.into_iter().map(|id| id.run).collect();
+    let ended = wait_for(workspace, &runs, WaitUntil::Asleep).await;
+    tracing::debug!(?ended, "what was under way has come to rest");
+}
+
 /// People with moves that have begun: they get no other.
 ///
 /// # Errors

@@ -30,8 +30,10 @@ pub(super) fn enter(run: &mut Run, phase: Option<&str>, now: Timestamp) {
 }
 
 /// Why a run fails whose moves are neither over nor stuck.
-pub(super) fn in_vain(waits_for: Option<String>) -> String {
-    let waits_for = waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
+pub(super) fn in_vain(workspace: &Workspace, waits_for: Option<String>) -> String {
+    let waits_for = waits_for
+        .or_else(|| workspace.patience.in_words())
+        .unwrap_or_else(|| "a service does not answer".to_owned());
     format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
 }
 
@@ -49,7 +51,7 @@ pub(super) fn end(
         return Ok(RunEnd::Interrupted);
     }
     if applied.contains(&Applied::Waiting) {
-        return Ok(RunEnd::Failed { why: in_vain(waits_for) });
+        return Ok(RunEnd::Failed { why: in_vain(workspace, waits_for) });
     }
     let mut stuck = counts.ended.contains_key("stuck") || counts.ended.contains_key("broken");
     let mut last_looks = 0;

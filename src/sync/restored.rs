@@ -12,7 +12,7 @@ use super::recovering::Leftover;
 use super::workspace::Workspace;
 use crate::actors::lane::member_holds;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
-use crate::domain::failure::{Refusal, RefusalCode};
+use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::id::StepIndex;
 use crate::domain::moves::PlannedStep;
 use crate::domain::person::Person;
@@ -128,30 +128,34 @@ async fn holds(
             let joins = matches!(step, Step::JoinList { .. });
             let Some(record) = person.record else { return Ok(!joins) };
             let records = [record];
-            let found = patiently(workspace, || crm.memberships_of(priority, &records)).await?;
+            let found =
+                patiently(workspace, Service::HubSpot, || crm.memberships_of(priority, &records)).await?;
             found.get(&record).is_some_and(|lists| lists.contains(list)) == joins
         }
         Step::SetProperty { property, value } => {
             let Some(record) = person.record else { return Ok(false) };
-            let contact = patiently(workspace, || crm.contact(priority, record)).await?;
+            let contact = patiently(workspace, Service::HubSpot, || crm.contact(priority, record)).await?;
             contact
                 .is_some_and(|contact| contact.properties.get(property).map_or("", String::as_str) == value)
         }
         Step::CreateContact => {
             let Some(email) = person.email.clone() else { return Ok(false) };
             let emails = [email];
-            !patiently(workspace, || crm.contacts_by_email(priority, &emails)).await?.is_empty()
+            !patiently(workspace, Service::HubSpot, || crm.contacts_by_email(priority, &emails))
+                .await?
+                .is_empty()
         }
         Step::OptOut { scope } => {
             let Some(email) = &person.email else { return Ok(false) };
-            patiently(workspace, || crm.is_opted_out(priority, email, *scope)).await?
+            patiently(workspace, Service::HubSpot, || crm.is_opted_out(priority, email, *scope)).await?
         }
         step => {
             // A rename is looked for under the new address, everything else under the one the member has.
             let address =
                 if *step == Step::RenameMember { person.email.as_ref() } else { person.member_email() };
             let Some(email) = address else { return Ok(false) };
-            let member = patiently(workspace, || audience.member(priority, email.hash())).await?;
+            let member =
+                patiently(workspace, Service::Mailchimp, || audience.member(priority, email.hash())).await?;
             member_holds(step, before, person, member.as_ref())
         }
     })

@@ -9,6 +9,7 @@ use super::damage;
 use super::error::RunError;
 use super::forgetting;
 use super::naming;
+use super::patience::while_answered;
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
@@ -99,7 +100,7 @@ pub async fn plan(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Shown, RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     let options = &options.with_shown(workspace)?;
     damage::mend(workspace).await?;
     forgetting::tidy(workspace).await?;
@@ -129,7 +130,7 @@ async fn show(
     let (seen, full) = (picture.header().seen, picture.header().full);
     let mut planning = prepare(workspace, picture, accounts).await?;
     planning.narrow(options.narrowing.clone());
-    let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
+    let (planning, limits) = settle(workspace, planning, &context).await?;
     let too_different = planning.too_different();
     let (planning, mut summary, moves) = planning.show(limits, SHOWN, None).await?;
     note(&mut summary.notes, &planning.names.lines());
@@ -151,7 +152,7 @@ pub async fn sync(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Run, RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     if let Some(run) = options.approves {
         approval::may_be_approved(workspace, run)?;
     }
@@ -172,6 +173,9 @@ pub async fn sync(
         Ok(leftover) => phases(workspace, &mut run, &mut fates, options, &leftover, progress).await,
         Err(problem) => Err(problem),
     };
+    if let Err(RunError::Call(_) | RunError::Scan(_)) = &result {
+        recovering::bring_to_rest(workspace).await;
+    }
     for (service, calls) in workspace.calls().await {
         let before = calls_before.get(&service).copied().unwrap_or(0);
         run.counts.calls.insert(service, calls.saturating_sub(before));
@@ -289,7 +293,7 @@ async fn phases(
     planning.held.extend(workspace.shared.journal.damaged_people());
     planning.unbegun = leftover.unbegun.clone();
     planning.narrow(options.narrowing.clone());
-    let (planning, limits) = planning.settle(&context, &Stop::when(workspace.stop.clone())).await?;
+    let (planning, limits) = settle(workspace, planning, &context).await?;
     fates.learned.subscribed = limits.subscribed;
     fates.learned.opt_outs.clone_from(&planning.opt_outs);
 
@@ -302,7 +306,7 @@ async fn phases(
     // Opt-outs change who is wanted: what they decided is memory now.
     let (planning, limits) = if consent.is_some() {
         enter(run, Some("planning"), clock.now());
-        planning.settle(&context, &Stop::when(workspace.stop.clone())).await?
+        settle(workspace, planning, &context).await?
     } else {
         (planning, limits)
     };
@@ -388,7 +392,6 @@ async fn gate(
     mut limits: Limits,
     context: &ScanContext,
 ) -> Result<(Planning, Limits, Option<(Asked, String)>), RunError> {
-    let stop = Stop::when(workspace.stop.clone());
     let mut asked = asks(workspace, options, &limits, &planning.names);
     let may_apply = workspace.settings.apply != ApplyMode::Never;
     if asked.is_some() && may_apply && planning.narrowing.shown.is_none() {
@@ -398,7 +401,7 @@ async fn gate(
         }
         if !let_through.is_empty() {
             planning.narrowing.shown = Some(Arc::new(let_through));
-            (planning, limits) = planning.settle(context, &stop).await?;
+            (planning, limits) = settle(workspace, planning, context).await?;
             asked = None;
             let note = "only what an earlier run had begun to apply goes on; the next run shows the rest";
             run.counts.notes.insert(note.to_owned(), 1);
@@ -407,7 +410,7 @@ async fn gate(
     if let Some(why) = planning.too_different().filter(|_| may_apply) {
         note(&mut run.counts.notes, &in_words(&planning.dropped_of_shown()));
         planning.narrowing.shown = None;
-        (planning, limits) = planning.settle(context, &stop).await?;
+        (planning, limits) = settle(workspace, planning, context).await?;
         asked = has_moves(&limits).then_some((Asked::Changed, why));
     }
     Ok((planning, limits, asked))
@@ -445,7 +448,7 @@ async fn opt_outs(
         return Err(RunError::Stopped);
     }
     let end = match applied {
-        Applied::Waiting => RunEnd::Failed { why: in_vain(fates.waits_for.take()) },
+        Applied::Waiting => RunEnd::Failed { why: in_vain(workspace, fates.waits_for.take()) },
         _ if consent.counts.ended.contains_key("stuck") => RunEnd::Stuck,
         _ => RunEnd::Done,
     };
@@ -500,9 +503,10 @@ async fn look(
         }
         _ => ScanMode::Full,
     };
-    let picture = scan(&context, mode, progress, &Stop::when(workspace.stop.clone()))
-        .await
-        .map_err(|problem| preflight::of_scan(workspace, problem))?;
+    let reading = async |stop: Stop| {
+        scan(&context, mode, progress, &stop).await.map_err(|problem| preflight::of_scan(workspace, problem))
+    };
+    let picture = while_answered(workspace, reading).await?;
     let (picture, left_out) = forgetting::leave_out(workspace, picture).await?;
     preflight::check_lists(workspace, &picture.header().lists)?;
     workspace.shared.tags.learn(&picture.header().tags);
@@ -524,6 +528,15 @@ async fn prepare(
     Planning::new(journal, consent, Arc::clone(&workspace.rules), picture, accounts, now).await
 }
 
+/// Judges everybody, and looks up what the scan could not say.
+async fn settle(
+    workspace: &Workspace,
+    planning: Planning,
+    context: &ScanContext,
+) -> Result<(Planning, Limits), RunError> {
+    while_answered(workspace, async |stop: Stop| planning.settle(context, &stop).await).await
+}
+
 /// R11: renames tags as their lists were renamed. Where Mailchimp refuses, the plan is made anew with the name
 /// that stays.
 async fn name_tags(
@@ -540,7 +553,7 @@ async fn name_tags(
         return Ok((planning, limits));
     }
     planning.set_names(made);
-    planning.settle(context, &Stop::when(workspace.stop.clone())).await
+    settle(workspace, planning, context).await
 }
 
 /// Starts a run, or takes up one whose scan was cut short.

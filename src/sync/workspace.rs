@@ -1,9 +1,11 @@
 //! What a run needs: the actors' shared world, the rules, the accounts, where the state lies.
 
 use super::alerts::AlertSettings;
+use super::patience::Patience;
 use crate::actors::account::AccountGate;
 use crate::actors::context::Shared;
 use crate::actors::router::Moves;
+use crate::domain::failure::Service;
 use crate::domain::id::ListId;
 use crate::domain::rules::RuleSet;
 use std::collections::BTreeMap;
@@ -79,12 +81,29 @@ pub struct Workspace {
     pub chore: Arc<std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>>,
     /// One applying run at a time (R26).
     pub running: Arc<tokio::sync::Mutex<()>>,
+    /// What the present run bears with.
+    pub patience: Arc<Patience>,
 }
 
 impl Workspace {
     /// Whether hsmc has been asked to stop.
     pub fn is_stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// Waits until no other run goes on; from then on both services have the whole of a run's patience again.
+    pub async fn one_at_a_time(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        let held = self.running.lock().await;
+        self.patience.begin(self.shared.clock.now());
+        held
+    }
+
+    /// The budget of a service.
+    pub fn gate(&self, service: Service) -> &AccountGate {
+        match service {
+            Service::HubSpot => &self.hubspot,
+            Service::Mailchimp => &self.mailchimp,
+        }
     }
 
     /// Waits for what is done behind the last run; it is bounded, and ends early once hsmc is asked to stop.

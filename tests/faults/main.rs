@@ -7,6 +7,7 @@
 mod accounting;
 mod approving;
 mod asking;
+mod away;
 mod between;
 mod codes;
 mod consent_and_limits;

@@ -41,7 +41,7 @@ const CHUNK: usize = 500;
 /// # Errors
 /// When the token is of another portal, or a call or the journal fails.
 pub async fn plan(workspace: &Workspace, whole: Whole) -> Result<UndoPlan, RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     preflight::right_portal(workspace).await?;
     planning::plan(workspace, whole).await
 }
@@ -57,7 +57,7 @@ pub async fn undo(
     whole: Whole,
     agreed: Option<&BTreeSet<Fingerprint>>,
 ) -> Result<(UndoPlan, Option<Run>), RunError> {
-    let _one_at_a_time = workspace.running.lock().await;
+    let _one_at_a_time = workspace.one_at_a_time().await;
     if workspace.settings.apply == ApplyMode::Never {
         return Err(RunError::NotNow {
             code: Code::ApplyNever,

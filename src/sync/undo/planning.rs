@@ -3,6 +3,7 @@
 
 use super::present;
 use crate::domain::event::{MoveEnd, MoveEvent, StepOutcome};
+use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, PersonId, RunId};
 use crate::domain::moves::{MemoryChange, Move};
 use crate::domain::person::Person;
@@ -312,7 +313,7 @@ async fn writable(workspace: &Workspace, done: &[DoneMove]) -> Result<BTreeSet<L
     }
     let ids: Vec<ListId> = lists.into_iter().collect();
     let crm = &workspace.shared.crm;
-    let found = patiently(workspace, || crm.lists(Priority::HandOver, &ids)).await?;
+    let found = patiently(workspace, Service::HubSpot, || crm.lists(Priority::HandOver, &ids)).await?;
     let can_be_written = |info: &crate::domain::contact::ListInfo| {
         info.kind == crate::domain::contact::ListKind::Static && info.of_contacts
     };
@@ -326,7 +327,9 @@ async fn subscribed(workspace: &Workspace) -> Result<u64, RunError> {
         Some(newest) => Ok(newest.header().counts.subscribed),
         None => {
             let audience = &workspace.shared.audience;
-            Ok(patiently(workspace, || audience.audience(Priority::HandOver)).await?.member_count)
+            Ok(patiently(workspace, Service::Mailchimp, || audience.audience(Priority::HandOver))
+                .await?
+                .member_count)
         }
     }
 }

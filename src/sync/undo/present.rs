@@ -2,6 +2,7 @@
 //! before it begins.
 
 use crate::domain::email::SubscriberHash;
+use crate::domain::failure::Service;
 use crate::domain::id::{ListId, PersonId, RecordId};
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::person::Person;
@@ -47,9 +48,12 @@ async fn contacts(workspace: &Workspace, records: &[RecordId]) -> Result<(Contac
     let crm = &workspace.shared.crm;
     let (mut contacts, mut lists) = (BTreeMap::new(), BTreeMap::new());
     for chunk in records.chunks(BATCH) {
-        let found = patiently(workspace, || crm.contacts(Priority::HandOver, chunk)).await?;
+        let found =
+            patiently(workspace, Service::HubSpot, || crm.contacts(Priority::HandOver, chunk)).await?;
         contacts.extend(found.into_iter().map(|contact| (contact.record, contact)));
-        lists.extend(patiently(workspace, || crm.memberships_of(Priority::HandOver, chunk)).await?);
+        lists.extend(
+            patiently(workspace, Service::HubSpot, || crm.memberships_of(Priority::HandOver, chunk)).await?,
+        );
     }
     Ok((contacts, lists))
 }
@@ -63,7 +67,9 @@ async fn members(
         people.iter().filter_map(Person::member_email).map(|email| email.hash()).collect();
     if wanted.len() <= SINGLY {
         let found: Vec<Option<Member>> = futures::stream::iter(wanted)
-            .map(|hash| patiently(workspace, move || audience.member(Priority::HandOver, hash)))
+            .map(|hash| {
+                patiently(workspace, Service::Mailchimp, move || audience.member(Priority::HandOver, hash))
+            })
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
@@ -74,9 +80,10 @@ async fn members(
         let query = MemberQuery { status, ..MemberQuery::default() };
         let mut after = None;
         loop {
-            let page =
-                patiently(workspace, || audience.members(Priority::HandOver, &query, after.as_deref()))
-                    .await?;
+            let page = patiently(workspace, Service::Mailchimp, || {
+                audience.members(Priority::HandOver, &query, after.as_deref())
+            })
+            .await?;
             let ours = page.rows.into_iter().map(|member| (member.hash(), member));
             found.extend(ours.filter(|(hash, _)| wanted.contains(hash)));
             match page.next {
@@ -88,7 +95,9 @@ async fn members(
     // People shift between pages: whom the listing missed is asked for alone.
     let missed: Vec<SubscriberHash> = wanted.into_iter().filter(|hash| !found.contains_key(hash)).collect();
     let singly: Vec<Option<Member>> = futures::stream::iter(missed)
-        .map(|hash| patiently(workspace, move || audience.member(Priority::HandOver, hash)))
+        .map(|hash| {
+            patiently(workspace, Service::Mailchimp, move || audience.member(Priority::HandOver, hash))
+        })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
