@@ -21,7 +21,9 @@ use crate::serve::requests::{
     SyncRequest, Trouble,
 };
 use crate::serve::socket::Control;
-use crate::serve::views::{Acknowledgement, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer};
+use crate::serve::views::{
+    Acknowledgement, PlanView, ReportView, RunState, RunView, StatusAnswer, SyncAnswer,
+};
 use crate::sync::approval;
 use crate::sync::error::RunError;
 use crate::sync::forgetting::forgotten_at;
@@ -130,6 +132,18 @@ impl App {
         let ended = run::sync(&self.workspace, options, progress).await;
         self.keep_reports().await;
         Ok(SyncAnswer::Ran(Box::new(show::report(self, &ended?, Names::Addresses)?)))
+    }
+
+    /// A run that this process's end cut short is no answer to somebody else's question: they can go on with it.
+    fn whole(&self, done: Done<SyncAnswer>) -> Done<SyncAnswer> {
+        match done? {
+            SyncAnswer::Ran(report)
+                if self.workspace.is_stopping() && report.run.state == RunState::Interrupted =>
+            {
+                Err(RunError::Stopped.into())
+            }
+            answer => Ok(answer),
+        }
     }
 
     /// Carries out what a waiting run has shown, as far as it still comes out the same (design §3.10).
@@ -499,9 +513,9 @@ impl Control for App {
             Call::Runs(last) => json(self.runs(last)),
             Call::Run(id) => json(self.report_of(id)),
             Call::Plan(request) => json(self.plan(request, &NoProgress).await),
-            Call::Apply(request) => json(self.apply(request, &NoProgress).await),
-            Call::Sync(request) => json(self.sync(request, &NoProgress).await),
-            Call::Approve(request) => json(self.approve(request, &NoProgress).await),
+            Call::Apply(request) => json(self.whole(self.apply(request, &NoProgress).await)),
+            Call::Sync(request) => json(self.whole(self.sync(request, &NoProgress).await)),
+            Call::Approve(request) => json(self.whole(self.approve(request, &NoProgress).await)),
             Call::Reject(run) => json(self.reject(run).await),
             Call::Operate(request) => json(self.operate(request).await),
             Call::Pause(scope) => json(self.pause(scope).await),
@@ -519,5 +533,9 @@ impl Control for App {
             Call::State(request) => json(self.look_after(request).await),
             Call::Forget(request) => json(self.forget(request).await),
         }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.workspace.is_stopping()
     }
 }

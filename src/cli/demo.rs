@@ -13,7 +13,7 @@ use crate::sandbox::effects::What;
 use crate::sandbox::{Sandbox, scenario};
 use crate::serve::requests::{Call, PlanRequest, Subject, SyncRequest};
 use crate::serve::sandbox_http::{self, Served};
-use crate::serve::socket;
+use crate::serve::socket::{self, Asked};
 use crate::serve::views::{DemoView, MovePhase, StatusAnswer, StatusView, SyncAnswer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -228,7 +228,8 @@ fn now() -> Timestamp {
 
 /// Whether the daemon says that a run has ended since, and that nothing is open.
 async fn is_idle(state: &Path, since: Timestamp) -> bool {
-    let Some(Ok(answer)) = socket::ask(state, &Call::Status(Subject::All)).await else { return false };
+    let asked = socket::ask(state, &Call::Status(Subject::All)).await;
+    let Some(Asked::Answered(Ok(answer))) = asked else { return false };
     let Ok(view) = serde_json::from_value::<StatusView>(answer) else { return false };
     let ended = view.last_run.as_ref().and_then(|run| run.ended);
     // A call whose answer a kill has swallowed may run on for two minutes on their side: before anything is

@@ -4,18 +4,16 @@
 use super::demo;
 use super::error::Failure;
 use super::exit_code::ExitCode;
+use super::holding::LOCK_TRIES;
 use super::progress::Progress;
-use super::signals::Signals;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
-use crate::app::reload::Change;
 use crate::app::{App, OpenError, check, daemon, deliver, state, summary, watch};
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
 use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::run::Run;
-use crate::journal::store::StoreError;
 use crate::serve::alert_views::TestedView;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
@@ -36,13 +34,8 @@ use crate::serve::views::{
 use crate::serve::why::WhyView;
 use crate::sync::scan;
 use async_trait::async_trait;
-use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// How often, and how far apart, a state directory in use is tried again before that is an error.
-const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The real system, by the two global paths.
 pub struct System {
@@ -83,93 +76,10 @@ impl From<Trouble> for Failure {
     }
 }
 
-/// A process's hold on the state directory: the app, its socket, its summary, its signals.
-struct Held {
-    app: Arc<App>,
-    _socket: Option<socket::Served>,
-}
-
-impl Held {
-    /// Lets go of the directory, in order.
-    async fn close(self) {
-        let Held { app, _socket } = self;
-        app.close().await;
-    }
-}
-
 fn told(run: &Run, progress: &dyn Progress) {
     let view = RunView::from(run);
     let way_out = view.asks.as_ref().map_or_else(String::new, |asks| format!("; {}", asks.way_out()));
     progress.say(&format!("run {}: {}{way_out}", view.id, view.phase));
-}
-
-impl System {
-    /// Goes on with a changed config, or, where nothing can be opened with it, with the one before.
-    fn take_over(&self, config: Config, before: Config, signals: &Signals) -> Answer<Held> {
-        self.hold(config, "daemon", signals).or_else(|failure| {
-            let held = self.hold(before, "daemon", signals)?;
-            held.app.set_config_change(Change::Refused(failure.to_string()));
-            Ok(held)
-        })
-    }
-
-    fn load(&self) -> Answer<Config> {
-        Ok(config::load(&self.config, &Environment::of_process())?)
-    }
-
-    fn signals(&self, reloads: bool) -> Answer<Signals> {
-        Signals::watch(&self.config, reloads)
-            .map_err(|problem| Failure::failed(Code::Inside, format!("signals cannot be watched: {problem}")))
-    }
-
-    /// Opens the state directory. A process that was just killed may hold it for another moment.
-    fn open(&self, config: Config, what: &'static str) -> Answer<App> {
-        for _ in 0..LOCK_TRIES {
-            match App::open(config.clone(), &self.config, &self.state, what) {
-                Err(OpenError::Store(StoreError::Locked { .. })) => std::thread::sleep(LOCK_WAIT),
-                opened => return Ok(opened?),
-            }
-        }
-        Ok(App::open(config, &self.config, &self.state, what)?)
-    }
-
-    /// Takes the state directory: serves its socket and listens for signals.
-    fn hold(&self, config: Config, what: &'static str, signals: &Signals) -> Answer<Held> {
-        let app = Arc::new(self.open(config, what)?);
-        let control: Arc<dyn socket::Control> = Arc::clone(&app) as Arc<dyn socket::Control>;
-        let served = socket::serve(&self.state, control)
-            .map_err(|problem| tracing::warn!(%problem, "no control socket: `hsmc status` shows the summary file only"))
-            .ok();
-        signals.follow(&app);
-        Ok(Held { app, _socket: served })
-    }
-
-    /// Asks the process that owns the directory, if there is one.
-    async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Option<Answer<T>> {
-        let answer = socket::ask(&self.state, call).await?;
-        Some(match answer {
-            Ok(value) => serde_json::from_value(value).map_err(|problem| {
-                Failure::failed(
-                    Code::NoAnswer,
-                    format!("the running hsmc answers in another version's words: {problem}"),
-                )
-            }),
-            Err(trouble) => Err(trouble.into()),
-        })
-    }
-
-    /// Does something here, as the owner of the directory, and closes it in order.
-    async fn own<T, F: Future<Output = Result<T, Trouble>>>(
-        &self,
-        what: &'static str,
-        work: impl FnOnce(Arc<App>) -> F,
-    ) -> Answer<T> {
-        let held = self.hold(self.load()?, what, &self.signals(false)?)?;
-        let done = work(Arc::clone(&held.app)).await;
-        daemon::write_summary(&held.app).await;
-        held.app.close().await;
-        Ok(done?)
-    }
 }
 
 /// Tells a scan's progress to the terminal.
@@ -301,7 +211,7 @@ impl Backend for System {
 
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {
         let signals = self.signals(true)?;
-        let mut held = self.hold(self.load()?, "daemon", &signals)?;
+        let mut held = self.hold(self.load()?, "daemon", &signals, LOCK_TRIES).await?;
         progress.say(&format!(
             "hsmc daemon: workspace {}, state in {}; stop with ctrl-c or SIGTERM",
             held.app.workspace.settings.name,
@@ -327,7 +237,7 @@ impl Backend for System {
                 Ended::Stopped => return Ok(()),
                 Ended::Reloaded { config, due: next } => {
                     due = Some(next);
-                    held = self.take_over(*config, before, &signals)?;
+                    held = self.take_over(*config, before, &signals).await?;
                     let said = held.app.config_change().notice();
                     progress.say(&said.unwrap_or_else(|| "the changed config is in force".to_owned()));
                 }
@@ -336,7 +246,7 @@ impl Backend for System {
     }
 
     async fn status(&self, subject: Subject) -> Answer<StatusAnswer> {
-        if let Some(answer) = socket::ask(&self.state, &Call::Status(subject.clone())).await {
+        if let Some(answer) = self.ask(&Call::Status(subject.clone())).await {
             return status_answer(&subject, answer?);
         }
         match subject {

@@ -180,6 +180,37 @@ pub enum Call {
     Forget(ForgetRequest),
 }
 
+impl Call {
+    /// Whether asking once more comes to the same, however far the first time came: questions, and runs, which go on
+    /// where the last one stood. An operator's word may have been taken already.
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Call::Status(_)
+            | Call::Runs(_)
+            | Call::Run(_)
+            | Call::Plan(_)
+            | Call::Apply(_)
+            | Call::Sync(_)
+            | Call::Why(_)
+            | Call::Parked
+            | Call::Lists
+            | Call::Consent(_)
+            | Call::Snapshots(_) => true,
+            Call::Approve(request) => request.dry_run,
+            Call::Reject(_)
+            | Call::Operate(_)
+            | Call::Pause(_)
+            | Call::Resume(_)
+            | Call::Adopt(_)
+            | Call::NotifyTest
+            | Call::Release(_)
+            | Call::State(_)
+            | Call::Undo(_)
+            | Call::Forget(_) => false,
+        }
+    }
+}
+
 /// What went wrong, on its way to the terminal: one message, the place, the way out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {

@@ -27,6 +27,18 @@ const LONGEST_PATH: usize = 100;
 pub trait Control: Send + Sync + 'static {
     /// Does what is asked; the answer is one of `views`, as JSON.
     async fn call(&self, call: Call) -> Result<serde_json::Value, Trouble>;
+    /// Whether the process lets go of the directory: it takes on nothing any more, and what fails now was cut short,
+    /// not refused.
+    fn is_leaving(&self) -> bool;
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub enum Asked {
+    /// The answer, or a refusal.
+    Answered(Result<serde_json::Value, Trouble>),
+    /// The process ended, or is about to, before it had an answer: nobody knows how far it came.
+    Left(Trouble),
 }
 
 /// Where the socket of a state directory is: inside it, or, where that path is too long for a socket, in
@@ -85,11 +97,20 @@ async fn answer(
     State(control): State<Arc<dyn Control>>,
     Json(call): Json<Call>,
 ) -> (StatusCode, Json<serde_json::Value>) {
+    if control.is_leaving() && !matches!(call, Call::Status(_)) {
+        let trouble = Trouble::failed(Code::NoAnswer, "the running hsmc is about to end");
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::to_value(trouble).unwrap_or_default()));
+    }
     // What was asked is done even when whoever asked hangs up: a run must not break off between two records.
-    let done = tokio::spawn(async move { control.call(call).await }).await;
+    let asked = Arc::clone(&control);
+    let done = tokio::spawn(async move { asked.call(call).await }).await;
     match done.unwrap_or_else(|problem| Err(Trouble::failed(Code::Inside, problem.to_string()))) {
         Ok(value) => (StatusCode::OK, Json(value)),
-        Err(trouble) => (StatusCode::CONFLICT, Json(serde_json::to_value(trouble).unwrap_or_default())),
+        Err(trouble) => {
+            let left = control.is_leaving();
+            let status = if left { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::CONFLICT };
+            (status, Json(serde_json::to_value(trouble).unwrap_or_default()))
+        }
     }
 }
 
@@ -99,31 +120,39 @@ pub async fn is_served(state: &Path) -> bool {
 }
 
 /// Asks the process that owns a state directory; none when there is no such process.
-///
-/// # Errors
-/// What the process said, or that it does not answer.
-pub async fn ask(state: &Path, call: &Call) -> Option<Result<serde_json::Value, Trouble>> {
+pub async fn ask(state: &Path, call: &Call) -> Option<Asked> {
     let path = path(state);
     // A file without a listener is what a killed process leaves.
     UnixStream::connect(&path).await.ok()?;
     Some(exchange(&path, call).await)
 }
 
-async fn exchange(path: &Path, call: &Call) -> Result<serde_json::Value, Trouble> {
+async fn exchange(path: &Path, call: &Call) -> Asked {
     let silent = |problem: reqwest::Error| {
         Trouble::failed(Code::NoAnswer, format!("the running hsmc does not answer: {problem}"))
     };
-    let client = reqwest::Client::builder()
-        .unix_socket(path)
-        .connect_timeout(Duration::from_secs(5))
-        .build()
-        .map_err(silent)?;
-    let response = client.post("http://hsmc/v1/call").json(call).send().await.map_err(silent)?;
+    let client = reqwest::Client::builder().unix_socket(path).connect_timeout(Duration::from_secs(5)).build();
+    let client = match client {
+        Ok(client) => client,
+        Err(problem) => return Asked::Answered(Err(silent(problem))),
+    };
+    // Nothing limits how long an answer takes: where there is none, its process is gone.
+    let response = match client.post("http://hsmc/v1/call").json(call).send().await {
+        Ok(response) => response,
+        Err(problem) => return Asked::Left(silent(problem)),
+    };
     let status = response.status();
-    let body: serde_json::Value = response.json().await.map_err(silent)?;
+    let body: serde_json::Value = match response.json().await {
+        Ok(body) => body,
+        Err(problem) => return Asked::Left(silent(problem)),
+    };
     if status == StatusCode::OK {
-        return Ok(body);
+        return Asked::Answered(Ok(body));
     }
-    Err(serde_json::from_value(body)
-        .unwrap_or_else(|_| Trouble::failed(Code::NoAnswer, format!("the running hsmc refused ({status})"))))
+    let trouble = serde_json::from_value(body)
+        .unwrap_or_else(|_| Trouble::failed(Code::NoAnswer, format!("the running hsmc refused ({status})")));
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Asked::Left(trouble),
+        _ => Asked::Answered(Err(trouble)),
+    }
 }

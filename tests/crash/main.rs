@@ -15,6 +15,7 @@
 mod approving;
 mod evidence;
 mod forgetting;
+mod owners;
 mod patience;
 mod points;
 mod prefixes;
