@@ -7,6 +7,7 @@ use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
 use super::meter::CallMeter;
 use super::silence::Silence;
 use crate::domain::code::Code;
+use crate::domain::day::ServiceDay;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
 use crate::domain::report::CallCurve;
@@ -95,7 +96,8 @@ impl Account {
                     Admission::WhenFree => {}
                     Admission::LeftAlone { until } => {
                         for caller in queue.drain(..) {
-                            drop(caller.send(Err(left_alone(self.service, now, until))));
+                            let used_up = self.budget.used_up_until(now).is_some();
+                            drop(caller.send(Err(left_alone(self.service, now, until, used_up))));
                         }
                     }
                     Admission::Stopped { .. } => {
@@ -152,10 +154,11 @@ fn stopped(service: Service) -> CallFailure {
     }
 }
 
-fn left_alone(service: Service, now: Timestamp, until: Timestamp) -> CallFailure {
+fn left_alone(service: Service, now: Timestamp, until: Timestamp, daily: bool) -> CallFailure {
+    let what = if daily { "daily quota" } else { "limit" };
     CallFailure {
         class: FailureClass::RateLimited { retry_after: Some(until.since(now)) },
-        message: format!("its limit is used up; asked again {until}"),
+        message: format!("its {what} is used up until {until}"),
         ..stopped(service)
     }
 }
@@ -167,6 +170,7 @@ struct Admit {
 }
 struct Finished(Budget, Option<Observed>);
 struct Tick;
+struct DayIs(Option<ServiceDay>);
 /// Asks for a look at the budget.
 pub struct Overview;
 /// Counts calls over time anew from now on.
@@ -209,6 +213,12 @@ impl Message<Tick> for Account {
     async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
         self.wake_at = None;
         self.grant();
+    }
+}
+impl Message<DayIs> for Account {
+    type Reply = ();
+    async fn handle(&mut self, DayIs(day): DayIs, _: &mut Context<Self, ()>) {
+        self.budget.day_is(day);
     }
 }
 impl Message<Overview> for Account {
@@ -267,6 +277,12 @@ impl AccountGate {
     /// Calls over time since then; none when the account has stopped.
     pub async fn metered(&self) -> Option<CallCurve> {
         self.account.ask(Metered).await.ok()
+    }
+
+    /// When the account's day ends: the daily quota is new from then on.
+    pub async fn day_is(&self, day: Option<ServiceDay>) {
+        // An account that has stopped makes no calls.
+        drop(self.account.tell(DayIs(day)).await);
     }
 
     /// Since when the service has been asked without an answer; none while it answers, or nobody asks.

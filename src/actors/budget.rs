@@ -6,6 +6,7 @@
 //! whole window after its answer: however slow the way, the service's own count is never higher.
 //! Mailchimp has no number of calls, only simultaneous connections (Mailchimp contract §3).
 
+use crate::domain::day::ServiceDay;
 use crate::domain::port::{Budget, Observed, Priority};
 use crate::domain::time::Timestamp;
 use std::collections::VecDeque;
@@ -51,6 +52,8 @@ pub enum Admission {
 
 /// The state of an account whose credentials are refused.
 const REFUSED: &str = "credentials refused";
+/// A day's quota that is used up is looked for again after this, where nobody knows when the day ends.
+const DAY_UNKNOWN: Duration = Duration::from_secs(15 * 60);
 
 /// The circuit breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,8 @@ pub struct RateBudget {
     limited_times: u32,
     calls: u64,
     daily_remaining: Option<u64>,
+    day: Option<ServiceDay>,
+    used_up_until: Option<Timestamp>,
     last_limited: Timestamp,
 }
 
@@ -117,8 +122,20 @@ impl RateBudget {
             limited_times: 0,
             calls: 0,
             daily_remaining: None,
+            day: None,
+            used_up_until: None,
             last_limited: Timestamp(i64::MIN),
         }
+    }
+
+    /// When the account's day, and with it the daily quota, ends.
+    pub fn day_is(&mut self, day: Option<ServiceDay>) {
+        self.day = day;
+    }
+
+    /// Until when the daily quota is used up.
+    pub fn used_up_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.used_up_until.filter(|until| *until > now)
     }
 
     /// Whether a call may leave now. `Now` must be followed by [`RateBudget::start`].
@@ -188,10 +205,21 @@ impl RateBudget {
         }
         if seen.limited {
             self.limited_times += 1;
-            let wait = seen.retry_after.unwrap_or_else(|| {
-                Duration::from_secs(1 << self.limited_times.min(6)).min(self.limits.window)
-            });
-            self.not_before = self.not_before.max(now.plus(wait));
+            let until = match (seen.retry_after, seen.daily_remaining) {
+                (Some(told), _) => now.plus(told),
+                (None, Some(0)) => {
+                    let ends = self.day.as_ref().and_then(|day| day.ends(now));
+                    ends.unwrap_or_else(|| now.plus(DAY_UNKNOWN))
+                }
+                (None, _) => {
+                    let wait = Duration::from_secs(1 << self.limited_times.min(6));
+                    now.plus(wait.min(self.limits.window))
+                }
+            };
+            self.not_before = self.not_before.max(until);
+            if seen.daily_remaining == Some(0) {
+                self.used_up_until = Some(self.not_before);
+            }
             if self.limits.per_window.is_none() && now.since(self.last_limited) > Duration::from_secs(1) {
                 self.connections = (self.connections / 2).max(1);
             }
@@ -270,9 +298,13 @@ impl RateBudget {
             in_flight: self.in_flight() as u64,
             connections: self.connections as u64,
             calls: self.calls,
-            daily_remaining: self.daily_remaining,
+            daily_remaining: self
+                .daily_remaining
+                .filter(|left| *left > 0 || self.used_up_until.is_none_or(|until| until > now)),
+            used_up_until: self.used_up_until(now),
             state: match (self.stopped_until, self.breaker) {
                 (Some(_), _) => REFUSED,
+                (None, _) if self.used_up_until(now).is_some() => "daily quota used up",
                 (None, Breaker::Closed { .. }) if now < self.not_before => "waiting as told",
                 (None, Breaker::Closed { .. }) => "closed",
                 (None, Breaker::Open { .. } | Breaker::Trying { .. }) => "service down",
@@ -298,6 +330,8 @@ pub struct BudgetOverview {
     pub calls: u64,
     /// Calls left today, as the service said last.
     pub daily_remaining: Option<u64>,
+    /// Until when the daily quota is used up, when it is.
+    pub used_up_until: Option<Timestamp>,
     /// In words.
     pub state: &'static str,
 }
@@ -454,6 +488,27 @@ mod tests {
             Admission::LeftAlone { until }
         );
         assert_eq!(budget.admit(Timestamp(850_000), Priority::Scan, Budget::Ordinary), Admission::At(until));
+    }
+
+    #[test]
+    fn a_days_quota_that_is_used_up_is_waited_for_until_the_accounts_midnight() {
+        let daily =
+            Observed { status: Some(429), limited: true, daily_remaining: Some(0), ..Observed::default() };
+        // 2026-11-23T14:00:00Z; in New York the day ends at five in the morning.
+        let now = Timestamp(1_795_442_400_000);
+        let mut budget = RateBudget::new(hubspot());
+        budget.start(Budget::Ordinary);
+        budget.finish(now, Budget::Ordinary, &daily);
+        assert_eq!(budget.used_up_until(now), Some(now.plus(DAY_UNKNOWN)), "nobody knows when the day ends");
+        budget.day_is(ServiceDay::of_zone("US/Eastern"));
+        budget.finish(now, Budget::Ordinary, &daily);
+        let until = now.plus(Duration::from_secs(15 * 60 * 60));
+        assert_eq!(budget.admit(now, Priority::OptOut, Budget::Ordinary), Admission::LeftAlone { until });
+        let look = budget.overview(now);
+        assert_eq!((look.used_up_until, look.state), (Some(until), "daily quota used up"));
+        assert_eq!(budget.admit(until, Priority::Scan, Budget::Ordinary), Admission::Now);
+        let look = budget.overview(until);
+        assert_eq!((look.used_up_until, look.daily_remaining), (None, None), "a new day");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::reload::{self, Change, Reload};
 use super::show::{self, Names};
 use super::summary;
 use crate::config::Config;
+use crate::domain::failure::Service;
 use crate::domain::plan::Limit;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
@@ -113,6 +114,10 @@ pub async fn run_forever(
             0 => opens.map_or(started.plus(every), |opens| started.plus(every).min(opens)),
             times => clock.now().plus(every.min(FIRST_RETRY * 2u32.saturating_pow(times.min(10) - 1))),
         };
+        // Before its day ends, a service whose quota is used up answers nothing.
+        for service in [Service::HubSpot, Service::Mailchimp] {
+            due = due.max(app.workspace.used_up_until(service).await.unwrap_or(due));
+        }
     }
 }
 

@@ -132,7 +132,10 @@ async fn budgets(app: &App) -> Vec<BudgetView> {
             max: budget.max.unwrap_or(budget.connections),
             window_s: if budget.max.is_some() { budget.window.as_secs() } else { 0 },
             remaining_today: budget.daily_remaining,
-            breaker: budget.state.to_owned(),
+            breaker: match budget.used_up_until {
+                Some(until) => format!("{}, until {until}", budget.state),
+                None => budget.state.to_owned(),
+            },
         });
     }
     views

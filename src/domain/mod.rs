@@ -8,6 +8,7 @@ pub mod code;
 pub mod consent;
 pub mod contact;
 pub mod contested;
+pub mod day;
 pub mod email;
 pub mod event;
 pub mod failure;

@@ -16,7 +16,7 @@ const PAGE: usize = 1_000;
 /// # Errors
 /// The journal cannot be read or written.
 pub async fn mend(workspace: &Workspace) -> JournalResult<()> {
-    let mended = workspace.shared.journal.mend(&[super::run::SCANNED]).await?;
+    let mended = workspace.shared.journal.mend(&[super::run::SCANNED, super::preflight::ZONE]).await?;
     if mended > 0 {
         tracing::warn!(mended, "damaged records were made anew from others");
     }

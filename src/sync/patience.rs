@@ -70,20 +70,29 @@ impl Patience {
 }
 
 impl Workspace {
-    /// For how long this service has left the run without an answer, when that is too long.
-    pub async fn given_up(&self, service: Service) -> Option<Duration> {
+    /// Why the run waits for this service no longer: it has had no answer for too long, or the day's quota is used
+    /// up. None, while it has patience.
+    pub async fn given_up(&self, service: Service) -> Option<GivenUp> {
+        if let Some(until) = self.used_up_until(service).await {
+            return Some(GivenUp::UsedUp { until });
+        }
         let since = self.gate(service).silent_since().await?;
         let began = self.patience.borne().began;
         let silent = self.shared.clock.now().since(began.map_or(since, |began| since.max(began)));
-        (silent > SILENCE).then_some(silent)
+        (silent > SILENCE).then_some(GivenUp::Silent { silent })
+    }
+
+    /// Until when the service takes no more calls, because its daily quota is used up.
+    pub async fn used_up_until(&self, service: Service) -> Option<Timestamp> {
+        self.gate(service).overview().await?.used_up_until
     }
 
     /// Returns once one of these services is given up.
     pub async fn patience_ends(&self, services: &[Service]) -> CallFailure {
         loop {
             for service in services {
-                if let Some(silent) = self.given_up(*service).await {
-                    return no_answer(*service, silent);
+                if let Some(away) = self.given_up(*service).await {
+                    return away.failure(*service);
                 }
             }
             self.shared.clock.sleep(LOOK).await;
@@ -91,15 +100,37 @@ impl Workspace {
     }
 }
 
-fn no_answer(service: Service, silent: Duration) -> CallFailure {
-    CallFailure {
-        service,
-        class: FailureClass::Transient,
-        refusal: RefusalCode::Other,
-        status: None,
-        what: "stays away".to_owned(),
-        message: format!("no answer for {} s; the next run goes on", silent.as_secs()),
-        trace: None,
+/// Why a service is waited for no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It was asked, and did not answer.
+    Silent {
+        /// For so long.
+        silent: Duration,
+    },
+    /// It takes no more calls today.
+    UsedUp {
+        /// Until its day ends.
+        until: Timestamp,
+    },
+}
+
+impl GivenUp {
+    fn failure(self, service: Service) -> CallFailure {
+        let (what, message) = match self {
+            GivenUp::Silent { silent } => {
+                ("stays away", format!("no answer for {} s; the next run goes on", silent.as_secs()))
+            }
+            GivenUp::UsedUp { until } => {
+                ("takes no more calls", format!("its daily quota is used up until {until}"))
+            }
+        };
+        let class = match self {
+            GivenUp::Silent { .. } => FailureClass::Transient,
+            GivenUp::UsedUp { .. } => FailureClass::RateLimited { retry_after: None },
+        };
+        let what = what.to_owned();
+        CallFailure { service, class, refusal: RefusalCode::Other, status: None, what, message, trace: None }
     }
 }
 

@@ -8,10 +8,12 @@ use super::scan::ScanError;
 use super::workspace::Workspace;
 use crate::domain::code::Code;
 use crate::domain::contact::{ListInfo, ListKind, PropertyDefinition};
+use crate::domain::day::ServiceDay;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::member::MergeField;
 use crate::domain::port::{CallResult, Priority};
+use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run must know of the accounts besides the scan.
@@ -28,19 +30,39 @@ pub struct Accounts {
     missing_fields: BTreeSet<String>,
 }
 
+/// The name under which the journal keeps the portal's time zone.
+pub(super) const ZONE: &str = "portal zone";
+
 /// Makes sure that the token is of the portal that the config names: before anything else, and before moves
-/// that an earlier run has begun go on.
+/// that an earlier run has begun go on. On the way it learns when the portal's day, and its quota, ends.
 ///
 /// # Errors
 /// It is of another portal, or the call failed.
 pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
-    let Some(wanted) = workspace.settings.portal else { return Ok(()) };
-    let portal = patiently(workspace, Service::HubSpot, || workspace.shared.crm.portal(Priority::Scan))
-        .await
-        .map_err(|problem| of_call(workspace, problem))?;
-    if portal.portal_id == wanted {
-        return Ok(());
+    let (journal, crm) = (&workspace.shared.journal, &workspace.shared.crm);
+    let zone = journal.meta_get::<String>(ZONE)?;
+    // Known before the first call: that may be the one that finds the quota used up.
+    workspace.hubspot.day_is(zone.as_deref().and_then(ServiceDay::of_zone)).await;
+    let portal = match (workspace.settings.portal, &zone) {
+        (None, Some(_)) => return Ok(()),
+        // Good to know, and no reason for a run to fail.
+        (None, None) => match crm.portal(Priority::Scan).await {
+            Ok(portal) => portal,
+            Err(_) => return Ok(()),
+        },
+        (Some(_), _) => patiently(workspace, Service::HubSpot, || crm.portal(Priority::Scan))
+            .await
+            .map_err(|problem| of_call(workspace, problem))?,
+    };
+    if zone.as_ref() != Some(&portal.time_zone) {
+        workspace.hubspot.day_is(ServiceDay::of_zone(&portal.time_zone)).await;
+        let mut batch = Batch::new();
+        journal.meta_put(&mut batch, ZONE, &portal.time_zone)?;
+        journal.commit(batch).await?;
     }
+    let Some(wanted) = workspace.settings.portal.filter(|wanted| *wanted != portal.portal_id) else {
+        return Ok(());
+    };
     Err(RunError::Unfit {
         code: Code::WrongPortal,
         place: key(workspace, "hubspot.portal_id"),
@@ -174,13 +196,17 @@ impl Accounts {
     pub async fn complete(&self, workspace: &Workspace) -> Result<Vec<String>, RunError> {
         let mut made = Vec::new();
         for (name, label) in &self.missing_properties {
-            patiently(workspace, Service::HubSpot, || workspace.shared.crm.create_text_property(Priority::Scan, name, label))
-                .await?;
+            patiently(workspace, Service::HubSpot, || {
+                workspace.shared.crm.create_text_property(Priority::Scan, name, label)
+            })
+            .await?;
             made.push(format!("property {name} was missing and has been created"));
         }
         for tag in &self.missing_fields {
-            patiently(workspace, Service::Mailchimp, || workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag))
-                .await?;
+            patiently(workspace, Service::Mailchimp, || {
+                workspace.shared.audience.create_merge_field(Priority::Scan, tag, tag)
+            })
+            .await?;
             made.push(format!("merge field {tag} was missing and has been created"));
         }
         Ok(made)

@@ -16,6 +16,7 @@ mod evidence;
 mod forgetting;
 mod handing_over;
 mod identity;
+mod keeping_on;
 mod machine;
 mod members;
 mod naming;

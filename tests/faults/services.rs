@@ -71,8 +71,11 @@ async fn a_days_quota_that_is_used_up_ends_the_run_and_the_next_goes_on() {
     assert_eq!(report.run.state, RunState::Failed);
     assert!(report.run.phase.contains("HubSpot"), "{}", report.run.phase);
     assert_eq!(world.person("ada"), UNTOUCHED);
+    assert!(report.run.phase.contains("daily quota is used up until 2026-11-2"), "{}", report.run.phase);
+    let took = report.run.ended.unwrap().since(report.run.started);
+    assert!(took < Duration::from_secs(120), "a day's quota is not waited for: {took:?}");
     world.mend();
-    world.clock.jump(Duration::from_secs(16 * 60));
+    world.clock.jump(Duration::from_secs(24 * 60 * 60));
     world.synced().await;
     assert_all_done(&world);
     world.assert_settled().await;
@@ -85,7 +88,7 @@ async fn a_quota_used_up_before_the_scan_says_so_within_the_minute() {
     world.fault(Matches::all(Service::HubSpot), FaultKind::Status { code: 429, body: Some(body.to_owned()) });
     let report = world.sync().await;
     assert_eq!(report.run.state, RunState::Failed);
-    assert!(report.run.phase.contains("daily limit"), "{}", report.run.phase);
+    assert!(report.run.phase.contains("daily quota is used up"), "{}", report.run.phase);
     assert!(report.run.ended.unwrap().since(report.run.started) < Duration::from_secs(120));
 }
 

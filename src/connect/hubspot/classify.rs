@@ -13,7 +13,7 @@ pub fn classify(call: &CallKind, answer: &Answer) -> CallFailure {
     let body = answer.object();
     let mut verdict = by_status(call, answer.status);
     match answer.status {
-        429 => verdict.class = FailureClass::RateLimited { retry_after: Some(wait(answer)) },
+        429 => verdict.class = FailureClass::RateLimited { retry_after: wait(answer) },
         // The account moves to another data centre: everything waits.
         477 => {
             let retry_after = answer.seen.retry_after.or(Some(Duration::from_secs(600)));
@@ -38,20 +38,20 @@ pub fn classify(call: &CallKind, answer: &Answer) -> CallFailure {
 }
 
 /// How long a 429 asks to wait when it does not say so itself (HubSpot contract §4).
-fn wait(answer: &Answer) -> Duration {
+fn wait(answer: &Answer) -> Option<Duration> {
     if let Some(told) = answer.seen.retry_after {
-        return told;
+        return Some(told);
     }
     let policy =
         |key| answer.json.as_ref().and_then(|body| body.text(key)).unwrap_or_default().to_uppercase();
     let told = format!("{} {}", policy("policyName"), policy("message"));
     if is_daily(answer) {
-        // Until midnight in the portal's zone, which is not known here: look again now and then.
-        Duration::from_secs(15 * 60)
+        // Until midnight in the portal's zone: the account's gate knows when that is, and holds back whoever asks.
+        None
     } else if told.contains("TEN_SECONDLY") || !told.contains("SECONDLY") {
-        Duration::from_secs(10)
+        Some(Duration::from_secs(10))
     } else {
-        Duration::from_secs(1)
+        Some(Duration::from_secs(1))
     }
 }
 
@@ -234,14 +234,14 @@ mod tests {
     #[test]
     fn a_rate_limit_is_never_in_doubt_and_waits_as_its_policy_means() {
         let wait = |body: &str| match write(429, body).class {
-            FailureClass::RateLimited { retry_after } => retry_after.unwrap().as_secs(),
+            FailureClass::RateLimited { retry_after } => retry_after.map(|wait| wait.as_secs()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(wait(r#"{"policyName":"TEN_SECONDLY_ROLLING","errorType":"RATE_LIMIT"}"#), 10);
-        assert_eq!(wait(r#"{"policyName":"SECONDLY"}"#), 1);
-        assert_eq!(wait(r#"{"message":"You have reached your SECONDLY limit."}"#), 1);
-        assert_eq!(wait(r#"{"policyName":"DAILY"}"#), 900);
-        assert_eq!(wait("<html>"), 10);
+        assert_eq!(wait(r#"{"policyName":"TEN_SECONDLY_ROLLING","errorType":"RATE_LIMIT"}"#), Some(10));
+        assert_eq!(wait(r#"{"policyName":"SECONDLY"}"#), Some(1));
+        assert_eq!(wait(r#"{"message":"You have reached your SECONDLY limit."}"#), Some(1));
+        assert_eq!(wait(r#"{"policyName":"DAILY"}"#), None, "until midnight: the gate knows");
+        assert_eq!(wait("<html>"), Some(10));
         let mut answer = Answer::new(429, r#"{"policyName":"DAILY"}"#);
         answer.seen.retry_after = Some(Duration::from_secs(3));
         let told = classify(&CallKind::write("w"), &answer).class;
