@@ -68,7 +68,7 @@ pub struct StepState {
     pub forward: Progress,
     /// Undo, while unwinding.
     pub undo: Progress,
-    /// Calls sent so far, in the direction the move is going; rate limits do not count.
+    /// Calls so far that were answered or timed out, in the direction the move is going; rate limits do not count.
     pub attempts: u32,
     /// When the last call whose outcome was unknown was sent: until 130 s later it may still be
     /// running on their side (design §3.3).

@@ -85,7 +85,6 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
             if let Some(before) = before {
                 state.before = before.clone();
             }
-            state.attempts += 1;
             state.sent_at = Some(*at);
             set(state, *direction, Progress::Sent { at: *at });
             status.last_event_at = *at;
@@ -143,6 +142,9 @@ fn set(state: &mut StepState, direction: Direction, progress: Progress) {
 }
 
 fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome, at: Timestamp) {
+    if matches!(state.progress(direction), Progress::Sent { .. }) && is_try(outcome) {
+        state.attempts += 1;
+    }
     let progress = match outcome {
         StepOutcome::Done => Progress::Done,
         StepOutcome::AlreadyHeld => {
@@ -159,9 +161,6 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
             Progress::InDoubt { probe_at: *probe_at, why: why.clone() }
         }
         StepOutcome::RetryAt { at, class, why } => {
-            if matches!(class, FailureClass::RateLimited { .. }) {
-                state.attempts = state.attempts.saturating_sub(1);
-            }
             Progress::Waiting { at: *at, class: *class, why: why.clone() }
         }
         StepOutcome::ProbedNot => {
@@ -173,6 +172,22 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
         StepOutcome::Ticket(ticket) => Progress::Ticketed { ticket: ticket.clone() },
     };
     set(state, direction, progress);
+}
+
+/// Whether what came of a step that was sent says that its call was answered, or timed out. A crash after the
+/// intent says nothing: the look that follows finds what is so, and what it does not find may never have left.
+fn is_try(outcome: &StepOutcome) -> bool {
+    match outcome {
+        StepOutcome::ProbedNot
+        | StepOutcome::RetryAt { class: FailureClass::RateLimited { .. }, .. }
+        | StepOutcome::LeftTheirs => false,
+        StepOutcome::Done
+        | StepOutcome::AlreadyHeld
+        | StepOutcome::Refused(_)
+        | StepOutcome::InDoubt { .. }
+        | StepOutcome::RetryAt { .. }
+        | StepOutcome::Ticket(_) => true,
+    }
 }
 
 fn apply_request(status: &mut MoveStatus, request: OperatorRequest, at: Timestamp) -> Result<(), ()> {
@@ -252,18 +267,49 @@ mod tests {
     use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
     use crate::domain::step::{Before, Fingerprint, Step};
 
-    #[test]
-    fn a_refusal_is_remembered_although_a_later_look_takes_its_place() {
-        let step = Step::RefreshMember { fields: Fingerprint(1) };
-        let draft = Move {
+    fn refresh() -> Move {
+        Move {
             person: PersonId(1),
             kind: MoveKind::Refresh,
             reason: Reason { rule: "R8".to_owned(), text: "properties changed".to_owned() },
-            steps: vec![PlannedStep { step, before: Before::NotHeld }],
+            steps: vec![PlannedStep {
+                step: Step::RefreshMember { fields: Fingerprint(1) },
+                before: Before::NotHeld,
+            }],
             then: vec![],
             since: Timestamp(0),
             input: Fingerprint(1),
-        };
+        }
+    }
+
+    #[test]
+    fn only_calls_that_were_answered_or_timed_out_are_tries() {
+        let (step, direction) = (StepIndex(0), Direction::Forward);
+        let at = Timestamp(1);
+        let intent = MoveEvent::Intent { step, direction, before: None, at };
+        let outcome = |outcome| MoveEvent::Outcome { step, direction, outcome, at };
+        let retry = |class| outcome(StepOutcome::RetryAt { at, class, why: String::new() });
+        let doubt = outcome(StepOutcome::InDoubt { probe_at: at, why: String::new() });
+        let not_so = outcome(StepOutcome::ProbedNot);
+        let limited = retry(FailureClass::RateLimited { retry_after: None });
+        for (events, tries, what) in [
+            (vec![intent.clone()], 0, "it is out, or a crash came between"),
+            (vec![intent.clone(), not_so.clone(), intent.clone(), not_so.clone()], 0, "two crashes"),
+            (vec![intent.clone(), limited], 0, "a limit costs no try"),
+            (vec![intent.clone(), retry(FailureClass::Transient)], 1, "it was answered"),
+            (vec![intent.clone(), doubt.clone()], 1, "it timed out"),
+            (vec![intent.clone(), doubt.clone(), doubt.clone(), not_so], 1, "looks are no tries"),
+            (vec![intent.clone(), doubt, intent, retry(FailureClass::Transient)], 2, "twice"),
+        ] {
+            let planned = MoveEvent::Planned { draft: Box::new(refresh()), at: Timestamp(0) };
+            let status = fold(std::iter::once(&planned).chain(&events)).unwrap();
+            assert_eq!(status.steps[0].attempts, tries, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_although_a_later_look_takes_its_place() {
+        let draft = refresh();
         let (step, direction) = (StepIndex(0), Direction::Forward);
         let refusal = Refusal { code: RefusalCode::Other, message: "no".to_owned() };
         let intent = |at| MoveEvent::Intent { step, direction, before: None, at: Timestamp(at) };
