@@ -2,7 +2,8 @@
 //!
 //! Promises: in a debug build, `HSMC_FAILPOINT=<point>[@<nth>]` ends the process with SIGKILL when the
 //! point, or one whose name begins with it, is passed (for the nth time); `HSMC_FAILPOINT_LOG=<file>`
-//! writes down the name of every point that is passed. In a release build all of it compiles to nothing.
+//! writes down the name of every point that is passed. `HSMC_PANIC=<point>` makes whoever passes such a point panic,
+//! every time: the mistake of hsmc's own that nobody has made yet. In a release build all of it compiles to nothing.
 //! Names are words with colons between: `intent:hand-over:2:forward`. Never: changing what is done.
 
 use crate::domain::event::{Direction, MoveEvent, StepOutcome};
@@ -120,6 +121,7 @@ mod armed {
     struct Armed {
         point: Option<String>,
         nth: u64,
+        panics: Option<String>,
         passed: AtomicU64,
         log: Option<File>,
     }
@@ -131,14 +133,15 @@ mod armed {
                 let point = std::env::var("HSMC_FAILPOINT").ok();
                 let log = std::env::var_os("HSMC_FAILPOINT_LOG")
                     .and_then(|path| OpenOptions::new().create(true).append(true).open(path).ok());
-                if point.is_none() && log.is_none() {
+                let panics = std::env::var("HSMC_PANIC").ok();
+                if point.is_none() && log.is_none() && panics.is_none() {
                     return None;
                 }
                 let (point, nth) = match point.as_deref().and_then(|point| point.rsplit_once('@')) {
                     Some((name, nth)) => (Some(name.to_owned()), nth.parse().unwrap_or(1)),
                     None => (point, 1),
                 };
-                Some(Armed { point, nth, passed: AtomicU64::new(0), log })
+                Some(Armed { point, nth, panics, passed: AtomicU64::new(0), log })
             })
             .as_ref()
     }
@@ -151,10 +154,15 @@ mod armed {
         {
             tracing::error!(%problem, "the points passed cannot be written down");
         }
-        let hit = armed.point.as_ref().is_some_and(|point| {
+        let begins_with = |point: &String| {
             name.strip_prefix(point.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        });
-        if hit && armed.passed.fetch_add(1, Ordering::SeqCst) + 1 == armed.nth {
+        };
+        if armed.panics.as_ref().is_some_and(begins_with) {
+            std::panic::resume_unwind(Box::new(format!("fail point {name}")));
+        }
+        if armed.point.as_ref().is_some_and(begins_with)
+            && armed.passed.fetch_add(1, Ordering::SeqCst) + 1 == armed.nth
+        {
             die();
         }
     }

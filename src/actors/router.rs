@@ -2,20 +2,22 @@
 //! numbers here and as records in the journal. Opt-outs go first, then moves already begun and handovers,
 //! then the rest.
 //!
-//! A contact that panics takes nobody with it: its moves are tried again, and after the third time they
-//! are reported as broken, by name, and left alone until an operator acts or hsmc is started again.
+//! A contact that panics takes nobody with it: its moves are tried again, and after the third time they are
+//! stuck, durably and by name, as if a service had refused them for good.
 
 use super::contact::{Contact, ContactArgs, Operate, Perform};
 use super::context::Shared;
 use super::lane::Lanes;
 pub use super::tally::Tally;
 use super::tally::has_failed;
-use crate::domain::event::{MoveEnd, OperatorRequest};
-use crate::domain::failure::Refusal;
+use crate::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
+use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::port::Priority;
 use crate::domain::time::Timestamp;
+use crate::engine::{fold, transition};
+use crate::journal::store::Batch;
 use kameo::Actor;
 use kameo::actor::{ActorId, ActorRef, Spawn, WeakActorRef};
 use kameo::error::{ActorStopReason, Infallible};
@@ -142,7 +144,7 @@ impl Actor for Router {
             && self.live.get(&person).is_some_and(|live| live.actor.id() == id)
             && !matches!(reason, ActorStopReason::Normal | ActorStopReason::Killed)
         {
-            self.contact_panicked(person);
+            self.contact_panicked(person).await;
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -452,7 +454,7 @@ impl Router {
         if let Some(dead) = self.live.remove(&person) {
             // It panicked, and the news is still on its way: its moves wait for the new one.
             self.people.remove(&dead.actor.id());
-            self.count_panic(person, dead.outstanding);
+            self.count_panic(person, dead.outstanding).await;
         }
         let args = ContactArgs {
             shared: Arc::clone(&self.shared),
@@ -479,9 +481,9 @@ impl Router {
         }
     }
 
-    fn contact_panicked(&mut self, person: PersonId) {
+    async fn contact_panicked(&mut self, person: PersonId) {
         let Some(live) = self.live.remove(&person) else { return };
-        self.count_panic(person, live.outstanding);
+        self.count_panic(person, live.outstanding).await;
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
         self.tick_at(self.shared.clock.now());
     }
@@ -493,19 +495,29 @@ impl Router {
         }
     }
 
-    fn count_panic(&mut self, person: PersonId, outstanding: Vec<(MoveId, Priority)>) {
+    async fn count_panic(&mut self, person: PersonId, outstanding: Vec<(MoveId, Priority)>) {
         let times = self.panics.entry(person).or_default();
         *times += 1;
-        let broken = *times >= PANICS;
-        tracing::error!(person.id = %person, times = *times, "a contact's actor panicked");
-        for (id, priority) in outstanding {
-            if broken {
-                self.settle(id);
-                let tally = self.tallies.entry(id.run).or_default();
-                tally.broken += 1;
-                tally.last_why = Some(format!("move {id} made its actor panic {PANICS} times"));
-            } else {
+        let times = *times;
+        tracing::error!(person.id = %person, times, "a contact's actor panicked");
+        if times < PANICS {
+            for (id, priority) in outstanding {
                 self.waiting.entry(priority).or_default().push_back((person, id));
+            }
+            return;
+        }
+        // The next run tries as often again.
+        self.panics.remove(&person);
+        for (id, _) in outstanding {
+            self.settle(id);
+            let stuck = stick(&self.shared, person, id).await;
+            let tally = self.tallies.entry(id.run).or_default();
+            match stuck {
+                Ok(kind) => tally.count_stuck(kind),
+                Err(why) => {
+                    tally.broken += 1;
+                    tally.last_why = Some(format!("move {id} made its actor panic {PANICS} times: {why}"));
+                }
             }
         }
     }
@@ -530,6 +542,22 @@ impl Router {
             }
         });
     }
+}
+
+/// Writes that a move is stuck whose person's actor is dead: nobody else writes its records now.
+async fn stick(shared: &Shared, person: PersonId, id: MoveId) -> Result<MoveKind, String> {
+    let journal = &shared.journal;
+    let events = journal.events(id).map_err(|problem| problem.to_string())?;
+    let status = fold(&events).map_err(|problem| problem.to_string())?;
+    let message = format!("hsmc itself came to grief over it {PANICS} times (panic): a mistake of its own");
+    let because = Refusal { code: RefusalCode::Other, message };
+    let event = MoveEvent::Stuck { because, at: shared.clock.now() };
+    transition(Some(status.clone()), &event).map_err(|problem| problem.to_string())?;
+    let mut batch = Batch::new();
+    journal.append_event(&mut batch, id, person, &event).map_err(|problem| problem.to_string())?;
+    journal.commit(batch).await.map_err(|problem| problem.to_string())?;
+    tracing::error!(move.id = %id, "move is stuck: see `hsmc status {id}`");
+    Ok(status.draft.kind)
 }
 
 /// The router, as the rest of hsmc sees it.

@@ -18,6 +18,7 @@ mod forgetting;
 mod owners;
 mod patience;
 mod points;
+mod poisoned;
 mod prefixes;
 mod random;
 mod recovery;
