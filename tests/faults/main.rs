@@ -8,6 +8,7 @@ mod accounting;
 mod approving;
 mod asking;
 mod away;
+mod batches;
 mod between;
 mod codes;
 mod consent_and_limits;

@@ -1,0 +1,148 @@
+//! An asynchronous batch of Mailchimp that gets nowhere: no run and no opt-out waits for it, and whoever comes next
+//! finds it where it is.
+
+use crate::support::people::{self, COMPETITION, GENERAL, address};
+use crate::support::{World, ran};
+use hsmc::domain::event::{MoveEvent, StepOutcome};
+use hsmc::domain::id::MoveId;
+use hsmc::engine::fold;
+use hsmc::sandbox::{Act, What};
+use hsmc::serve::requests::SyncRequest;
+use hsmc::serve::views::RunState;
+use hsmc::sync::scan::NoProgress;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many that most go in a batch, whoever comes first alone.
+const REFRESHED: usize = 12;
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The names of many have changed, which goes in batches; those take Mailchimp a day.
+async fn world() -> World {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::enrolled(builder, &name, GENERAL);
+        }
+        for name in ["dora", "eve", "fay"] {
+            people::enrolled(builder, name, COMPETITION);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    world.synced().await;
+    world.sandbox().settings.batch_delay = A_DAY;
+    for name in names() {
+        world.act(Act::SetProperty {
+            contact: address(&name),
+            property: "firstname".to_owned(),
+            value: format!("{name} the second"),
+        });
+    }
+    // HubSpot's search is a few seconds behind.
+    world.clock.jump(Duration::from_secs(60));
+    world
+}
+
+fn batches_since(world: &World, mark: usize) -> usize {
+    world.count_since(mark, |what| matches!(what, What::BatchSubmitted { .. }))
+}
+
+fn names() -> Vec<String> {
+    (0..REFRESHED).map(|number| format!("p{number}")).collect()
+}
+
+/// Open moves, by which batch each is carried, and whose it is.
+async fn waiting(world: &World) -> Vec<(MoveId, String, String)> {
+    let app = world.open();
+    let journal = &app.workspace.shared.journal;
+    let mut found = Vec::new();
+    for id in journal.open_moves(None, 100).unwrap() {
+        let events = journal.events(id).unwrap();
+        let ticket = events.iter().find_map(|event| match event {
+            MoveEvent::Outcome { outcome: StepOutcome::Ticket(ticket), .. } => Some(ticket.clone()),
+            _ => None,
+        });
+        let status = fold(&events).unwrap();
+        assert!(status.waits_for_batch(), "{id}");
+        let whose = journal.person(status.draft.person).unwrap().unwrap().email.unwrap();
+        found.push((id, ticket.unwrap(), whose.as_str().trim_end_matches("@example.com").to_owned()));
+    }
+    app.close().await;
+    found
+}
+
+fn first_name(world: &World, name: &str) -> String {
+    world.sandbox().state()["mailchimp"]["members"][address(name)]["fields"]["FNAME"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_gets_nowhere_holds_no_run_and_the_next_process_finds_it() {
+    let world = world().await;
+    let mark = world.mark();
+    let report = world.synced().await;
+    let note = report.run.counts.notes.keys().find(|note| note.contains("asynchronous batch"));
+    assert!(note.is_some(), "{:?}", report.run.counts.notes);
+    let took = report.run.ended.unwrap().since(report.run.started);
+    assert!(took < Duration::from_secs(240), "{took:?}");
+    let (before, sent) = (waiting(&world).await, batches_since(&world, mark));
+    assert!(before.len() > REFRESHED / 2, "{before:?}");
+
+    // Another process, while the batch still goes on: it asks, and sends nothing again.
+    world.synced().await;
+    assert_eq!(waiting(&world).await, before);
+    assert_eq!(batches_since(&world, mark), sent);
+
+    world.clock.jump(A_DAY);
+    world.synced().await;
+    for name in names() {
+        assert_eq!(first_name(&world, &name), format!("{name} the second"));
+    }
+    assert_eq!(waiting(&world).await, vec![]);
+    assert_eq!(batches_since(&world, mark), sent, "nothing was sent again");
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn opt_outs_go_through_while_a_batch_gets_nowhere() {
+    let world = world().await;
+    let mark = world.mark();
+    world.synced().await;
+    let (before, sent) = (waiting(&world).await, batches_since(&world, mark));
+    let (in_batch, other) = (before[0].2.clone(), before[1].2.clone());
+    world.act(Act::Unsubscribe { email: address("dora") });
+    world.act(Act::OptOut { email: address("eve"), subscription: None });
+    world.act(Act::OptOut { email: address(&in_batch), subscription: None });
+    world.clock.jump(Duration::from_secs(60));
+    let app = world.open();
+    let run = Arc::clone(&app);
+    let running = tokio::spawn(async move {
+        run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
+    });
+    // They do not wait for the run that waits for the batch.
+    for _ in 0..600 {
+        let arrived = world.person("dora").ends_with("opted out")
+            && ["eve", &in_batch].iter().all(|name| world.person(name).starts_with("unsubscribed"));
+        if arrived {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(world.person("dora").ends_with("opted out"), "{}", world.person("dora"));
+    for name in ["eve", &in_batch] {
+        assert!(world.person(name).starts_with("unsubscribed"), "{name}: {}", world.person(name));
+    }
+    assert!(!running.is_finished(), "the run is still there");
+    let report = ran(running.await.unwrap().unwrap());
+    app.close().await;
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    assert_eq!(waiting(&world).await, before[1..], "whoever opted out waits for no batch");
+    world.clock.jump(A_DAY);
+    world.synced().await;
+    assert!(world.person(&in_batch).starts_with("unsubscribed"), "{}", world.person(&in_batch));
+    assert_eq!(first_name(&world, &other), format!("{other} the second"));
+    assert_eq!(batches_since(&world, mark), sent);
+    world.assert_settled().await;
+}
