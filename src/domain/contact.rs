@@ -25,10 +25,29 @@ pub struct Contact {
     pub modified: Option<Timestamp>,
 }
 
+/// The property that lists a contact's further addresses, each the contact's alone in the portal (HubSpot contract §7).
+pub const FURTHER_ADDRESSES: &str = "hs_additional_emails";
+/// The property that lists the records merged into this one (HubSpot contract §11).
+pub const MERGED_RECORDS: &str = "hs_merged_object_ids";
+
 impl Contact {
     /// The normalised address, when the contact has a usable one.
     pub fn email(&self) -> Option<Email> {
         Email::parse(&self.address).ok()
+    }
+
+    /// Further addresses of the contact, as far as they are usable.
+    pub fn further_emails(&self) -> impl Iterator<Item = Email> {
+        self.parts(FURTHER_ADDRESSES).filter_map(|text| Email::parse(text).ok())
+    }
+
+    /// Records that were merged into this one.
+    pub fn merged_records(&self) -> impl Iterator<Item = RecordId> {
+        self.parts(MERGED_RECORDS).filter_map(|text| text.parse().ok().map(RecordId))
+    }
+
+    fn parts(&self, property: &str) -> impl Iterator<Item = &str> {
+        self.properties.get(property).map_or("", String::as_str).split(';').map(str::trim)
     }
 }
 

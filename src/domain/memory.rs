@@ -3,6 +3,7 @@
 use super::contested;
 use super::event::MoveEnd;
 use super::failure::{Refusal, RefusalCode, Service};
+use super::member::MemberStatus;
 use super::moves::{MemoryChange, Move};
 use super::person::{
     ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, PastState, Person, PersonState,
@@ -83,6 +84,27 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
         ..person.clone()
     };
     Some((after, past))
+}
+
+/// One who turned out to be the same person as somebody else remembered (a merge in HubSpot, a further address of
+/// one contact), with what binds either of them: consent only tightens, a campaign that either finished is finished.
+/// Give the other one [`Person::second`] in the same commit: what an operator releases later stays released.
+pub fn unite(heir: &Person, other: &Person) -> Person {
+    let hidden = other.archived.as_ref().filter(|archived| is_silent(&archived.status_before));
+    let silent =
+        hidden.map(|archived| OptOutMemory { seen: Service::Mailchimp, at: archived.at, delivered: None });
+    let told = other.opt_out.as_ref().map(|opt_out| OptOutMemory { delivered: None, ..opt_out.clone() });
+    Person {
+        opt_out: heir.opt_out.clone().or(told).or(silent),
+        handed_over: heir.handed_over.clone().or_else(|| other.handed_over.clone()),
+        enrolled: heir.enrolled.clone().or_else(|| other.enrolled.clone()),
+        archived: heir.archived.clone().or_else(|| other.archived.clone()),
+        ..heir.clone()
+    }
+}
+
+fn is_silent(status: &MemberStatus) -> bool {
+    matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned)
 }
 
 /// Whether a refusal says something of the person, rather than that the world moved on meanwhile.

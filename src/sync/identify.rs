@@ -8,6 +8,7 @@ use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::id::PersonId;
 use crate::domain::member::Member;
+use crate::domain::memory;
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
 use crate::journal::forgotten::ForgottenPeople;
@@ -65,7 +66,55 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
             return Ok(Some(person));
         }
     }
-    Ok(None)
+    Ok(same_person(journal, row)?.into_iter().next())
+}
+
+/// Whom hsmc knows by a further address of the row's own contact, or by a record merged into it.
+fn same_person(journal: &Journal, row: &PersonRow) -> Result<Vec<Person>, RunError> {
+    let mut ids = BTreeSet::new();
+    for contact in own_contacts(row) {
+        for record in contact.merged_records() {
+            ids.extend(journal.person_by_record(record)?);
+        }
+        for email in contact.further_emails() {
+            ids.extend(journal.person_by_hash(email.hash())?);
+        }
+    }
+    let mut people = Vec::new();
+    for id in ids {
+        people.extend(journal.person(id)?.filter(|person| person.second.is_none()));
+    }
+    Ok(people)
+}
+
+/// Whether the contact is the one the person is known by: also after a merge, or by a further address.
+fn is_theirs(contact: &Contact, person: &Person) -> bool {
+    Some(contact.record) == person.record
+        || contact.merged_records().any(|record| Some(record) == person.record)
+        || contact.further_emails().any(|email| Some(&email) == person.email.as_ref())
+}
+
+/// Everybody who was known as several people and is one contact now becomes one, durably: the one who stands under
+/// the contact's own address, with what binds the others.
+async fn unite(journal: &Journal, snapshot: &Snapshot, now: Timestamp) -> Result<(), RunError> {
+    for row in snapshot.people()? {
+        let row = row?;
+        let Some(heir) = known(journal, &row)?.filter(|heir| heir.second.is_none()) else { continue };
+        let others: Vec<Person> =
+            same_person(journal, &row)?.into_iter().filter(|other| other.id != heir.id).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, other));
+        let mut batch = Batch::new();
+        journal.put_person(&mut batch, &united, Some(&heir))?;
+        for other in &others {
+            let second = Person { second: Some(now), ..other.clone() };
+            journal.put_person(&mut batch, &second, Some(other))?;
+        }
+        journal.commit(batch).await?;
+    }
+    Ok(())
 }
 
 /// The contacts whose own address the row's is. One found by another address of theirs is whoever has their own.
@@ -101,9 +150,24 @@ pub fn is_second(snapshot: &Snapshot, row: &PersonRow) -> Result<bool, RunError>
     Ok(false)
 }
 
+/// The row of the contact's own address, when it has no member and this row has one: that member is the contact's.
+fn heir(snapshot: &Snapshot, row: &PersonRow) -> Result<Option<PersonRow>, RunError> {
+    let ([(contact, _)], Some(own)) =
+        (row.contacts.as_slice(), row.contacts.first().and_then(|(contact, _)| contact.email()))
+    else {
+        return Ok(None);
+    };
+    if row.member.is_none() || own_contacts(row).next().is_some() {
+        return Ok(None);
+    }
+    let own_row = snapshot.person(PersonKey::Hash(own.hash()))?;
+    let is_theirs =
+        |own_row: &PersonRow| own_row.contacts.iter().any(|(other, _)| other.record == contact.record);
+    Ok(own_row.filter(|own_row| own_row.member.is_none() && is_theirs(own_row)))
+}
+
 /// A member that stands under another address of a contact, whose own one has none, is that contact's: the row of
-/// the own address gets it, and a rename is due. Not where something is remembered of the member's person that
-/// must not be lost.
+/// the own address gets it, and a rename is due.
 ///
 /// # Errors
 /// When the snapshot or the journal cannot be read.
@@ -113,22 +177,7 @@ pub fn join(
     renames: &mut Renames,
     row: &PersonRow,
 ) -> Result<(), RunError> {
-    let ([(contact, _)], Some(own)) =
-        (row.contacts.as_slice(), row.contacts.first().and_then(|(contact, _)| contact.email()))
-    else {
-        return Ok(());
-    };
-    if row.member.is_none() || own_contacts(row).next().is_some() {
-        return Ok(());
-    }
-    let Some(own_row) = snapshot.person(PersonKey::Hash(own.hash()))? else { return Ok(()) };
-    let is_theirs = own_row.contacts.iter().any(|(other, _)| other.record == contact.record);
-    let binds = |person: &Person| {
-        person.opt_out.is_some() || person.archived.is_some() || person.handed_over.is_some()
-    };
-    if own_row.member.is_some() || !is_theirs || known(journal, row)?.is_some_and(|person| binds(&person)) {
-        return Ok(());
-    }
+    let Some(own_row) = heir(snapshot, row)? else { return Ok(()) };
     if let Some(person) = known(journal, &own_row)? {
         renames.note(row, person.id);
     }
@@ -166,23 +215,26 @@ pub async fn identify(
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<Renames, RunError> {
+    unite(journal, snapshot, now).await?;
     let mut renames = Renames::default();
     // Whose member is no longer where it was, by its number.
     let mut missed: BTreeMap<String, PersonId> = BTreeMap::new();
     // Whose present address has a member, although they were another one.
     let mut housed: BTreeMap<PersonId, Person> = BTreeMap::new();
     let mut has_fresh = false;
+    // Whether a member stands under another address of a contact.
+    let mut has_joins = false;
     for row in snapshot.people()? {
         let row = row?;
+        has_joins |= row.member.is_some() && !row.contacts.is_empty() && own_contacts(&row).next().is_none();
         let Some(person) = known(journal, &row)? else {
             has_fresh = true;
             continue;
         };
-        let is_theirs = |contact: &Contact| Some(contact.record) == person.record;
         let elsewhere = |email: &&Email| row.key != PersonKey::Hash(email.hash());
         let others = [&person.email, &person.previous_email].into_iter().flatten().filter(elsewhere);
         let others: Vec<SubscriberHash> = others.map(Email::hash).collect();
-        if own_contacts(&row).any(is_theirs) {
+        if own_contacts(&row).any(|contact| is_theirs(contact, &person)) {
             // Their member, if they have one, stands under an address that they had.
             renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
             if row.member.is_none() {
@@ -194,8 +246,10 @@ pub async fn identify(
             renames.old.insert(previous.hash(), person.id);
         }
     }
-    if has_fresh || !renames.old.is_empty() || !missed.is_empty() {
+    if has_fresh || has_joins || !renames.old.is_empty() || !missed.is_empty() {
         let mut fresh: Vec<Person> = Vec::new();
+        // Members that are a contact's under another address: joined once every contact has a number.
+        let mut joins: Vec<PersonKey> = Vec::new();
         for row in snapshot.people()? {
             let row = row?;
             if let Some(person) = moved_here(journal, &row, &missed)? {
@@ -214,8 +268,9 @@ pub async fn identify(
                     continue;
                 }
                 renames.note(&row, person);
-            } else {
-                join(journal, snapshot, &mut renames, &row)?;
+            } else if heir(snapshot, &row)?.is_some() {
+                joins.push(row.key);
+                continue;
             }
             if known(journal, &row)?.is_some() {
                 continue;
@@ -229,6 +284,11 @@ pub async fn identify(
             }
         }
         make(journal, fresh).await?;
+        for key in joins {
+            if let Some(row) = snapshot.person(key)? {
+                join(journal, snapshot, &mut renames, &row)?;
+            }
+        }
     }
     Ok(renames)
 }

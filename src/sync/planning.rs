@@ -377,13 +377,12 @@ impl Planning {
             let lost = person.record.and_then(|record| self.lost.get(&record).copied());
             let asked = Asked { proof, lost, address: self.address(&row, &person)? };
             let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
-            if self.held.contains(&person.id) && !is_opt_out(&verdict) {
+            // Whoever may have to be told of an opt-out is looked for in any case: it overtakes everything else.
+            let asks = matches!(verdict, Verdict::Ask(Question::LookUp | Question::Trace));
+            if self.held.contains(&person.id) && !is_opt_out(&verdict) && !asks {
                 verdict = Verdict::Settled(rest(&person));
             }
-            if is_forgotten
-                && !is_opt_out(&verdict)
-                && !(verdict == Verdict::Ask(Question::LookUp) && must_be_told(&row))
-            {
+            if is_forgotten && !is_opt_out(&verdict) && !(asks && must_be_told(&row)) {
                 if !self.held.contains(&person.id) {
                     to_forget.push(person);
                 }

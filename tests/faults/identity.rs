@@ -1,7 +1,7 @@
 //! Who is who after contacts were deleted, merged or given another address, seen end to end.
 
 use crate::support::World;
-use crate::support::people::{self, GENERAL, address};
+use crate::support::people::{self, DEALS, GENERAL, address};
 use hsmc::sandbox::{Act, What};
 use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::views::ReportView;
@@ -318,4 +318,101 @@ async fn r20_an_opt_out_long_delivered_follows_an_address_that_changes_afterward
         assert!(world.person("ada.new").ends_with("opted out"), "{}", world.person("ada.new"));
         world.assert_settled().await;
     }
+}
+
+fn journeys_since(world: &World, mark: usize) -> usize {
+    world.count_since(mark, |what| matches!(what, What::JourneyStarted { .. }))
+}
+
+/// The survivor was in no list and no member, so hsmc had never seen it: it is no stranger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_merge_into_a_contact_never_seen_before_takes_along_campaign_opt_out_and_handover() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo"] {
+            people::enrolled(builder, name, people::NEW_AGENTS);
+            people::contact(builder, &format!("{name}.survivor"));
+        }
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.act(Act::SetTag { email: address("cleo"), tag: "General Single Finished".to_owned() });
+    world.synced().await;
+    let mark = world.mark();
+    for name in ["ada", "bram", "cleo"] {
+        world.act(Act::Merge { primary: address(&format!("{name}.survivor")), other: address(name) });
+        world.act(Act::JoinList { contact: address(&format!("{name}.survivor")), list: people::NEW_AGENTS });
+    }
+    world.sync().await;
+    world.sync().await;
+    world.synced().await;
+    assert_eq!(journeys_since(&world, mark), 0, "nobody is a stranger");
+    assert!(
+        world.person("ada.survivor").starts_with("subscribed [New Agents]"),
+        "{}",
+        world.person("ada.survivor")
+    );
+    assert!(world.person("bram.survivor").ends_with("opted out"), "{}", world.person("bram.survivor"));
+    assert!(world.person("cleo.survivor").starts_with("no member"), "{}", world.person("cleo.survivor"));
+    world.assert_settled().await;
+}
+
+/// Both were known: who opted out, or was handed over, binds whom they have become.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_of_two_known_people_merged_what_binds_one_binds_both() {
+    let world = World::new(|builder| {
+        for name in ["bram", "cleo"] {
+            people::enrolled(builder, name, people::NEW_AGENTS);
+            people::listed(builder, &format!("{name}.survivor"), DEALS);
+        }
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.act(Act::SetTag { email: address("cleo"), tag: "General Single Finished".to_owned() });
+    world.synced().await;
+    let mark = world.mark();
+    for name in ["bram", "cleo"] {
+        world.act(Act::Merge { primary: address(&format!("{name}.survivor")), other: address(name) });
+        world.act(Act::JoinList { contact: address(&format!("{name}.survivor")), list: people::NEW_AGENTS });
+        world.act(Act::LeaveList { contact: address(&format!("{name}.survivor")), list: DEALS });
+    }
+    world.sync().await;
+    world.sync().await;
+    world.synced().await;
+    assert_eq!(journeys_since(&world, mark), 0);
+    assert!(world.person("bram.survivor").ends_with("opted out"), "{}", world.person("bram.survivor"));
+    assert!(world.person("cleo.survivor").starts_with("no member"), "{}", world.person("cleo.survivor"));
+    world.assert_settled().await;
+}
+
+/// From the very first run: a member under a further address of a contact is that contact's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_member_under_a_further_address_is_no_second_person() {
+    let world = World::new(|builder| {
+        for (name, tags) in [
+            ("ada", vec!["General Single"]),
+            ("bram", vec!["General Single", "General Single Finished"]),
+            ("cleo", vec![]),
+        ] {
+            let (email, further) = (address(name), address(&format!("{name}.further")));
+            let id = builder.contact(&[("email", &email), ("hs_additional_emails", &further)]);
+            builder.join(GENERAL, id);
+            people::member(builder, &format!("{name}.further"));
+            for tag in tags {
+                builder.tag(&address(&format!("{name}.further")), tag);
+            }
+        }
+    })
+    .await;
+    world.act(Act::Unsubscribe { email: address("cleo.further") });
+    let mark = world.mark();
+    world.sync().await;
+    world.sync().await;
+    world.synced().await;
+    assert_eq!(journeys_since(&world, mark), 0);
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(world.person("bram"), "no member; lists [946]");
+    assert!(world.person("cleo").ends_with("opted out"), "{}", world.person("cleo"));
+    world.assert_settled().await;
 }

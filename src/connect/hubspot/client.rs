@@ -8,7 +8,9 @@ use crate::connect::classify::{CallKind, unaskable};
 use crate::connect::http::{Credential, Http, Method};
 use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::{Line, segment};
-use crate::domain::contact::{Contact, ListInfo, Membership, PropertyDefinition};
+use crate::domain::contact::{
+    Contact, FURTHER_ADDRESSES, ListInfo, MERGED_RECORDS, Membership, PropertyDefinition,
+};
 use crate::domain::email::Email;
 use crate::domain::failure::{FailureClass, RefusalCode, Service};
 use crate::domain::id::{ListId, RecordId};
@@ -73,8 +75,11 @@ impl HubSpotClient {
                 }
             }
         }
+        let mut wanted: BTreeSet<String> = settings.properties.into_iter().collect();
+        // Without them nobody could tell who is the same person after a merge.
+        wanted.extend([FURTHER_ADDRESSES, MERGED_RECORDS].map(str::to_owned));
         let mut asked: Vec<String> = ["email", "createdate", "lastmodifieddate"].map(str::to_owned).to_vec();
-        for name in opt_outs.iter().chain(&settings.properties) {
+        for name in opt_outs.iter().chain(&wanted) {
             if !asked.contains(name) {
                 asked.push(name.clone());
             }
@@ -89,7 +94,7 @@ impl HubSpotClient {
                 classify,
             },
             paths: Paths::of(&settings.api_version),
-            wanted: settings.properties.into_iter().collect(),
+            wanted,
             opt_outs,
             asked,
             list_write_limit: settings.list_write_limit,

@@ -24,7 +24,8 @@ pub(crate) struct Join<'a> {
     pub(crate) lists: &'a BTreeSet<ListId>,
     /// Records that were merged away: their memberships count for the survivor.
     pub(crate) aliases: &'a BTreeMap<RecordId, RecordId>,
-    /// Contacts that were found by a secondary address: they stand under that one too.
+    /// Contacts that were found by a secondary address, beside those that name theirs: they stand under that one
+    /// too.
     pub(crate) secondary: &'a BTreeMap<RecordId, Vec<SubscriberHash>>,
     /// Memory for sorting.
     pub(crate) sort_bytes: usize,
@@ -82,9 +83,12 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
         let mut lists: Lists = inherited.get(&record).cloned().unwrap_or_default();
         lists.extend(memberships.take(record)?.into_iter().map(|(list, entry)| (list, entry.joined)));
         let own = contact.email().map(|email| email.hash());
+        let mut others: BTreeSet<SubscriberHash> =
+            contact.further_emails().map(|email| email.hash()).collect();
+        others.extend(join.secondary.get(&record).into_iter().flatten());
         let found = (contact, lists);
-        for other in join.secondary.get(&record).into_iter().flatten().filter(|other| Some(**other) != own) {
-            contacts.push(&(*other, found.clone()))?;
+        for other in others.into_iter().filter(|other| Some(*other) != own) {
+            contacts.push(&(other, found.clone()))?;
         }
         match own {
             Some(hash) => contacts.push(&(hash, found))?,
@@ -104,12 +108,17 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
         Keyed::new(RowReader::<LookupRow>::open(&carried_path(join.dir))?, |row: &LookupRow| row.hash);
     let mut people: RowWriter<PersonRow> = RowWriter::create(&people_path(join.dir))?;
     while let Some(hash) = contacts.next_key()?.into_iter().chain(members.next_key()?).min() {
-        people.write(&PersonRow {
+        let person = PersonRow {
             key: PersonKey::Hash(hash),
             contacts: contacts.take(hash)?.into_iter().map(|(_, found)| found).collect(),
             member: members.take(hash)?.pop(),
             looked_up: lookups.take(hash)?.pop().map(|row| LookedUp { at: row.at, record: row.record }),
-        })?;
+        };
+        // A further address of a contact without a member is nobody.
+        let is_own = |(contact, _): &Found| contact.email().is_some_and(|email| email.hash() == hash);
+        if person.member.is_some() || person.looked_up.is_some() || person.contacts.iter().any(is_own) {
+            people.write(&person)?;
+        }
     }
     for person in RowReader::<PersonRow>::open(&homeless_path)? {
         people.write(&person?)?;
