@@ -8,6 +8,7 @@ use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::requests::{Only, PlanRequest, Scope, SyncRequest};
 use hsmc::serve::views::RunState;
 use hsmc::sync::scan::NoProgress;
+use std::time::Duration;
 
 fn opted_out(world: &World) -> usize {
     let state = world.sandbox().state();
@@ -295,5 +296,27 @@ async fn r21_who_opted_out_is_unsubscribed_and_not_archived_for_the_list_they_we
     world.act(Act::OptOut { email: address("ada"), subscription: None });
     world.synced().await;
     assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
+    world.assert_settled().await;
+}
+
+/// An enrolment is under way and gets nowhere; its person leaves the list, and then unsubscribes: nobody shows their
+/// contact any more, and the opt-out is delivered all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r24_an_opt_out_waits_for_no_move_of_that_person_in_a_list_or_not() {
+    let mut world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::member(builder, "ada");
+    })
+    .await;
+    world.patience = Duration::from_secs(20);
+    world.fail(Service::Mailchimp, "POST", "/tags", FaultKind::Status { code: 503, body: None });
+    world.fail(Service::Mailchimp, "POST", "/segments/", FaultKind::Status { code: 503, body: None });
+    world.sync().await;
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.sync().await;
+    assert!(world.person("ada").ends_with("opted out"), "{}", world.person("ada"));
+    world.mend();
+    world.sync().await;
     world.assert_settled().await;
 }

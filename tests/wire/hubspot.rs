@@ -125,8 +125,10 @@ async fn contacts_are_read_in_a_batch_with_only_what_is_wanted() {
             "lastmodifieddate",
             "hs_email_optout",
             "hs_email_optout_77",
+            "branch",
             "firstname",
-            "branch"
+            "hs_additional_emails",
+            "hs_merged_object_ids"
         ])
     );
     assert_eq!(asked.body.get("idProperty"), None);
