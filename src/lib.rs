@@ -31,6 +31,7 @@
 //! - [`sandbox`]: both accounts simulated, as a function from request to response.
 //! - [`serve`]: what can be asked and what is answered, the control socket, the sandbox's HTTP face.
 //! - [`app`]: puts the parts together, does what is asked, takes them apart in order.
+//! - [`simulate`]: the app against the sandbox in virtual time, with every disaster that a seed draws.
 //! - [`cli`]: commands, tables, exit codes, the demo.
 //!
 //! Where to begin: `domain::step` and `domain::moves` for the words, `engine` for how a move lives,
@@ -47,5 +48,6 @@ pub mod failpoint;
 pub mod journal;
 pub mod sandbox;
 pub mod serve;
+pub mod simulate;
 pub mod sync;
 pub mod telemetry;

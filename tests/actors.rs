@@ -109,6 +109,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&clock) as Arc<dyn Entropy>),
             entropy: clock,
+            hands: Arc::new(hsmc::app::ports::Threads),
             settings: ActorSettings {
                 retry: RetryPolicy { first, longest: first, before_probe: first },
                 live_contacts: 10,

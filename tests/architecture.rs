@@ -27,8 +27,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The sandbox's HTTP face, and no sync: docs/decisions/0006-serve-carries-values.md.
     ("serve", &["sandbox", "domain"]),
     ("app", &["serve", "sync", "actors", "connect", "engine", "journal", "config", "telemetry", "domain"]),
+    ("simulate", &["app", "serve", "sandbox", "sync", "connect", "engine", "journal", "config", "domain"]),
     // `demo` needs the sandbox: docs/decisions/0007-cli-runs-the-demo.md.
-    ("cli", &["app", "serve", "sandbox", "sync", "journal", "config", "telemetry", "domain"]),
+    ("cli", &["simulate", "app", "serve", "sandbox", "sync", "journal", "config", "telemetry", "domain"]),
     ("main", &["cli", "telemetry"]),
 ];
 
@@ -36,6 +37,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
     ("sync", "journal", &["consent", "forgotten", "ledger", "naming", "store"]),
     ("sync", "engine", &["MoveStatus", "Phase", "fold", "recovery", "retry"]),
+    ("simulate", "sync", &["scan"]),
+    ("simulate", "engine", &["fold"]),
     ("cli", "sync", &["scan"]),
     ("cli", "journal", &["store"]),
 ];
@@ -57,13 +60,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["connect/http.rs", "serve/socket.rs"]),
     ("figment", &["config/"]),
     ("toml_edit", &["config/"]),
-    ("secrecy", &["config/", "connect/"]),
-    ("rand", &["app/ports.rs", "sandbox/scenario/"]),
-    ("rand_chacha", &["sandbox/scenario/"]),
+    ("secrecy", &["config/", "connect/", "simulate/network.rs"]),
+    ("rand", &["app/ports.rs", "sandbox/scenario/", "simulate/chance.rs"]),
+    ("rand_chacha", &["sandbox/scenario/", "simulate/chance.rs"]),
     ("tracing_subscriber", &["telemetry/"]),
     ("tracing_appender", &["telemetry/"]),
     ("file_rotate", &["app/reports.rs", "telemetry/file.rs"]),
-    ("tokio", &["journal/", "actors/", "sync/", "serve/", "app/", "cli/", "main.rs"]),
+    ("tokio", &["journal/", "actors/", "sync/", "serve/", "app/", "simulate/", "cli/", "main.rs"]),
 ];
 
 /// Words that may stand in these places only; an empty list means nowhere.
@@ -71,7 +74,8 @@ const WORDS: &[(&str, &[&str])] = &[
     // Time and chance are ports (docs/decisions/0008-clocks-outside-the-port.md).
     ("SystemTime::now", &["app/ports.rs", "serve/sandbox_http.rs", "cli/demo.rs"]),
     ("jiff::Timestamp::now", &["connect/http.rs"]),
-    ("Instant::now", &[]),
+    // The virtual time of a simulation.
+    ("Instant::now", &["simulate/clock.rs"]),
     ("Zoned::now", &[]),
     ("thread_rng", &[]),
     ("rand::rng", &[]),

@@ -6,7 +6,7 @@ use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
 use crate::domain::pause::Pauses;
 use crate::domain::port::{
-    AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, OptOutBasis, Priority,
+    AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, Hands, OptOutBasis, Priority,
 };
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
@@ -67,6 +67,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Long work.
+    pub hands: Arc<dyn Hands>,
     /// Settings.
     pub settings: ActorSettings,
     /// When people's consent was last read.

@@ -3,6 +3,7 @@
 use super::App;
 use super::control::Done;
 use crate::domain::code::Code;
+use crate::domain::port::long_work;
 use crate::journal::consent::{ChainCheck, KeptLink};
 use crate::serve::consent::{BreakView, ChainView, ConsentView, LinkView};
 
@@ -45,10 +46,8 @@ impl App {
     pub async fn verify_consent(&self) -> Done<ChainView> {
         let ledger = self.workspace.shared.consent.clone();
         ledger.ready().await?;
-        let walked = tokio::task::spawn_blocking(move || ledger.verify()).await;
-        let ChainCheck { links, first, last, head, broken } = walked.map_err(|problem| {
-            crate::serve::requests::Trouble::failed(Code::Inside, problem.to_string())
-        })??;
+        let ChainCheck { links, first, last, head, broken } =
+            long_work(self.workspace.shared.hands.as_ref(), move |_| ledger.verify()).await??;
         Ok(ChainView {
             links,
             first,

@@ -10,7 +10,7 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::pause::Pauses;
 use crate::domain::person::Person;
-use crate::domain::port::Priority;
+use crate::domain::port::{BrokenOff, Priority};
 use crate::domain::run::RunCause;
 use crate::engine::{MoveStatus, Phase, fold};
 use crate::journal::ledger::JournalError;
@@ -40,6 +40,12 @@ const SHOWN: usize = 200;
 
 /// Result of an operation.
 pub type Done<T> = Result<T, Trouble>;
+
+impl From<BrokenOff> for Trouble {
+    fn from(error: BrokenOff) -> Trouble {
+        Trouble::failed(Code::Inside, error.to_string())
+    }
+}
 
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Trouble {

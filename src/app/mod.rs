@@ -41,12 +41,13 @@ use crate::engine::retry::RetryPolicy;
 use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
 use crate::journal::store::live::LiveStore;
-use crate::journal::store::{StoreError, Table};
+use crate::journal::store::{Store, StoreError, Table};
+use crate::serve::requests::Trouble;
 use crate::serve::state::{StateAnswer, StateRequest};
 use crate::sync::alerts::AlertSettings;
 use crate::sync::damage;
 use crate::sync::workspace::{ApplyMode, RunSettings, Workspace};
-pub use ports::Ports;
+pub use ports::{Keeping, Network, Ports};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -114,7 +115,8 @@ pub struct App {
     pub targets: Vec<Target>,
     http: Http,
     stop: signal::Sender<bool>,
-    store: Arc<LiveStore>,
+    /// The store in the state directory; none where the journal is kept elsewhere.
+    disk: Option<Arc<LiveStore>>,
 }
 
 impl App {
@@ -142,9 +144,15 @@ impl App {
         what: &'static str,
         ports: Ports,
     ) -> Result<App, OpenError> {
-        let Ports { clock, entropy, store, http, patience } = ports;
-        let store = Arc::new(LiveStore::open_with(state, store)?);
-        let journal = Journal::new(Arc::clone(&store) as Arc<dyn crate::journal::store::Store>);
+        let Ports { clock, entropy, hands, keeping, network, patience } = ports;
+        let (store, disk): (Arc<dyn Store>, _) = match keeping {
+            Keeping::InState(settings) => {
+                let disk = Arc::new(LiveStore::open_with(state, settings)?);
+                (Arc::clone(&disk) as Arc<dyn Store>, Some(disk))
+            }
+            Keeping::Given(store) => (store, None),
+        };
+        let journal = Journal::new(store);
         let pauses = pauses(&journal)?;
         for (id, why) in damage::incompatible(&journal)? {
             let code = Code::MoveIncompatible;
@@ -174,7 +182,12 @@ impl App {
             },
             clock: Arc::clone(&clock),
         });
-        let http = Http::new(&http).map_err(|problem| OpenError::Http(problem.to_string()))?;
+        let http = match network {
+            Network::Http(settings) => {
+                Http::new(&settings).map_err(|problem| OpenError::Http(problem.to_string()))?
+            }
+            Network::Given(transport) => Http::over(transport),
+        };
         let crm = HubSpotClient::new(
             HubSpotSettings {
                 base_url: address("hubspot.base_url", &config.hubspot.base_url)?,
@@ -203,6 +216,7 @@ impl App {
             audience: Arc::new(audience),
             clock,
             entropy,
+            hands,
             settings: ActorSettings {
                 retry: RetryPolicy::default(),
                 live_contacts: 1_000,
@@ -245,7 +259,7 @@ impl App {
             targets,
             http,
             stop,
-            store,
+            disk,
         })
     }
 
@@ -254,8 +268,11 @@ impl App {
     /// # Errors
     /// A file cannot be read or written.
     pub async fn look_after(&self, request: StateRequest) -> control::Done<StateAnswer> {
+        let Some(disk) = &self.disk else {
+            return Err(Trouble::usage(Code::NotNow, "the journal is not kept in the state directory"));
+        };
         let opened = state::Opened {
-            store: Arc::clone(&self.store),
+            store: Arc::clone(disk),
             workspace: self.workspace.settings.name.clone(),
             retention: Some(self.config.sync.retention),
         };
@@ -279,7 +296,9 @@ impl App {
             clock.sleep(Duration::from_millis(20)).await;
         }
         self.workspace.moves.stop().await;
-        if let Err(problem) = self.store.close() {
+        if let Some(disk) = &self.disk
+            && let Err(problem) = disk.close()
+        {
             tracing::error!(%problem, "the journal could not be closed in order; the next start replays it");
         }
     }

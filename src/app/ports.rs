@@ -1,12 +1,14 @@
-//! What an app is given of the outer world: the real clock, chance, disk and network, unless told otherwise.
+//! What an app is given of the outer world: the real clock, chance, disk, threads and network, unless told
+//! otherwise.
 
-use crate::connect::HttpSettings;
-use crate::domain::port::{Clock, Entropy};
+use crate::connect::{HttpSettings, Transport};
+use crate::domain::port::{Awaited, BrokenOff, Clock, Entropy, Hands, LongWork, Waits};
 use crate::domain::time::Timestamp;
-use crate::journal::store::live;
+use crate::journal::store::{Store, live};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 
 /// A run gives up on a service after so long without any progress; longer than the 130 s rule.
 const PATIENCE: Duration = Duration::from_secs(200);
@@ -17,12 +19,30 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// Sizes of the store, and what its log is written on.
-    pub store: live::Settings,
-    /// Time limits of calls.
-    pub http: HttpSettings,
+    /// Long work.
+    pub hands: Arc<dyn Hands>,
+    /// Where the journal is kept.
+    pub keeping: Keeping,
+    /// How calls travel.
+    pub network: Network,
     /// A run gives up on a service after so long without any progress.
     pub patience: Duration,
+}
+
+/// Where the journal is kept.
+pub enum Keeping {
+    /// In the state directory, on a disk; with sizes of the store, and what its log is written on.
+    InState(live::Settings),
+    /// In a store of the caller's, which outlives the app.
+    Given(Arc<dyn Store>),
+}
+
+/// How calls travel.
+pub enum Network {
+    /// Over HTTP, within these limits.
+    Http(HttpSettings),
+    /// By a way of the caller's.
+    Given(Arc<dyn Transport>),
 }
 
 impl Default for Ports {
@@ -30,8 +50,9 @@ impl Default for Ports {
         Ports {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            store: live::Settings::default(),
-            http: HttpSettings::default(),
+            hands: Arc::new(Threads),
+            keeping: Keeping::InState(live::Settings::default()),
+            network: Network::Http(HttpSettings::default()),
             patience: PATIENCE,
         }
     }
@@ -64,5 +85,27 @@ impl Entropy for SystemEntropy {
 
     fn secret(&self) -> [u8; 32] {
         rand::random()
+    }
+}
+
+/// The runtime's threads for work that blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Threads;
+
+struct OnRuntime(Handle);
+
+impl Waits for OnRuntime {
+    fn wait_for(&self, awaited: Awaited) -> Result<(), BrokenOff> {
+        self.0.block_on(awaited);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Hands for Threads {
+    async fn carry_out(&self, work: LongWork) -> Result<(), BrokenOff> {
+        let waits = OnRuntime(Handle::current());
+        let done = tokio::task::spawn_blocking(move || work(&waits)).await;
+        done.map_err(|problem| BrokenOff(problem.to_string()))
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::code::Code;
 use crate::domain::contact::ListInfo;
 use crate::domain::email::Email;
 use crate::domain::id::{ListId, RunId};
+use crate::domain::port::long_work;
 use crate::domain::tag::TagName;
 use crate::serve::requests::Trouble;
 use crate::serve::snapshots::{
@@ -29,8 +30,7 @@ impl App {
     /// There is no such scan any more, or it cannot be read.
     pub async fn snapshots(&self, request: SnapshotsRequest) -> Done<SnapshotsAnswer> {
         let state = self.workspace.settings.state.clone();
-        let read = tokio::task::spawn_blocking(move || answer(&state, request)).await;
-        read.map_err(|problem| Trouble::failed(Code::Inside, problem.to_string()))?
+        long_work(self.workspace.shared.hands.as_ref(), move |_| answer(&state, request)).await?
     }
 }
 

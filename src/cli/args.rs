@@ -11,6 +11,7 @@ use crate::serve::snapshots::{SnapshotPart, SnapshotsRequest};
 use crate::serve::undo::UndoOf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Keeps HubSpot and Mailchimp telling the same story about every person, and loses no one.
@@ -65,6 +66,8 @@ pub enum Command {
     },
     /// Serve a simulated HubSpot and Mailchimp on a loopback port
     Sandbox(SandboxArgs),
+    /// Play out seeded disasters on simulated accounts in virtual time, and check that every promise holds
+    Simulate(SimulateArgs),
     /// Write a commented config file to begin with
     Init,
     /// Check the config, and the accounts it names, without changing anything
@@ -381,6 +384,23 @@ pub struct SandboxArgs {
     pub people: Option<u32>,
 }
 
+/// `simulate`
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// Which seeds: 0..10000 (the end is left out)
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..100")]
+    pub seeds: Range<u64>,
+    /// Only this one
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+    /// Print everything that happens (with --seed)
+    #[arg(long, requires = "seed")]
+    pub trace: bool,
+    /// Seeds played side by side
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub threads: usize,
+}
+
 impl From<&SandboxArgs> for SandboxRequest {
     fn from(args: &SandboxArgs) -> SandboxRequest {
         SandboxRequest {
@@ -596,6 +616,13 @@ fn subject(text: &str) -> Result<Subject, String> {
         .map_err(|_| "write a move (12.3), a run (12), a list (list=987) or a person's address".to_owned())
 }
 
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range
+        .filter(|range| !range.is_empty())
+        .ok_or_else(|| "write the first and the end, as 0..10000".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -615,6 +642,9 @@ mod tests {
         for line in [
             "hsmc demo --crash",
             "hsmc sandbox --scenario agency --seed 7 --port 4000 --latency 20 --people 5000",
+            "hsmc simulate",
+            "hsmc simulate --seeds 0..10000 --threads 4",
+            "hsmc simulate --seed 7 --trace",
             "hsmc init",
             "hsmc check --config a.toml --state b --json --no-color -vv",
             "hsmc plan --out p.json --only list=987 --only contact=a@example.com --limit 5 --full",

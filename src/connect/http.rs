@@ -1,5 +1,6 @@
 //! One HTTP client for both services and for webhooks: sends a request once, reads a bounded answer, and tells apart
-//! what never left from what may have arrived.
+//! what never left from what may have arrived. What carries requests and answers is a [`Transport`]: reqwest, or a
+//! simulated network.
 //!
 //! It never follows a redirect (a redirected POST would turn into a GET and be lost in silence),
 //! never sends anything twice, and never puts a URL, which may hold an address, into an error.
@@ -8,12 +9,16 @@ use super::classify::CallKind;
 use super::scrub::scrub;
 use crate::domain::port::Observed;
 use crate::domain::time::Timestamp;
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 pub use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -115,7 +120,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
+pub enum Loss {
     /// The request never left: name, connection or TLS failed.
     NotSent(String),
     /// The request cannot be put on the wire at all: the token has characters no header takes.
@@ -124,16 +129,69 @@ pub(crate) enum Loss {
     Lost(String),
 }
 
+/// How much of an answer matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Its body too.
+    Whole,
+    /// Its status and headers.
+    Head,
+}
+
+/// A request as it leaves. Never printed: it is about people, and holds a secret.
+pub struct Outgoing {
+    /// Method.
+    pub method: Method,
+    /// Where to, with the query.
+    pub url: Url,
+    /// The value of `Authorization`.
+    pub authorization: Option<SecretString>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Option<String>,
+    /// How much of the answer is read.
+    pub reading: Reading,
+    /// For the whole exchange, where it is shorter than the transport's own.
+    pub timeout: Option<Duration>,
+}
+
+/// An answer as it arrives.
+pub struct Incoming {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body; it can break off behind its status.
+    pub body: Result<Vec<u8>, Loss>,
+    /// When it arrived, by this side's clock.
+    pub at: Timestamp,
+}
+
+impl Incoming {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.trim())
+    }
+}
+
+/// What carries a request out and its answer back: once, following nothing and repeating nothing.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// One exchange.
+    ///
+    /// # Errors
+    /// No answer came; the loss says whether the request may have arrived.
+    async fn exchange(&self, request: Outgoing) -> Result<Incoming, Loss>;
+}
+
 /// The client. Cheap to clone; all accounts share one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Http {
-    client: reqwest::Client,
-    body_limit: usize,
-    timeout: Duration,
+    transport: Arc<dyn Transport>,
 }
 
 impl Http {
-    /// Sets the client up.
+    /// Sets the client up, over the network.
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
@@ -147,7 +205,13 @@ impl Http {
             .gzip(true)
             .build()
             .map_err(|error| HttpProblem(words_of(&error)))?;
-        Ok(Http { client, body_limit: settings.body_limit, timeout: settings.timeout })
+        let (body_limit, timeout) = (settings.body_limit, settings.timeout);
+        Ok(Http::over(Arc::new(OverNetwork { client, body_limit, timeout })))
+    }
+
+    /// The client over another transport.
+    pub fn over(transport: Arc<dyn Transport>) -> Http {
+        Http { transport }
     }
 
     /// Sends once and reads the answer.
@@ -156,19 +220,19 @@ impl Http {
         request: &Request,
         credential: Option<&Credential>,
     ) -> Result<Answer, Loss> {
-        let mut builder = self.client.request(request.method.clone(), request.url.clone());
-        builder = match credential {
-            Some(Credential::Bearer(token)) => builder.bearer_auth(token.expose_secret()),
-            Some(Credential::Basic(user, key)) => builder.basic_auth(user, Some(key.expose_secret())),
-            None => builder,
+        let outgoing = Outgoing {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            authorization: credential.map(Credential::in_words),
+            headers: Vec::new(),
+            body: request.body.as_ref().map(Value::to_string),
+            reading: Reading::Whole,
+            timeout: None,
         };
-        if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        }
-        let response = builder.send().await.map_err(|error| loss(&error))?;
-        let status = response.status().as_u16();
-        let (seen, request_id) = read_headers(status, response.headers(), Timestamp(now_ms()));
-        let body = match self.read_body(response).await {
+        let incoming = self.transport.exchange(outgoing).await?;
+        let (seen, request_id) = read_headers(&incoming);
+        let status = incoming.status;
+        let body = match incoming.body {
             Ok(body) => body,
             // The status of a refusal says enough without its text; that of a success does not.
             Err(_) if !(200..300).contains(&status) => Vec::new(),
@@ -187,17 +251,73 @@ impl Http {
         body: String,
         timeout: Duration,
     ) -> Result<Answer, Loss> {
-        let timeout = timeout.min(self.timeout);
-        let mut builder = self.client.post(url).timeout(timeout).header(CONTENT_TYPE, "application/json");
-        for (name, value) in headers {
-            builder = builder.header(*name, value);
-        }
-        let response = builder.body(body).send().await.map_err(|error| loss(&error))?;
-        let status = response.status().as_u16();
-        let (seen, request_id) = read_headers(status, response.headers(), Timestamp(now_ms()));
-        Ok(Answer { status, seen, request_id, body: Vec::new(), json: None })
+        let outgoing = Outgoing {
+            method: Method::POST,
+            url,
+            authorization: None,
+            headers: headers.to_vec(),
+            body: Some(body),
+            reading: Reading::Head,
+            timeout: Some(timeout),
+        };
+        let incoming = self.transport.exchange(outgoing).await?;
+        let (seen, request_id) = read_headers(&incoming);
+        Ok(Answer { status: incoming.status, seen, request_id, body: Vec::new(), json: None })
     }
+}
 
+impl Credential {
+    /// As the header's value.
+    fn in_words(&self) -> SecretString {
+        SecretString::from(match self {
+            Credential::Bearer(token) => format!("Bearer {}", token.expose_secret()),
+            Credential::Basic(user, key) => {
+                format!("Basic {}", STANDARD.encode(format!("{user}:{}", key.expose_secret())))
+            }
+        })
+    }
+}
+
+/// The network, by reqwest.
+struct OverNetwork {
+    client: reqwest::Client,
+    body_limit: usize,
+    timeout: Duration,
+}
+
+#[async_trait]
+impl Transport for OverNetwork {
+    async fn exchange(&self, request: Outgoing) -> Result<Incoming, Loss> {
+        let mut builder = self.client.request(request.method, request.url);
+        if let Some(secret) = &request.authorization {
+            let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| Loss::Unsendable)?;
+            value.set_sensitive(true);
+            builder = builder.header(AUTHORIZATION, value);
+        }
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some(body) = request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if let Some(timeout) = request.timeout {
+            builder = builder.timeout(timeout.min(self.timeout));
+        }
+        let response = builder.send().await.map_err(|error| loss(&error))?;
+        let status = response.status().as_u16();
+        let named = response.headers().iter();
+        let text = named
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+        let headers = text.collect();
+        let body = match request.reading {
+            Reading::Whole => self.read_body(response).await,
+            Reading::Head => Ok(Vec::new()),
+        };
+        Ok(Incoming { status, headers, body, at: Timestamp(now_ms()) })
+    }
+}
+
+impl OverNetwork {
     async fn read_body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Loss> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| loss(&error))? {
@@ -239,21 +359,20 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-fn read_headers(status: u16, headers: &HeaderMap, now: Timestamp) -> (Observed, Option<String>) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let number = |name: &str| text(name).and_then(|digits| digits.parse::<u64>().ok());
+fn read_headers(answer: &Incoming) -> (Observed, Option<String>) {
+    let number = |name: &str| answer.header(name).and_then(|digits| digits.parse::<u64>().ok());
     let small = |name: &str| number(name).and_then(|n| u32::try_from(n).ok());
-    let now = text(DATE.as_str()).and_then(http_date).unwrap_or(now);
+    let now = answer.header(DATE.as_str()).and_then(http_date).unwrap_or(answer.at);
     let seen = Observed {
-        status: Some(status),
+        status: Some(answer.status),
         window_ms: number("x-hubspot-ratelimit-interval-milliseconds"),
         window_max: small("x-hubspot-ratelimit-max"),
         window_remaining: small("x-hubspot-ratelimit-remaining"),
         daily_remaining: number("x-hubspot-ratelimit-daily-remaining"),
-        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
+        retry_after: answer.header(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
         ..Observed::default()
     };
-    (seen, text("x-request-id").map(scrub))
+    (seen, answer.header("x-request-id").map(scrub))
 }
 
 /// `Retry-After`: seconds, or an HTTP date, which counts from the answer's own `Date`.
@@ -289,10 +408,10 @@ mod tests {
 
     #[test]
     fn rate_headers_are_each_optional() {
-        let mut headers = HeaderMap::new();
-        headers.insert("X-HubSpot-RateLimit-Remaining", "41".parse().unwrap());
-        headers.insert("X-HubSpot-RateLimit-Max", "many".parse().unwrap());
-        let (seen, _) = read_headers(200, &headers, Timestamp(0));
+        let headers = [("x-hubspot-ratelimit-remaining", " 41"), ("x-hubspot-ratelimit-max", "many")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let answer = Incoming { status: 200, headers, body: Ok(Vec::new()), at: Timestamp(0) };
+        let (seen, _) = read_headers(&answer);
         assert_eq!((seen.window_remaining, seen.window_max, seen.status), (Some(41), None, Some(200)));
     }
 

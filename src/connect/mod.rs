@@ -18,7 +18,7 @@ mod open_gate;
 pub mod scrub;
 
 pub use classify::CallKind;
-pub use http::{Answer, Http, HttpProblem, HttpSettings};
+pub use http::{Answer, Http, HttpProblem, HttpSettings, Incoming, Loss, Outgoing, Reading, Transport};
 pub use hubspot::{HubSpotClient, HubSpotSettings};
 pub use mailchimp::{MailchimpClient, MailchimpSettings, default_base_url};
 pub use open_gate::OpenGate;

@@ -1,4 +1,5 @@
-//! What the world must offer: the two accounts, a clock, chance. Traits only, no implementation.
+//! What the world must offer: the two accounts, a clock, chance, hands for long work. Traits only, no
+//! implementation.
 //!
 //! Every call is one exchange with the service, or a fixed number of them where the service pages
 //! within one question. No implementation retries a write: whether a call is sent again is decided
@@ -15,6 +16,9 @@ use super::time::Timestamp;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// Which call goes first when the budget is short, strongest first.
@@ -405,4 +409,67 @@ pub trait Entropy: Send + Sync + 'static {
     fn fraction(&self) -> f64;
     /// Bytes nobody can guess: salts and keys.
     fn secret(&self) -> [u8; 32];
+}
+
+/// Something that long work waits for in the midst of it.
+pub type Awaited = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How long work waits for what is not its own: a commit of the journal.
+pub trait Waits {
+    /// Returns when it has come to its end.
+    ///
+    /// # Errors
+    /// Nobody sees to it any more: the process ends.
+    fn wait_for(&self, awaited: Awaited) -> Result<(), BrokenOff>;
+}
+
+/// Work that reads and writes files for long and gives way to nobody meanwhile.
+pub type LongWork = Box<dyn FnOnce(&dyn Waits) + Send>;
+
+/// Long work did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("work that was under way broke off: {0}")]
+pub struct BrokenOff(pub String);
+
+/// Where long work is done: on a thread of its own, so that it holds nobody up; in a simulation, in its turn.
+#[async_trait]
+pub trait Hands: Send + Sync + 'static {
+    /// Does the work and returns when it is done.
+    ///
+    /// # Errors
+    /// It panicked, or the process ends.
+    async fn carry_out(&self, work: LongWork) -> Result<(), BrokenOff>;
+}
+
+/// Has long work done and gives what comes of it.
+///
+/// # Errors
+/// As [`Hands::carry_out`].
+pub async fn long_work<T: Send + 'static>(
+    hands: &dyn Hands,
+    work: impl FnOnce(&dyn Waits) -> T + Send + 'static,
+) -> Result<T, BrokenOff> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    hands
+        .carry_out(Box::new(move |waits| {
+            // Whoever asked may have gone; then nobody misses the answer.
+            drop(answer.send(work(waits)));
+        }))
+        .await?;
+    answered.try_recv().map_err(|_| BrokenOff("it gave no answer".to_owned()))
+}
+
+/// Waits, within long work, for what comes of something.
+///
+/// # Errors
+/// As [`Waits::wait_for`].
+pub fn wait_for<T: Send + 'static>(
+    waits: &dyn Waits,
+    awaited: impl Future<Output = T> + Send + 'static,
+) -> Result<T, BrokenOff> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    waits.wait_for(Box::pin(async move {
+        drop(answer.send(awaited.await));
+    }))?;
+    answered.try_recv().map_err(|_| BrokenOff("it gave no answer".to_owned()))
 }

@@ -190,7 +190,7 @@ fn survey(directory: &Directory, base: Sequence, reached: Sequence) -> Result<Su
 }
 
 /// Visits the changes of a payload; none when a key cannot be read.
-fn each_change(
+pub(super) fn each_change(
     payload: &[u8],
     mut visit: impl FnMut(Found) -> Result<(), StoreError>,
 ) -> Option<Result<(), StoreError>> {

@@ -73,14 +73,19 @@ impl Sandbox {
             }
             Some(FaultKind::LostAfter) => lost(self.perform(request)),
             Some(FaultKind::LostThenDoneLater(delay)) => {
-                self.sequence += 1;
-                self.later.insert((self.clock.plus(delay), self.sequence), request.clone());
+                self.deliver(request.clone(), delay);
                 lost(WireResponse::empty(504))
             }
             Some(FaultKind::Slow(delay)) => {
                 Reply { response: self.perform(request), delivery: Delivery::After(delay) }
             }
         }
+    }
+
+    /// A request whose sender is gone is carried out this much later.
+    pub fn deliver(&mut self, request: WireRequest, delay: Duration) {
+        self.sequence += 1;
+        self.later.insert((self.clock.plus(delay), self.sequence), request);
     }
 
     /// Lets time pass until a moment, with everything that falls due on the way, in order.

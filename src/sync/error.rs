@@ -4,6 +4,7 @@ use super::scan::ScanError;
 use super::snapshot::SnapshotError;
 use crate::domain::code::Code;
 use crate::domain::failure::CallFailure;
+use crate::domain::port::BrokenOff;
 use crate::journal::ledger::JournalError;
 
 /// A run that could not go on. What was journaled stays, and the next run goes on from there.
@@ -63,5 +64,11 @@ impl RunError {
             RunError::Stopped => Code::Interrupted,
             RunError::Internal(_) => Code::Inside,
         }
+    }
+}
+
+impl From<BrokenOff> for RunError {
+    fn from(BrokenOff(why): BrokenOff) -> RunError {
+        RunError::Internal(why)
     }
 }

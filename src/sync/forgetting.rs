@@ -20,7 +20,7 @@ use crate::domain::id::{MoveId, PersonId, RecordId, RunId};
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use crate::domain::person::{OptOutMemory, Person};
-use crate::domain::port::Priority;
+use crate::domain::port::{Priority, long_work};
 use crate::domain::report::RunReport;
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::step::{Before, Fingerprint, OptOutScope, Step};
@@ -276,8 +276,8 @@ pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
             records: trace.records.iter().copied().collect(),
         };
         let snapshots = snapshots.clone();
-        let erased = tokio::task::spawn_blocking(move || snapshot::erase(&snapshots, &whose)).await;
-        let touched = erased.map_err(|problem| RunError::Internal(problem.to_string()))??;
+        let hands = workspace.shared.hands.as_ref();
+        let touched = long_work(hands, move |_| snapshot::erase(&snapshots, &whose)).await??;
         failpoint::pass(|| format!("{}:rows-gone", failpoint::FORGET));
         receipts.push(Receipt { snapshots: trace.receipt.snapshots.max(touched), ..trace.receipt });
     }
@@ -330,8 +330,7 @@ pub async fn leave_out(workspace: &Workspace, picture: Snapshot) -> Result<(Snap
         }
         Ok((if left_out > 0 { snapshot::erase_from(&picture, &whose)? } else { picture }, left_out))
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|problem| RunError::Internal(problem.to_string()))?
+    long_work(workspace.shared.hands.as_ref(), |_| work()).await?
 }
 
 /// Counts those left out, in the notes of a run or plan.

@@ -21,6 +21,7 @@ use crate::domain::person::Person;
 use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
 };
+use crate::domain::port::{Hands, Waits, long_work, wait_for};
 use crate::domain::rules::{AddressView, Decision, Question, RuleSet, Verdict, World};
 use crate::domain::shown::{ShownMove, ShownPlan};
 use crate::domain::step::Fingerprint;
@@ -130,6 +131,8 @@ pub struct Planning {
     pub journal: Journal,
     /// The ledger of consent over it.
     pub consent: ConsentLedger,
+    /// Long work.
+    pub hands: Arc<dyn Hands>,
     /// Who was forgotten.
     pub forgotten: ForgottenPeople,
     /// The rules.
@@ -173,6 +176,7 @@ impl Planning {
     pub async fn new(
         journal: Journal,
         consent: ConsentLedger,
+        hands: Arc<dyn Hands>,
         rules: Arc<RuleSet>,
         snapshot: Snapshot,
         accounts: &Accounts,
@@ -186,6 +190,7 @@ impl Planning {
         Ok(Planning {
             journal,
             consent,
+            hands,
             forgotten,
             rules,
             world,
@@ -238,7 +243,8 @@ impl Planning {
         stop: &Stop,
     ) -> Result<(Planning, Limits), RunError> {
         for round in 0.. {
-            let (planning, questions, limits) = blocking(self, Planning::collect).await?;
+            let (planning, questions, limits) =
+                blocking(self, |planning, _| Planning::collect(planning)).await?;
             self = planning;
             if questions.is_empty() || round >= ROUNDS {
                 return Ok((self, limits));
@@ -404,7 +410,7 @@ impl Planning {
         most: usize,
         mut shower: Option<Shower>,
     ) -> Result<(Planning, PlanSummary, Vec<Move>), RunError> {
-        let (planning, summary, moves) = blocking(self, move |planning| {
+        let (planning, summary, moves) = blocking(self, move |planning, _| {
             let mut summary = PlanSummary { gate: limits.gate.clone(), ..PlanSummary::default() };
             let mut moves = Vec::new();
             let mut left = planning.narrowing.limit.unwrap_or(u64::MAX);
@@ -470,12 +476,11 @@ impl Planning {
         now: Timestamp,
     ) -> Result<(Planning, Journaled), RunError> {
         let limits = limits.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let (planning, journaled, ()) = blocking(self, move |planning| {
+        let (planning, journaled, ()) = blocking(self, move |planning, waits| {
             let mut writer = Writer {
                 journal: planning.journal.clone(),
                 consent: planning.consent.clone(),
-                runtime,
+                waits,
                 run,
                 part,
                 now,
@@ -602,10 +607,10 @@ impl Questions {
     }
 }
 
-struct Writer {
+struct Writer<'a> {
     journal: Journal,
     consent: ConsentLedger,
-    runtime: tokio::runtime::Handle,
+    waits: &'a dyn Waits,
     run: RunId,
     part: Part,
     now: Timestamp,
@@ -619,7 +624,7 @@ struct Writer {
     journaled: Journaled,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// `carried`: an opt-out of theirs is told by the move that carries it.
     fn person(&mut self, before: &Person, after: Person, carried: bool) -> Result<(), RunError> {
         let untold = after.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
@@ -690,7 +695,8 @@ impl Writer {
         let (batch, entries) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.entries));
         if !batch.is_empty() || !entries.is_empty() {
             failpoint::pass(|| format!("{}:{}", failpoint::PLANNED, self.part.word()));
-            self.runtime.block_on(self.consent.commit(batch, entries))?;
+            let consent = self.consent.clone();
+            wait_for(self.waits, async move { consent.commit(batch, entries).await })??;
             failpoint::pass(|| format!("{}:{}", failpoint::JOURNALED, self.part.word()));
         }
         Ok(())
@@ -700,12 +706,13 @@ impl Writer {
 /// Runs a pass where it may take its time.
 async fn blocking<A: Send + 'static, B: Send + 'static>(
     planning: Planning,
-    work: impl FnOnce(&mut Planning) -> Result<(A, B), RunError> + Send + 'static,
+    work: impl FnOnce(&mut Planning, &dyn Waits) -> Result<(A, B), RunError> + Send + 'static,
 ) -> Result<(Planning, A, B), RunError> {
-    let done = tokio::task::spawn_blocking(move || {
+    let hands = Arc::clone(&planning.hands);
+    long_work(hands.as_ref(), move |waits| {
         let mut planning = planning;
-        let (a, b) = work(&mut planning)?;
+        let (a, b) = work(&mut planning, waits)?;
         Ok((planning, a, b))
-    });
-    done.await.map_err(|problem| RunError::Internal(problem.to_string()))?
+    })
+    .await?
 }

@@ -481,6 +481,7 @@ async fn look(
         crm: Arc::clone(&workspace.shared.crm),
         audience: Arc::clone(&workspace.shared.audience),
         clock: Arc::clone(&workspace.shared.clock),
+        hands: Arc::clone(&workspace.shared.hands),
         dir: dir.clone(),
         lists: workspace.rules.all_lists(),
         known_tags: workspace.rules.named_tags(),
@@ -524,8 +525,10 @@ async fn prepare(
     accounts: &Accounts,
 ) -> Result<Planning, RunError> {
     let now = workspace.shared.clock.now();
-    let (journal, consent) = (workspace.shared.journal.clone(), workspace.shared.consent.clone());
-    Planning::new(journal, consent, Arc::clone(&workspace.rules), picture, accounts, now).await
+    let shared = &workspace.shared;
+    let (journal, consent, hands) =
+        (shared.journal.clone(), shared.consent.clone(), Arc::clone(&shared.hands));
+    Planning::new(journal, consent, hands, Arc::clone(&workspace.rules), picture, accounts, now).await
 }
 
 /// Judges everybody, and looks up what the scan could not say.

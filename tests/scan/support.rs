@@ -13,6 +13,7 @@ pub fn context(fake: &Fake, state: &Path, run: u64, lists: &[u64]) -> ScanContex
         crm: Arc::new(fake.clone()),
         audience: Arc::new(fake.clone()),
         clock: Arc::new(fake.clone()),
+        hands: Arc::new(hsmc::app::ports::Threads),
         dir: path_of(state, RunId(run)),
         lists: lists.iter().copied().map(ListId).collect(),
         known_tags: ["Entry", "Exit"].into_iter().map(TagName::new).collect(),

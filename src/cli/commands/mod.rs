@@ -14,6 +14,7 @@ mod people;
 mod plan;
 mod runs;
 mod setup;
+mod simulate;
 mod snapshots;
 mod state;
 mod status;
@@ -42,6 +43,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
     match &cli.command {
         Command::Demo { crash, seed } => accounts::demo(backend, *crash, *seed, &show).await,
         Command::Sandbox(args) => accounts::sandbox(backend, args, &show).await,
+        Command::Simulate(args) => simulate::simulate(args, &show).await,
         Command::Init => init::init(&cli.global.config),
         Command::Check => setup::check(backend, &show).await,
         Command::Plan(args) => plan::plan(backend, args, &show).await,

@@ -4,6 +4,7 @@
 //! applied whole or not at all; when `commit` returns, the batch is durable: it survives `kill -9`
 //! and a power cut. Reads see every commit acknowledged before them.
 
+pub mod drive;
 pub mod faulty;
 pub mod live;
 pub mod memory;

@@ -8,7 +8,7 @@ mod people;
 
 pub use builder::{AUDIENCE, Builder, START};
 pub use config::config_toml;
-pub use people::Condition;
+pub use people::{ALL as CONDITIONS, Condition, add as add_person};
 
 use super::world::Sandbox;
 use rand::SeedableRng;

@@ -36,7 +36,7 @@ pub(super) async fn read(reader: &Reader<'_>, base: &Base) -> Result<AudiencePar
         }
     };
     let build = members::Build { dir: ctx.dir.clone(), old, follow, sort_bytes: ctx.tuning.sort_bytes };
-    let built = blocking(move || build.run()).await?;
+    let built = blocking(ctx, move || build.run()).await?;
     Ok(AudiencePart { tags, counts: built.counts, unchanged: built.unchanged })
 }
 
@@ -120,7 +120,7 @@ async fn list_surely(
 ) -> Result<(), ScanError> {
     let total = list(reader, source, query.clone()).await?;
     let dir = reader.ctx.dir.clone();
-    let seen = blocking(move || {
+    let seen = blocking(reader.ctx, move || {
         let mut hashes = Vec::new();
         for member in rows_of::<Member>(&dir, source)? {
             hashes.push(member?.hash());

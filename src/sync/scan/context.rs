@@ -1,7 +1,7 @@
 //! What a scan is given.
 
 use crate::domain::id::ListId;
-use crate::domain::port::{AudienceAccount, Clock, CrmAccount};
+use crate::domain::port::{AudienceAccount, Clock, CrmAccount, Hands};
 use crate::domain::tag::TagName;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct ScanContext {
     pub audience: Arc<dyn AudienceAccount>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Long work.
+    pub hands: Arc<dyn Hands>,
     /// The snapshot's directory, `<state>/snapshots/<run>`.
     pub dir: PathBuf,
     /// The lists to read.

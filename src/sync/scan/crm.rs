@@ -43,9 +43,9 @@ pub(super) async fn read(reader: &Reader<'_>, base: &Base) -> Result<CrmPart, Sc
     )?;
     let gather = contacts::Gather::new(ctx, base, same, changed);
     let settle = gather.clone();
-    let gathered = blocking(move || gather.run()).await?;
+    let gathered = blocking(ctx, move || gather.run()).await?;
     read_contacts(reader, &gathered).await?;
-    blocking(move || settle.settle(gathered, lists)).await
+    blocking(ctx, move || settle.settle(gathered, lists)).await
 }
 
 /// Asks for all lists at once, before any member is read: a change after this shows in the next mark.

@@ -27,6 +27,7 @@ pub use error::ScanError;
 pub use lookup::{look_up, prove, trace};
 pub use progress::{NoProgress, Progress, Source, Stop};
 
+use crate::domain::port::long_work;
 use crate::sync::snapshot::{self, Counts, FORMAT, Header, Join, Snapshot, SnapshotError};
 use audience::AudiencePart;
 use crm::CrmPart;
@@ -83,7 +84,7 @@ async fn run(
     let shared = base.old.as_ref().filter(|old| nothing_new && old.header().aliases == crm.aliases).cloned();
     let (dir, lists, sort_bytes) = (ctx.dir.clone(), ctx.lists.clone(), ctx.tuning.sort_bytes);
     let (aliases, secondary) = (crm.aliases.clone(), crm.secondary);
-    let joined = blocking(move || match shared {
+    let joined = blocking(ctx, move || match shared {
         Some(old) => {
             snapshot::link_or_copy(&snapshot::people_path(old.dir()), &snapshot::people_path(&dir))?;
             let counts = &old.header().counts;
@@ -143,9 +144,10 @@ async fn both_sides(
 
 /// Runs file work where it may take its time.
 async fn blocking<T: Send + 'static>(
+    ctx: &ScanContext,
     work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
 ) -> Result<T, ScanError> {
-    match tokio::task::spawn_blocking(work).await {
+    match long_work(ctx.hands.as_ref(), |_| work()).await {
         Ok(done) => Ok(done?),
         Err(problem) => Err(ScanError::Internal(problem.to_string())),
     }

@@ -51,6 +51,7 @@ impl Reader<'_> {
 
     async fn stopped(&self) {
         tokio::select! {
+            biased;
             () = self.stop.wait() => {}
             () = self.in_vain.wait() => {}
         }

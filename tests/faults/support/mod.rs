@@ -5,7 +5,7 @@ pub mod people;
 pub mod receiver;
 
 use clock::Hurried;
-use hsmc::app::{App, Ports};
+use hsmc::app::{App, Keeping, Network, Ports};
 use hsmc::config::{self, Config, Environment};
 use hsmc::connect::HttpSettings;
 use hsmc::domain::failure::Service;
@@ -133,14 +133,14 @@ impl World {
     }
 
     pub fn ports(&self) -> Ports {
-        let mut store = live::Settings::default();
+        let mut settings = live::Settings::default();
         if let Some(medium) = &self.medium {
-            store.medium = Arc::clone(medium);
+            settings.medium = Arc::clone(medium);
         }
         Ports {
             clock: Arc::clone(&self.clock) as Arc<dyn hsmc::domain::port::Clock>,
-            store,
-            http: HttpSettings { timeout: self.call_timeout, ..HttpSettings::default() },
+            keeping: Keeping::InState(settings),
+            network: Network::Http(HttpSettings { timeout: self.call_timeout, ..HttpSettings::default() }),
             patience: self.patience,
             ..Ports::default()
         }

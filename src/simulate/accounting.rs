@@ -1,0 +1,74 @@
+//! What hsmc itself must know in the end, read from its own journal: everybody in exactly one state, every open
+//! move stuck and shown, an unbroken chain of evidence, sound records.
+
+use super::trace::Trace;
+use crate::app::App;
+use crate::app::show::{self, Names};
+use crate::engine::fold;
+use crate::journal::ledger::JournalError;
+use crate::journal::verify;
+use crate::serve::views::ReportView;
+use std::collections::BTreeMap;
+
+/// What does not hold of an app that has come to rest.
+pub(super) fn look(app: &App) -> Vec<String> {
+    let mut broken = Vec::new();
+    if let Err(problem) = look_at(app, &mut broken) {
+        broken.push(format!("the journal cannot be read: {problem}"));
+    }
+    broken
+}
+
+fn look_at(app: &App, broken: &mut Vec<String>) -> Result<(), JournalError> {
+    let shared = &app.workspace.shared;
+    let journal = &shared.journal;
+    let (_, defects) = verify::records(journal.store().as_ref())?;
+    let named = defects.iter().filter(|defect| !defect.harmless);
+    broken.extend(named.map(|defect| format!("a record is wrong: {}: {}", defect.place, defect.what)));
+    let chain = shared.consent.verify()?;
+    if let Some(end) = chain.broken {
+        broken.push(format!("the chain of evidence breaks at {}: {}", end.place, end.what));
+    }
+    for id in journal.open_moves(None, usize::MAX)? {
+        match fold(&journal.events(id)?) {
+            Ok(status) if status.is_stuck() => {
+                broken.push(format!("move {id} is stuck in a healed world: {}", status.trouble()));
+            }
+            Ok(status) => broken.push(format!("move {id} is open and not stuck: {:?}", status.phase)),
+            Err(problem) => broken.push(format!("move {id} cannot be read: {problem:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// Every move's life, for the trace.
+pub(super) fn tell_moves(app: &App, trace: &Trace) {
+    let journal = &app.workspace.shared.journal;
+    let runs = journal.runs(usize::MAX).unwrap_or_default();
+    for run in runs.iter().rev() {
+        for (id, _) in journal.moves_of_run(run.id, None, usize::MAX).unwrap_or_default() {
+            if let Ok(Some(view)) = show::detail(journal, id, Names::Addresses) {
+                trace.explain(|| format!("{id} {} {}: {}", view.person, view.kind, view.reason));
+                for event in view.events {
+                    trace.explain(|| format!("    {event}"));
+                }
+            }
+        }
+    }
+}
+
+/// The people of a report, counted one by one.
+pub(super) fn adds_up(app: &App, report: &ReportView) -> Vec<String> {
+    let people = match app.workspace.shared.journal.people(None, usize::MAX) {
+        Ok(people) => people,
+        Err(problem) => return vec![format!("people cannot be counted: {problem}")],
+    };
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    for person in &people {
+        *counted.entry(person.state.word().to_owned()).or_default() += 1;
+    }
+    match counted == report.run.counts.people {
+        true => Vec::new(),
+        false => vec![format!("people do not add up: told {:?}, are {counted:?}", report.run.counts.people)],
+    }
+}

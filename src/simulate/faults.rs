@@ -1,0 +1,125 @@
+//! What goes wrong around a process: on the wire, with its clock, on its drive, and when it dies.
+
+use super::chance::Chance;
+use super::fuse::{Death, Place};
+use crate::domain::failure::Service;
+use crate::domain::time::Timestamp;
+use crate::journal::store::drive::Turn;
+use crate::sandbox::{Fault, FaultKind, Matches};
+use std::time::Duration;
+
+/// Parts of paths that faults are about.
+const PARTS: [&str; 12] = [
+    "/memberships",
+    "/search",
+    "/contacts/batch",
+    "/contacts",
+    "/communication-preferences",
+    "/members",
+    "/tags",
+    "/segments",
+    "/batches",
+    "/lists",
+    "/properties",
+    "",
+];
+
+/// What kind of process it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One run.
+    Sync,
+    /// Runs on schedule, for so long.
+    Daemon(Duration),
+}
+
+/// What befalls one process.
+#[derive(Clone, Debug)]
+pub(super) struct Fate {
+    pub(super) kind: Kind,
+    pub(super) death: Option<Death>,
+    /// The drive refuses this turn, the how-manyth time.
+    pub(super) refusal: Option<(Turn, u64)>,
+    /// How wrong hsmc's clock is, in milliseconds.
+    pub(super) wrong_by: i64,
+    /// After so many calls, it jumps by so much.
+    pub(super) jump: Option<(u64, i64)>,
+    /// Time until the next process.
+    pub(super) pause: Duration,
+}
+
+impl Fate {
+    /// One run that nothing befalls.
+    pub(super) fn calm(pause: Duration) -> Fate {
+        Fate { kind: Kind::Sync, death: None, refusal: None, wrong_by: 0, jump: None, pause }
+    }
+}
+
+/// Draws what befalls a process.
+pub(super) fn fate(chance: &mut Chance) -> Fate {
+    let kind = match chance.percent(25) {
+        true => Kind::Daemon(chance.time(600_000, 60_000_000)),
+        false => Kind::Sync,
+    };
+    let death = chance.percent(70).then(|| {
+        let place = chance.one_of(&Place::ALL).copied().unwrap_or(Place::CallDone);
+        let most = if chance.percent(50) { 12 } else { 90 };
+        let turns = if chance.percent(50) { 0 } else { u32::try_from(chance.number(1, 40)).unwrap_or(1) };
+        Death { place, nth: chance.number(1, most), turns }
+    });
+    let turns = [Turn::Write, Turn::Sync];
+    let refusal = chance
+        .percent(10)
+        .then(|| (chance.one_of(&turns).copied().unwrap_or(Turn::Write), chance.number(1, 60)));
+    let wrong = |chance: &mut Chance| i64::try_from(chance.number(0, 1_200_000)).unwrap_or(0) - 600_000;
+    let wrong_by = if chance.percent(15) { wrong(chance) } else { 0 };
+    let jump = chance.percent(10).then(|| (chance.number(1, 60), wrong(chance)));
+    let pause = match chance.number(1, 3) {
+        1 => chance.time(0, 5_000),
+        2 => chance.time(0, 300_000),
+        _ => chance.time(0, 36_000_000),
+    };
+    Fate { kind, death, refusal, wrong_by, jump, pause }
+}
+
+/// Draws what goes wrong on the wire from now on.
+pub(super) fn faults(chance: &mut Chance, now: Timestamp) -> Vec<Fault> {
+    let number = if chance.percent(30) { 0 } else { chance.number(1, 5) };
+    (0..number).map(|_| fault(chance, now)).collect()
+}
+
+fn fault(chance: &mut Chance, now: Timestamp) -> Fault {
+    let service = if chance.percent(50) { Service::HubSpot } else { Service::Mailchimp };
+    let part = chance.one_of(&PARTS).copied().unwrap_or_default();
+    let latest = if chance.percent(60) { 4 } else { 25 };
+    let most = if chance.percent(70) { 2 } else { 8 };
+    let matches = Matches {
+        path_contains: Some(part.to_owned()),
+        mutating: chance.percent(60),
+        nth: Some(chance.number(1, latest)),
+        times: Some(chance.number(1, most)),
+        ..Matches::all(service)
+    };
+    let kind = match chance.number(1, 100) {
+        1..=15 => {
+            let code = chance.one_of(&[500, 502, 503, 504]).copied().unwrap_or(500);
+            FaultKind::Status { code, body: None }
+        }
+        16..=27 => {
+            let retry_after = chance.percent(50).then(|| chance.number(0, 30));
+            FaultKind::Http429 { retry_after }
+        }
+        28..=38 => FaultKind::LostBefore,
+        39..=57 => FaultKind::LostAfter,
+        58..=70 => FaultKind::LostThenDoneLater(chance.time(0, 110_000)),
+        71..=77 => FaultKind::Slow(chance.time(1_000, 180_000)),
+        78..=84 => FaultKind::Html,
+        85..=91 => FaultKind::Reset,
+        92..=97 => {
+            let from = now.plus(chance.time(0, 20_000));
+            FaultKind::Down { from, until: from.plus(chance.time(1_000, 900_000)) }
+        }
+        _ => FaultKind::Unauthorized,
+    };
+    Fault { matches, kind }
+}

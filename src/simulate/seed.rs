@@ -1,0 +1,284 @@
+//! One seed, from its draws to its verdict.
+
+use super::chance::{Chance, Drawn};
+use super::faults::{Fate, fate, faults};
+use super::invariants::{self, Consent};
+use super::people::acts;
+use super::process::{Ended, live};
+use super::stage::Stage;
+use super::trace::Trace;
+use super::{accounting, held, world};
+use crate::config::Config;
+use crate::domain::port::Entropy;
+use crate::sandbox::Sandbox;
+use crate::serve::views::{ReportView, RunState};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Room for the futures of a debug build, which lie on the stack while they are made.
+const STACK: usize = 32 * 1024 * 1024;
+/// Runs until a healed world is at rest, at most.
+const RUNS: u32 = 40;
+/// From one run to the next.
+const EVERY: Duration = Duration::from_secs(8 * 3600);
+
+/// What a seed came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What does not hold, in words; nothing when all does.
+    pub broken: Vec<String>,
+    /// What happened, when it was to be kept.
+    pub trace: Vec<String>,
+    /// The same for the same trace.
+    pub fingerprint: u32,
+    /// Processes that lived.
+    pub processes: u64,
+    /// Processes that were killed.
+    pub killed: u64,
+    /// Calls that arrived.
+    pub calls: u64,
+}
+
+/// The streams of draws, one for each concern.
+#[derive(Clone, Copy)]
+enum Concern {
+    World,
+    Config,
+    People,
+    Fates,
+    Meanwhile,
+    Hsmc,
+}
+
+fn chance(seed: u64, concern: Concern) -> Chance {
+    Chance::of(seed, concern as u64)
+}
+
+/// A directory that goes away again.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(parent: &Path, name: &str) -> io::Result<Scratch> {
+        let path = parent.join(name);
+        std::fs::create_dir_all(path.join("state"))?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(problem) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%problem, "the directory of a simulation stays");
+        }
+    }
+}
+
+/// Plays a seed, on a thread of its own. `scratch` is a directory for its files; nothing depends on its name.
+///
+/// # Errors
+/// This machine cannot: no thread, no directory, no runtime, or the drawn config is none.
+pub fn simulate(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
+    let logs = tracing::dispatcher::get_default(Clone::clone);
+    let work = || tracing::dispatcher::with_default(&logs, || play(seed, keep_trace, scratch));
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(format!("seed-{seed}")).stack_size(STACK);
+        thread.spawn_scoped(scope, work)?.join().unwrap_or_else(|_| {
+            let broken = vec!["the simulation panicked".to_owned()];
+            Ok(Outcome { seed, broken, ..Outcome::default() })
+        })
+    })
+}
+
+fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
+    let accounts = world::accounts(&mut chance(seed, Concern::World));
+    let mut broken = Vec::new();
+    let undisturbed = {
+        let folder = Scratch::new(scratch, &format!("calm-{seed}"))?;
+        let trace = Arc::new(Trace::new(false));
+        let config = config(seed, &folder.0)?;
+        let world = Rest::of(seed, &config, accounts.clone(), &folder.0, trace, true)?;
+        broken.extend(world.broken.iter().map(|what| format!("undisturbed: {what}")));
+        world.sandbox()
+    };
+    let folder = Scratch::new(scratch, &format!("seed-{seed}"))?;
+    let trace = Arc::new(Trace::new(keep_trace));
+    let config = config(seed, &folder.0)?;
+    let world = Rest::of(seed, &config, accounts.clone(), &folder.0, Arc::clone(&trace), false)?;
+    let found = world.sandbox();
+    broken.extend(world.broken);
+    broken.extend(invariants::nothing_forbidden(&found));
+    broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &found));
+    broken.extend(invariants::opt_outs_crossed(&found));
+    broken.extend(invariants::only_what_is_named(&config.rules, &found));
+    broken.extend(invariants::once(&found, &world.touched));
+    broken.extend(invariants::protected_intact(&accounts, &found, &world.touched));
+    // Whom a cap lets in depends on who comes first.
+    if config.rules.audience_cap.is_none_or(|cap| cap >= 1_000) {
+        broken.extend(invariants::as_undisturbed(&undisturbed, &found, &world.touched));
+    }
+    for what in &broken {
+        trace.tell(|| format!("broken: {what}"));
+    }
+    let calls = world.stage.calls();
+    let (lines, fingerprint) = trace.end();
+    Ok(Outcome {
+        seed,
+        broken,
+        trace: lines,
+        fingerprint,
+        processes: world.processes,
+        killed: world.killed,
+        calls,
+    })
+}
+
+fn config(seed: u64, folder: &Path) -> io::Result<Config> {
+    world::config(&mut chance(seed, Concern::Config), folder)
+        .map_err(|errors| io::Error::other(format!("seed {seed} draws no config: {errors}")))
+}
+
+/// A world that has come to rest, or has not.
+struct Rest {
+    stage: Arc<Stage>,
+    touched: BTreeSet<String>,
+    broken: Vec<String>,
+    processes: u64,
+    killed: u64,
+}
+
+impl Rest {
+    /// Plays a world to its end.
+    fn of(
+        seed: u64,
+        config: &Config,
+        accounts: Sandbox,
+        folder: &Path,
+        trace: Arc<Trace>,
+        calm: bool,
+    ) -> io::Result<Rest> {
+        let meanwhile = chance(seed, Concern::Meanwhile);
+        let stage = Arc::new(Stage::new(accounts, meanwhile, folder.to_path_buf(), trace, calm));
+        stage.pass(Duration::ZERO);
+        let entropy: Arc<dyn Entropy> = Arc::new(Drawn::new(chance(seed, Concern::Hsmc)));
+        let (touched, broken) = (BTreeSet::new(), Vec::new());
+        let mut rest = Rest { stage, touched, broken, processes: 0, killed: 0 };
+        if !calm {
+            rest.disturb(seed, config, &entropy)?;
+        }
+        rest.heal(config, &entropy)?;
+        Ok(rest)
+    }
+
+    fn sandbox(&self) -> Sandbox {
+        held(&self.stage.sandbox).clone()
+    }
+
+    /// Processes live, and something happens to each.
+    fn disturb(&mut self, seed: u64, config: &Config, entropy: &Arc<dyn Entropy>) -> io::Result<()> {
+        let drawn = acts(&mut chance(seed, Concern::People), &held(&self.stage.sandbox), &config.rules, 250);
+        self.touched = drawn.touched;
+        self.stage.will_happen(drawn.happenings);
+        let mut fates = chance(seed, Concern::Fates);
+        for _ in 0..fates.number(1, 5) {
+            for fault in faults(&mut fates, self.stage.now()) {
+                self.stage.trace.tell(|| format!("from now on {fault:?}"));
+                held(&self.stage.sandbox).add_fault(fault);
+            }
+            let fate = fate(&mut fates);
+            let ended = self.live(config, entropy, &fate, |_| ())?;
+            match ended {
+                Ended::Killed => self.killed += 1,
+                Ended::Endless(why) => self.broken.push(why.to_owned()),
+                Ended::Refused(why) => self.broken.push(format!("a start is refused: {why}")),
+                Ended::Ran(_) | Ended::Failed(_) | Ended::Stopped(_) => {}
+            }
+            self.stage.pass(fate.pause);
+        }
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more, and hsmc runs until it has nothing to do.
+    fn heal(&mut self, config: &Config, entropy: &Arc<dyn Entropy>) -> io::Result<()> {
+        self.stage.trace.tell(|| "the world is healed".to_owned());
+        held(&self.stage.sandbox).clear_faults();
+        self.stage.let_all_happen();
+        self.stage.pass(EVERY);
+        let mut quiet = 0;
+        for run in 1.. {
+            let (calls, effects) = self.changes();
+            let (trace, looked) = (Arc::clone(&self.stage.trace), Mutex::new(Vec::new()));
+            let report = Mutex::new(None);
+            let ended = self.live(config, entropy, &Fate::calm(EVERY), |app| {
+                *held(&looked) = accounting::look(app);
+                if run == 3 || run == RUNS {
+                    accounting::tell_moves(app, &trace);
+                }
+                *held(&report) = last_report(app);
+            })?;
+            let (calls_now, effects_now) = self.changes();
+            // Nothing to do, twice in a row: the second time everything that HubSpot's search and Mailchimp's
+            // listings had to say has been heard.
+            quiet = if calls == calls_now && effects == effects_now { quiet + 1 } else { 0 };
+            let ran = match ended {
+                Ended::Ran(ran) if ran.run.state == RunState::Done => ran,
+                other => {
+                    if run >= RUNS {
+                        self.broken.push(format!("a healed world does not come to rest: {other}"));
+                        break;
+                    }
+                    self.stage.pass(EVERY);
+                    continue;
+                }
+            };
+            if quiet >= 2 {
+                self.broken.append(&mut held(&looked));
+                self.broken.append(&mut held(&report).take().unwrap_or_default());
+                self.came_to_rest(&ran);
+                break;
+            }
+            if run >= RUNS {
+                self.broken
+                    .push(format!("after {run} runs in a healed world there is still something to do"));
+                break;
+            }
+            self.stage.pass(EVERY);
+        }
+        Ok(())
+    }
+
+    fn came_to_rest(&mut self, ran: &ReportView) {
+        self.stage.trace.tell(|| format!("at rest: {:?}", ran.run.counts.people));
+        if !ran.stuck.is_empty() {
+            self.broken.push(format!("{} moves are stuck in a healed world", ran.stuck.len()));
+        }
+    }
+
+    /// Calls that may change something, and changes.
+    fn changes(&self) -> (u64, usize) {
+        let sandbox = held(&self.stage.sandbox);
+        (sandbox.calls.mutating(), sandbox.effects.len())
+    }
+
+    fn live(
+        &mut self,
+        config: &Config,
+        entropy: &Arc<dyn Entropy>,
+        fate: &Fate,
+        look: impl FnOnce(&crate::app::App),
+    ) -> io::Result<Ended> {
+        self.processes += 1;
+        live(&self.stage, config, entropy, fate, look)
+    }
+}
+
+/// Whether the people of the last run add up.
+fn last_report(app: &crate::app::App) -> Option<Vec<String>> {
+    let last = app.runs(1).ok()?.into_iter().next()?;
+    let report = app.report_of(last.id).ok()?;
+    Some(accounting::adds_up(app, &report))
+}
