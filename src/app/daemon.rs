@@ -121,7 +121,7 @@ pub async fn run_forever(
     }
 }
 
-/// The first run is due at once when something was left open or the last one is long ago. A plan that waits for a
+/// The first run is due at once when something was left open, the last one failed, or is long ago. A plan that waits for a
 /// yes goes on waiting: a restart takes nobody's decision away, and the next run is due when it would have been.
 fn first_due(app: &App) -> Timestamp {
     let now = app.workspace.shared.clock.now();
@@ -129,6 +129,16 @@ fn first_due(app: &App) -> Timestamp {
     let open = journal.open_moves(None, 1).is_ok_and(|open| !open.is_empty());
     let runs = journal.runs(16).unwrap_or_default();
     let waits = runs.iter().find(|run| matches!(run.phase, RunPhase::AwaitingApproval { .. }));
+    // One that failed, or was cut short, is tried again at once, whatever waits behind it.
+    let failed = |run: &Run| {
+        matches!(
+            run.phase,
+            RunPhase::Finished(RunEnd::Failed { .. } | RunEnd::Interrupted) | RunPhase::Scanning
+        )
+    };
+    if runs.first().is_some_and(failed) {
+        return now;
+    }
     let is_over =
         |run: &&Run| run.phase == RunPhase::Finished(RunEnd::Done) && run.cause == RunCause::Schedule;
     match waits.or_else(|| runs.first().filter(is_over)) {

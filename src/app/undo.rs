@@ -47,11 +47,18 @@ impl App {
                 None => Err(Trouble::usage(Code::NothingSuch, format!("there is no run {id}"))
                     .with_way_out("`hsmc runs` lists them")),
             },
-            UndoOf::Move(id) if journal.events(id)?.is_empty() => Err(Trouble::usage(
-                Code::NothingSuch,
-                format!("there is no move {id}, or its details are gone"),
-            )
-            .with_way_out("`hsmc why ADDRESS` lists a person's moves")),
+            UndoOf::Move(id) if journal.events(id)?.is_empty() => match journal.audit_of_move(id)? {
+                Some((_, line)) => {
+                    let given_up = format!("the details of move {id} were given up on {}", line.given_up);
+                    Err(Trouble::usage(
+                        Code::NotNow,
+                        format!("{given_up}, as sync.retention says: it cannot be undone"),
+                    )
+                    .with_way_out(format!("`hsmc status {id}` shows what it did; take that back by hand")))
+                }
+                None => Err(Trouble::usage(Code::NothingSuch, format!("there is no move {id}"))
+                    .with_way_out("`hsmc why ADDRESS` lists a person's moves")),
+            },
             UndoOf::Move(id) => Ok(Whole::Move(id)),
         }
     }

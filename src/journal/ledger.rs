@@ -363,6 +363,26 @@ impl Journal {
         Ok(self.audit(person, id)?.map(|line| (person, line)))
     }
 
+    /// When the details of each move of a run were given up, of those whose were.
+    ///
+    /// # Errors
+    /// The index, or a record, cannot be read.
+    pub fn given_up_of_run(&self, run: RunId) -> JournalResult<Vec<Timestamp>> {
+        let mut found = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.store.scan(Table::Audit, &[], after.as_deref(), 1_000)?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = Some(last.clone());
+            for (key, _) in &page {
+                let (person, id) = key_in::<(PersonId, MoveId)>(Table::Audit, key)?;
+                if id.run == run {
+                    found.extend(self.audit(person, id)?.map(|line| line.given_up));
+                }
+            }
+        }
+    }
+
     // Runs.
 
     /// A run.

@@ -13,7 +13,7 @@ use crate::domain::failure::{CallFailure, RefusalCode, Service};
 use crate::domain::moves::MoveKind;
 use crate::domain::plan::Limit;
 use crate::domain::report::RepeatedKind;
-use crate::domain::run::{Run, RunEnd, RunPhase};
+use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::engine::{Phase, fold};
 use crate::journal::store::Batch;
@@ -292,8 +292,10 @@ impl Facts<'_> {
     fn judges(&self, alert: &Alert) -> bool {
         let failed = matches!(self.run.phase, RunPhase::Finished(RunEnd::Failed { .. }));
         match alert {
-            Alert::RunFailed { .. } | Alert::RunStuck { .. } | Alert::Damaged { .. } => true,
-            Alert::NeedsApproval { .. } => !failed,
+            // That moves go back says nothing of whether runs go on.
+            Alert::RunFailed { .. } => self.run.cause != RunCause::Undo,
+            Alert::RunStuck { .. } | Alert::Damaged { .. } => true,
+            Alert::NeedsApproval { .. } => !failed && self.run.cause != RunCause::Undo,
             Alert::AudienceCap { .. } => self.run.report.audience.is_some(),
             Alert::Contested { .. } => self.run.report.judged.is_some(),
             Alert::OptOutsLate { withheld: Withheld::ByConfig, .. } => self.run.report.audience.is_some(),

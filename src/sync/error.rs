@@ -11,7 +11,7 @@ use crate::journal::ledger::JournalError;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The config and the account do not fit; nothing was changed (R27).
-    #[error("{place}: {what}; {way_out}")]
+    #[error("{place}: {}; {way_out}", what.trim_end_matches('.'))]
     Unfit {
         /// What does not fit.
         code: Code,
@@ -35,7 +35,7 @@ pub enum RunError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// What was asked for cannot be done now; nothing was changed.
-    #[error("{what}; {way_out}")]
+    #[error("{}; {way_out}", what.trim_end_matches('.'))]
     NotNow {
         /// What kind of hindrance.
         code: Code,
@@ -70,5 +70,25 @@ impl RunError {
 impl From<BrokenOff> for RunError {
     fn from(BrokenOff(why): BrokenOff) -> RunError {
         RunError::Internal(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_ends_in_no_stop_before_the_way_out() {
+        let unfit = RunError::Unfit {
+            code: Code::CredentialsRefused,
+            place: "hsmc.toml:5 hubspot.token".to_owned(),
+            what: "HubSpot read portal: the token was not found.".to_owned(),
+            way_out: "use a service key".to_owned(),
+        };
+        let told = unfit.to_string();
+        assert_eq!(
+            told,
+            "hsmc.toml:5 hubspot.token: HubSpot read portal: the token was not found; use a service key"
+        );
     }
 }

@@ -246,6 +246,29 @@ pub(super) async fn report_and_finish(
     Ok(run)
 }
 
+/// Ends an undo: what went wrong is told, and nothing is over by it. What repeats itself is told by runs that follow
+/// the rules.
+pub(super) async fn conclude_undo(
+    workspace: &Workspace,
+    mut run: Run,
+    end: RunEnd,
+    learned: &Learned,
+) -> Result<Run, RunError> {
+    if end == RunEnd::Interrupted {
+        return report_and_finish(workspace, run, end, None).await;
+    }
+    if matches!(end, RunEnd::Failed { .. }) {
+        run.code.get_or_insert(Code::MovesWait.number());
+    }
+    reporting::count_people(workspace, &mut run)?;
+    run.report.in_flight = repeating::open_moves(workspace)?.by_kind;
+    run.ended = Some(workspace.shared.clock.now());
+    run.phase = RunPhase::Finished(end);
+    alerts::conclude(workspace, Batch::new(), &run, learned).await?;
+    log_end(&run);
+    Ok(run)
+}
+
 enum Outcome {
     Approval(String),
     Ended(RunEnd),
@@ -298,6 +321,7 @@ async fn phases(
     fates.learned.opt_outs.clone_from(&planning.opt_outs);
 
     let opt_outs_flow = workspace.settings.apply != ApplyMode::Never;
+    let scanned = run.id;
     let (planning, consent) = if opt_outs_flow {
         opt_outs(workspace, run, planning, &limits, &fates.learned).await?
     } else {
@@ -317,6 +341,8 @@ async fn phases(
         let shower = Shower::new(&workspace.settings.state, run.id)?;
         let (planning, mut summary, _) = planning.show(limits.clone(), 0, Some(shower)).await?;
         note(&mut summary.notes, &planning.names.lines());
+        drop(planning);
+        renumber(workspace, scanned, run.id);
         note(&mut summary.notes, &accounts.notes);
         note(&mut summary.notes, &accounts.missing());
         count_plan(run, &summary, &limits, cap);
@@ -338,6 +364,7 @@ async fn phases(
     note(&mut summary.notes, &planning.names.lines());
     note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     drop(planning);
+    renumber(workspace, scanned, run.id);
     count_plan(run, &summary, &limits, cap);
     if confirmed > 0 {
         run.counts.notes.insert("moves of an earlier run taken over".to_owned(), confirmed);
@@ -466,6 +493,18 @@ async fn opt_outs(
     }
     put(workspace, run).await?;
     Ok((planning, Some(applied)))
+}
+
+/// What a scan saw goes by the number of the run that it was made for, once nobody reads it by the old one: the
+/// opt-outs have taken that.
+fn renumber(workspace: &Workspace, scanned: RunId, run: RunId) {
+    let state = &workspace.settings.state;
+    if scanned != run
+        && let Err(problem) =
+            std::fs::rename(snapshot::path_of(state, scanned), snapshot::path_of(state, run))
+    {
+        tracing::warn!(%problem, run = %run, "what the scan saw stays under run {scanned}");
+    }
 }
 
 /// Reads both accounts: all, or what changed; and how many were left out because they were forgotten.

@@ -261,3 +261,32 @@ async fn r26_a_daemon_that_is_started_again_leaves_the_decision_open() {
     app.close().await;
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
 }
+
+/// The run that waits is older than one that failed: the failed one is tried again at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r26_a_daemon_that_is_started_over_a_failed_run_tries_again_at_once_whatever_waits() {
+    let world = asking(&["ada", "bram"]).await;
+    let waiting = waits(&world).await;
+    world.fail(Service::HubSpot, "GET", "", FaultKind::Status { code: 503, body: None });
+    let failed = world.sync().await;
+    assert_eq!(failed.run.state, RunState::Failed, "{}", failed.run.phase);
+    world.mend();
+    let app = world.open();
+    let running = {
+        let app = std::sync::Arc::clone(&app);
+        let changed = Reload { asked: tokio::sync::Notify::new(), file: world.file("hsmc.toml") };
+        tokio::spawn(async move { daemon::run_forever(&app, None, &changed, |_| {}).await })
+    };
+    let newest = || app.workspace.shared.journal.runs(1).unwrap()[0].id;
+    for _ in 0..500 {
+        if newest() > failed.run.id {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(newest() > failed.run.id, "it begins no run");
+    app.ask_to_stop();
+    running.await.unwrap().unwrap();
+    app.close().await;
+    assert!(waiting.run.id < failed.run.id);
+}

@@ -214,9 +214,10 @@ async fn r28_kept_scans_tell_what_they_saw_and_what_changed_between_two() {
     let SnapshotsAnswer::List(kept) = snapshots(&world, SnapshotsRequest::List).await.unwrap() else {
         panic!()
     };
-    assert_eq!(kept.iter().map(|one| one.run.0).collect::<Vec<_>>(), [2, 1]);
+    // Cleo's opt-out was run 2.
+    assert_eq!(kept.iter().map(|one| one.run.0).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(kept.iter().map(|one| one.full).collect::<Vec<_>>(), [false, true]);
-    let (from, to) = (RunId(1), RunId(2));
+    let (from, to) = (RunId(1), RunId(3));
     let SnapshotsAnswer::Diff(diff) = snapshots(&world, SnapshotsRequest::Diff { from, to }).await.unwrap()
     else {
         panic!()
@@ -244,12 +245,12 @@ async fn r28_kept_scans_tell_what_they_saw_and_what_changed_between_two() {
         (SnapshotPart::Person(address("bram")), 1),
         (SnapshotPart::All, 0),
     ] {
-        let SnapshotsAnswer::Shown(view) = show(2, part.clone()).await.unwrap() else { panic!() };
+        let SnapshotsAnswer::Shown(view) = show(3, part.clone()).await.unwrap() else { panic!() };
         assert_eq!((view.total, view.people.len() as u64), (count, count), "{part:?}");
     }
     let trouble = show(7, SnapshotPart::All).await.unwrap_err();
     assert_eq!(trouble.message, "run 7 has left no scan, or it is no longer kept");
-    let trouble = show(2, SnapshotPart::List(ListId(5))).await.unwrap_err();
+    let trouble = show(3, SnapshotPart::List(ListId(5))).await.unwrap_err();
     assert_eq!((trouble.exit, trouble.message.as_str()), (2, "that scan has not read list 5"));
 }
 
@@ -296,4 +297,23 @@ async fn parked_release_takes_one_reason_or_all_and_says_when_nobody_is() {
     world.synced().await;
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
     assert_eq!(parked(&world).await.total, 0);
+}
+
+/// Opt-outs are a run of their own, and take the number that the scan was begun under.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_what_a_scan_saw_goes_by_the_number_of_its_own_run_with_opt_outs_before_it_too() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world.act(Act::Unsubscribe { email: address("ada") });
+    let report = world.synced().await;
+    let folders: Vec<String> = std::fs::read_dir(world.state().join("snapshots"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(report.run.id.0, 2, "the opt-outs were run 1");
+    assert_eq!(folders.iter().map(|name| name.parse::<u64>().unwrap()).collect::<Vec<_>>(), [2]);
+    world.assert_settled().await;
 }

@@ -9,6 +9,7 @@ use hsmc::domain::id::MoveId;
 use hsmc::sandbox::{Act, FaultKind};
 use hsmc::serve::requests::{OperateRequest, Subject};
 use hsmc::serve::state::{SizeView, StateAnswer, StateRequest};
+use hsmc::serve::undo::{UndoOf, UndoRequest};
 use hsmc::serve::views::{MoveDetailView, RunState, StatusAnswer};
 use std::time::Duration;
 
@@ -33,6 +34,12 @@ async fn look(world: &World, subject: Subject) -> Vec<MoveDetailView> {
         StatusAnswer::Moves(views) => views,
         other => panic!("{other:?}"),
     }
+}
+
+/// When the details of a move were given up.
+fn given_up_on(app: &hsmc::app::App, id: MoveId) -> String {
+    let (_, line) = app.workspace.shared.journal.audit_of_move(id).unwrap().unwrap();
+    line.given_up.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,6 +69,18 @@ async fn an_old_move_is_told_in_one_line_and_says_when_its_details_were_given_up
         assert_eq!(one.steps.len(), before[0].steps.len());
     }
     let app = world.open();
+    let refused =
+        app.undo(UndoRequest { of: UndoOf::Move(id), apply: false, agreed: None }).await.unwrap_err();
+    let date = &given_up_on(&app, id)[..10];
+    assert!(
+        refused.message.contains(&format!("given up on {date}"))
+            && refused.message.contains("sync.retention"),
+        "{refused:?}"
+    );
+    let plan =
+        app.undo(UndoRequest { of: UndoOf::Run(id.run), apply: false, agreed: None }).await.unwrap().plan;
+    let told = format!("the details of 1 moves of run {} were given up, last on {date}", id.run);
+    assert!(plan.notes.iter().any(|note| note.starts_with(&told)), "{:?}", plan.notes);
     let why = app.why(&address("ada")).await.unwrap();
     let said = app.operate(OperateRequest { id, request: OperatorRequest::Retry }).await.unwrap_err();
     app.close().await;

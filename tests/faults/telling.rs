@@ -5,8 +5,10 @@ use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
 use crate::support::receiver::{Receiver, Reply};
 use hsmc::app::{App, deliver, watch};
 use hsmc::domain::failure::Service;
-use hsmc::sandbox::{Act, FaultKind};
+use hsmc::domain::id::RunId;
+use hsmc::sandbox::{Act, FaultKind, Matches};
 use hsmc::serve::requests::{Subject, SyncRequest};
+use hsmc::serve::undo::{UndoOf, UndoRequest};
 use hsmc::serve::views::{RunState, StatusAnswer, StatusView};
 use hsmc::sync::scan::NoProgress;
 use std::sync::Arc;
@@ -371,4 +373,31 @@ async fn a_test_message_reaches_every_target_and_says_what_each_answered() {
     assert!(webhook.received()[0].headers.contains("webhook-signature: v1,"));
     assert_eq!(teams.received()[0].body["attachments"][0]["content"]["type"], "AdaptiveCard");
     assert!(!teams.received()[0].headers.contains("webhook-signature"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r30_an_undo_that_fails_is_told_like_any_run_and_ends_no_alert_of_others() {
+    let receiver = Receiver::start([]).await;
+    let world = world(&receiver, "", |builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    assert_eq!(run(&world).await, Some(RunState::Done));
+    world.fault(Matches::changes(Service::Mailchimp), FaultKind::Status { code: 503, body: None });
+    let undo = || async {
+        let app = world.open();
+        let of = UndoOf::Run(RunId(1));
+        let done = app.undo(UndoRequest { of, apply: true, agreed: None }).await.unwrap();
+        deliver::before_leaving(&app).await;
+        app.close().await;
+        done.report.map(|report| report.run.state)
+    };
+    assert_eq!(undo().await, Some(RunState::Failed));
+    assert_eq!(receiver.words(), ["raised run-failed"]);
+    world.mend();
+    // What was begun is taken up and ends; that an undo is done says nothing of whether runs go on.
+    undo().await;
+    assert_eq!(receiver.words(), ["raised run-failed"]);
+    run(&world).await;
+    assert_eq!(receiver.words(), ["raised run-failed", "resolved run-failed"]);
 }

@@ -356,7 +356,7 @@ async fn r28_what_cannot_be_undone_is_said_before_anything_is_read() {
     world.synced().await;
     for (of, told) in [
         (UndoOf::Run(RunId(7)), "there is no run 7"),
-        (UndoOf::Move(MoveId { run: RunId(1), number: 9 }), "there is no move 1.9, or its details are gone"),
+        (UndoOf::Move(MoveId { run: RunId(1), number: 9 }), "there is no move 1.9"),
     ] {
         let trouble = ask(&world, UndoRequest { of, apply: true, agreed: None }).await.unwrap_err();
         assert_eq!((trouble.exit, trouble.message.as_str()), (2, told));

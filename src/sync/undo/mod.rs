@@ -14,13 +14,14 @@ pub mod present;
 
 pub use planning::{Left, Taken, UndoPlan, Whole};
 
+use super::alerts::{self, Learned};
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::error::RunError;
 use super::planning::Due;
 use super::preflight;
 use super::recovering;
 use super::reporting::{Fates, end, enter, tally};
-use super::run::{put, report_and_finish};
+use super::run::{conclude_undo, put};
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::code::Code;
 use crate::domain::event::MoveEvent;
@@ -103,6 +104,8 @@ pub async fn undo(
     run.phase = RunPhase::Reporting;
     put(workspace, &run).await?;
     failpoint::pass(|| failpoint::REPORTING.to_owned());
+    let cause = applied.as_ref().err().map(alerts::cause);
+    run.code = applied.as_ref().err().map(|problem| problem.code().number());
     let ended = match applied {
         Ok(applied) => {
             let recovered = match recovered {
@@ -116,8 +119,8 @@ pub async fn undo(
         Err(problem) => RunEnd::Failed { why: problem.to_string() },
     };
     enter(&mut run, None, workspace.shared.clock.now());
-    // What repeats itself is told by runs that follow the rules.
-    Ok((plan, Some(report_and_finish(workspace, run, ended, None).await?)))
+    let learned = Learned { cause, ..Learned::default() };
+    Ok((plan, Some(conclude_undo(workspace, run, ended, &learned).await?)))
 }
 
 fn begin(workspace: &Workspace, whole: Whole, plan: &UndoPlan) -> Result<Run, RunError> {

@@ -196,11 +196,20 @@ fn done_moves(workspace: &Workspace, whole: Whole) -> Result<Gathered, RunError>
                     sort(*id, events);
                 }
             }
-            let ended = journal.run(run)?.map_or(0, |run| run.counts.ended.values().sum::<u64>());
-            if ended > found {
+            let given_up = journal.given_up_of_run(run)?;
+            if let Some(last) = given_up.iter().max() {
                 notes.push(format!(
-                    "the details of {} moves of run {run} are gone, or stand under an earlier run: they stay",
-                    ended - found
+                    "the details of {} moves of run {run} were given up, last on {last}, as sync.retention says: they \
+                     stay",
+                    given_up.len()
+                ));
+            }
+            let ended = journal.run(run)?.map_or(0, |run| run.counts.ended.values().sum::<u64>());
+            let known = found + given_up.len() as u64;
+            if ended > known {
+                notes.push(format!(
+                    "{} moves of run {run} stand under an earlier run: they stay",
+                    ended - known
                 ));
             }
         }
