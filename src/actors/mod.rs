@@ -21,6 +21,7 @@ mod evidence;
 pub mod lane;
 pub mod looks;
 mod meter;
+mod moves;
 pub mod router;
 pub mod silence;
 mod tally;

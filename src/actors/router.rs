@@ -5,12 +5,13 @@
 //! A contact that panics takes nobody with it: its moves are tried again, and after the third time they are
 //! stuck, durably and by name, as if a service had refused them for good.
 
-use super::contact::{Contact, ContactArgs, Operate, Perform};
+use super::contact::{Contact, ContactArgs, Perform};
 use super::context::Shared;
 use super::lane::Lanes;
+pub use super::moves::Moves;
 pub use super::tally::Tally;
 use super::tally::has_failed;
-use crate::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
+use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
@@ -29,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-const MAILBOX: usize = 1024;
 /// A contact gets at most its moves, one outcome and one timer at a time.
 const CONTACT_MAILBOX: usize = 64;
 const PANICS: u32 = 3;
@@ -150,22 +150,22 @@ impl Actor for Router {
     }
 }
 
-struct Submit(Vec<(PersonId, MoveId, Priority)>);
+pub(super) struct Submit(pub(super) Vec<(PersonId, MoveId, Priority)>);
 struct Tick;
-struct TallyOf(RunId);
-struct Look;
-struct WakeAll;
-struct OpenMoves;
-struct Forget(RunId);
-struct Abandon(RunId);
-struct Dropped(MoveId, MoveKind, &'static str);
-struct Route {
-    id: MoveId,
-    person: PersonId,
+pub(super) struct TallyOf(pub(super) RunId);
+pub(super) struct Look;
+pub(super) struct WakeAll;
+pub(super) struct OpenMoves;
+pub(super) struct Forget(pub(super) RunId);
+pub(super) struct Abandon(pub(super) RunId);
+pub(super) struct Dropped(pub(super) MoveId, pub(super) MoveKind, pub(super) &'static str);
+pub(super) struct Route {
+    pub(super) id: MoveId,
+    pub(super) person: PersonId,
 }
 /// Where a move is, as far as the router knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Live,
     Asleep(Timestamp),
     Waiting(Priority),
@@ -173,15 +173,15 @@ enum Place {
     Nowhere,
 }
 #[derive(kameo::Reply)]
-struct Routed {
-    contact: ActorRef<Contact>,
-    place: Place,
+pub(super) struct Routed {
+    pub(super) contact: ActorRef<Contact>,
+    pub(super) place: Place,
 }
 /// An operator's request was not taken: the move goes back to where it was.
-struct PutBack {
-    id: MoveId,
-    person: PersonId,
-    place: Place,
+pub(super) struct PutBack {
+    pub(super) id: MoveId,
+    pub(super) person: PersonId,
+    pub(super) place: Place,
 }
 
 impl Message<Submit> for Router {
@@ -558,93 +558,4 @@ async fn stick(shared: &Shared, person: PersonId, id: MoveId) -> Result<MoveKind
     journal.commit(batch).await.map_err(|problem| problem.to_string())?;
     tracing::error!(move.id = %id, "move is stuck: see `hsmc status {id}`");
     Ok(status.draft.kind)
-}
-
-/// The router, as the rest of hsmc sees it.
-#[derive(Clone)]
-pub struct Moves {
-    router: ActorRef<Router>,
-    changed: watch::Receiver<u64>,
-}
-
-impl Moves {
-    /// Starts the router.
-    pub fn start(shared: Arc<Shared>) -> Moves {
-        let (sender, changed) = watch::channel(0);
-        Moves { router: Router::spawn_with_mailbox((shared, sender), mailbox::bounded(MAILBOX)), changed }
-    }
-
-    /// Hands over moves that are in the journal; answers how many wait for a place now. The caller slows
-    /// down when that grows.
-    pub async fn submit(&self, moves: Vec<(PersonId, MoveId, Priority)>) -> usize {
-        self.router.ask(Submit(moves)).await.unwrap_or(0)
-    }
-
-    /// Moves handed over that are neither over nor stuck: nobody else may write their records.
-    pub async fn open(&self) -> HashSet<MoveId> {
-        self.router.ask(OpenMoves).await.unwrap_or_default()
-    }
-
-    /// How a run's moves are doing.
-    pub async fn tally(&self, run: RunId) -> Tally {
-        self.router.ask(TallyOf(run)).await.unwrap_or_default()
-    }
-
-    /// Forgets a run's counts, for it is over; answers which of its moves ended as nobody wanted.
-    pub async fn forget(&self, run: RunId) -> Vec<MoveId> {
-        self.router.ask(Forget(run)).await.unwrap_or_default()
-    }
-
-    /// Counts a move that was dropped before it was handed over.
-    pub async fn count_dropped(&self, id: MoveId, kind: MoveKind, why: &'static str) {
-        drop(self.router.tell(Dropped(id, kind, why)).await);
-    }
-
-    /// Takes back a run's moves that wait or sleep; what is under way stays.
-    pub async fn abandon(&self, run: RunId) -> Vec<(PersonId, MoveId)> {
-        self.router.ask(Abandon(run)).await.unwrap_or_default()
-    }
-
-    /// Changes whenever a move ends, sleeps or breaks.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.clone()
-    }
-
-    /// A look at the router.
-    pub async fn overview(&self) -> RouterOverview {
-        self.router.ask(Look).await.unwrap_or_default()
-    }
-
-    /// Everybody who sleeps looks again: a pause has ended.
-    pub async fn wake_all(&self) {
-        drop(self.router.tell(WakeAll).await);
-    }
-
-    /// Hands an operator's request to a move.
-    ///
-    /// # Errors
-    /// Why the move cannot do that now.
-    pub async fn operate(
-        &self,
-        id: MoveId,
-        person: PersonId,
-        request: OperatorRequest,
-    ) -> Result<(), String> {
-        let Routed { contact, place } =
-            self.router.ask(Route { id, person }).await.map_err(|error| error.to_string())?;
-        let refused = match contact.ask(Operate { id, request }).await {
-            Ok(()) => return Ok(()),
-            Err(kameo::error::SendError::HandlerError(why)) => why,
-            Err(error) => error.to_string(),
-        };
-        // A router that is gone has nothing to put back.
-        drop(self.router.tell(PutBack { id, person, place }).await);
-        Err(refused)
-    }
-
-    /// Stops the router and, with it, everything in flight. What was journaled goes on at the next start.
-    pub async fn stop(&self) {
-        self.router.kill();
-        self.router.wait_for_shutdown().await;
-    }
 }

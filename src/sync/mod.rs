@@ -19,6 +19,7 @@ pub mod forgetting;
 pub mod guard;
 pub mod identify;
 pub mod judging;
+mod looking;
 pub mod naming;
 pub mod patience;
 pub mod planning;

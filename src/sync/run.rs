@@ -8,8 +8,7 @@ use super::approval::{self, Shower, asks, has_moves};
 use super::damage;
 use super::error::RunError;
 use super::forgetting;
-use super::naming;
-use super::patience::while_answered;
+use super::looking::{look, name_tags, prepare, renumber, settle};
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
 use super::recovering::{self, Leftover};
@@ -17,8 +16,8 @@ use super::repeating;
 use super::reporting::{self, Fates, count_plan, enter, in_vain, in_words, note, tally};
 use super::restored;
 use super::retention;
-use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
-use super::snapshot::{self, Snapshot};
+use super::scan::{Progress, ScanContext};
+use super::snapshot;
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::code::Code;
 use crate::domain::id::RunId;
@@ -493,109 +492,6 @@ async fn opt_outs(
     }
     put(workspace, run).await?;
     Ok((planning, Some(applied)))
-}
-
-/// What a scan saw goes by the number of the run that it was made for, once nobody reads it by the old one: the
-/// opt-outs have taken that.
-fn renumber(workspace: &Workspace, scanned: RunId, run: RunId) {
-    let state = &workspace.settings.state;
-    if scanned != run
-        && let Err(problem) =
-            std::fs::rename(snapshot::path_of(state, scanned), snapshot::path_of(state, run))
-    {
-        tracing::warn!(%problem, run = %run, "what the scan saw stays under run {scanned}");
-    }
-}
-
-/// Reads both accounts: all, or what changed; and how many were left out because they were forgotten.
-async fn look(
-    workspace: &Workspace,
-    run: &Run,
-    options: &RunOptions,
-    progress: &dyn Progress,
-) -> Result<(ScanContext, Snapshot, u64), RunError> {
-    let settings = &workspace.settings;
-    let dir = snapshot::path_of(&settings.state, run.id);
-    let context = ScanContext {
-        crm: Arc::clone(&workspace.shared.crm),
-        audience: Arc::clone(&workspace.shared.audience),
-        clock: Arc::clone(&workspace.shared.clock),
-        hands: Arc::clone(&workspace.shared.hands),
-        dir: dir.clone(),
-        lists: workspace.rules.all_lists(),
-        known_tags: workspace.rules.named_tags(),
-        tuning: Tuning::default(),
-    };
-    let now = workspace.shared.clock.now();
-    let previous = snapshot::newest_finished(&settings.state.join("snapshots"), Some(&dir))?;
-    let same_config = workspace.shared.journal.meta_get::<u64>(SCANNED)? == Some(settings.scanned);
-    let is_restored = workspace.shared.journal.restored()?.is_some();
-    let mode = match previous {
-        Some(previous)
-            if !options.full
-                && !is_restored
-                && same_config
-                && now.since(previous.header().full_seen) < settings.full_every
-                && previous.header().seen <= now
-                && options.since.is_none_or(|since| previous.header().seen <= since) =>
-        {
-            ScanMode::Incremental { previous: previous.dir().to_path_buf() }
-        }
-        _ => ScanMode::Full,
-    };
-    let reading = async |stop: Stop| {
-        scan(&context, mode, progress, &stop).await.map_err(|problem| preflight::of_scan(workspace, problem))
-    };
-    let picture = while_answered(workspace, reading).await?;
-    let (picture, left_out) = forgetting::leave_out(workspace, picture).await?;
-    preflight::check_lists(workspace, &picture.header().lists)?;
-    workspace.shared.tags.learn(&picture.header().tags);
-    if !same_config {
-        let mut batch = Batch::new();
-        workspace.shared.journal.meta_put(&mut batch, SCANNED, &settings.scanned)?;
-        workspace.shared.journal.commit(batch).await?;
-    }
-    Ok((context, picture, left_out))
-}
-
-async fn prepare(
-    workspace: &Workspace,
-    picture: Snapshot,
-    accounts: &Accounts,
-) -> Result<Planning, RunError> {
-    let now = workspace.shared.clock.now();
-    let shared = &workspace.shared;
-    let (journal, consent, hands) =
-        (shared.journal.clone(), shared.consent.clone(), Arc::clone(&shared.hands));
-    Planning::new(journal, consent, hands, Arc::clone(&workspace.rules), picture, accounts, now).await
-}
-
-/// Judges everybody, and looks up what the scan could not say.
-async fn settle(
-    workspace: &Workspace,
-    planning: Planning,
-    context: &ScanContext,
-) -> Result<(Planning, Limits), RunError> {
-    while_answered(workspace, async |stop: Stop| planning.settle(context, &stop).await).await
-}
-
-/// R11: renames tags as their lists were renamed. Where Mailchimp refuses, the plan is made anew with the name
-/// that stays.
-async fn name_tags(
-    workspace: &Workspace,
-    mut planning: Planning,
-    limits: Limits,
-    context: &ScanContext,
-) -> Result<(Planning, Limits), RunError> {
-    if planning.names.renamings.is_empty() {
-        return Ok((planning, limits));
-    }
-    let made = naming::rename(workspace, &planning.names).await?;
-    if made == planning.names {
-        return Ok((planning, limits));
-    }
-    planning.set_names(made);
-    settle(workspace, planning, context).await
 }
 
 /// Starts a run, or takes up one whose scan was cut short.
