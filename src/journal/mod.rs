@@ -30,6 +30,7 @@ pub mod key;
 pub mod ledger;
 mod log;
 pub mod medium;
+mod mending;
 pub mod naming;
 pub mod outbox;
 mod overlay;
