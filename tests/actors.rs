@@ -113,6 +113,7 @@ impl World {
             settings: ActorSettings {
                 retry: RetryPolicy { first, longest: first, before_probe: first },
                 live_contacts: 10,
+                lane_carries: usize::MAX,
                 lane_quiet: Duration::from_millis(1),
                 lane_longest: Duration::from_millis(2),
                 batch_above: 20,

@@ -28,8 +28,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("serve", &["sandbox", "domain"]),
     ("app", &["serve", "sync", "actors", "connect", "engine", "journal", "config", "telemetry", "domain"]),
     ("simulate", &["app", "serve", "sandbox", "sync", "connect", "engine", "journal", "config", "domain"]),
+    // docs/decisions/0010-benchmarks-are-a-module.md.
+    ("bench", &["app", "serve", "sandbox", "sync", "actors", "engine", "journal", "config", "domain"]),
     // `demo` needs the sandbox: docs/decisions/0007-cli-runs-the-demo.md.
-    ("cli", &["simulate", "app", "serve", "sandbox", "sync", "journal", "config", "telemetry", "domain"]),
+    (
+        "cli",
+        &["simulate", "bench", "app", "serve", "sandbox", "sync", "journal", "config", "telemetry", "domain"],
+    ),
     ("main", &["cli", "telemetry"]),
 ];
 
@@ -66,7 +71,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry/"]),
     ("tracing_appender", &["telemetry/"]),
     ("file_rotate", &["app/reports.rs", "telemetry/file.rs"]),
-    ("tokio", &["journal/", "actors/", "sync/", "serve/", "app/", "simulate/", "cli/", "main.rs"]),
+    ("tokio", &["journal/", "actors/", "sync/", "serve/", "app/", "simulate/", "bench/", "cli/", "main.rs"]),
 ];
 
 /// Words that may stand in these places only; an empty list means nowhere.
@@ -74,8 +79,8 @@ const WORDS: &[(&str, &[&str])] = &[
     // Time and chance are ports (docs/decisions/0008-clocks-outside-the-port.md).
     ("SystemTime::now", &["app/ports.rs", "serve/sandbox_http.rs", "cli/demo.rs"]),
     ("jiff::Timestamp::now", &["connect/http.rs"]),
-    // The virtual time of a simulation.
-    ("Instant::now", &["simulate/clock.rs"]),
+    // The virtual time of a simulation; docs/decisions/0010-benchmarks-are-a-module.md.
+    ("Instant::now", &["simulate/clock.rs", "bench/stopwatch.rs"]),
     ("Zoned::now", &[]),
     ("thread_rng", &[]),
     ("rand::rng", &[]),

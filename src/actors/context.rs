@@ -27,6 +27,8 @@ pub struct ActorSettings {
     pub retry: RetryPolicy,
     /// People with work in flight at most; the others wait in the journal.
     pub live_contacts: usize,
+    /// Steps that one call of a lane carries at most, whatever the service takes.
+    pub lane_carries: usize,
     /// How long a lane waits for company after the last arrival.
     pub lane_quiet: Duration,
     /// How long a lane waits at most.

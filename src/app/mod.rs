@@ -144,7 +144,7 @@ impl App {
         what: &'static str,
         ports: Ports,
     ) -> Result<App, OpenError> {
-        let Ports { clock, entropy, hands, keeping, network, patience } = ports;
+        let Ports { clock, entropy, hands, keeping, network, patience, lane_carries } = ports;
         let (store, disk): (Arc<dyn Store>, _) = match keeping {
             Keeping::InState(settings) => {
                 let disk = Arc::new(LiveStore::open_with(state, settings)?);
@@ -220,6 +220,7 @@ impl App {
             settings: ActorSettings {
                 retry: RetryPolicy::default(),
                 live_contacts: 1_000,
+                lane_carries,
                 lane_quiet: Duration::from_millis(40),
                 lane_longest: Duration::from_millis(1_500),
                 batch_above: config.mailchimp.batch_above,

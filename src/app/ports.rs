@@ -27,6 +27,9 @@ pub struct Ports {
     pub network: Network,
     /// A run gives up on a service after so long without any progress.
     pub patience: Duration,
+    /// Steps that one call of a lane carries at most, whatever the service takes: without a bound, but where it is
+    /// measured what lanes are worth.
+    pub lane_carries: usize,
 }
 
 /// Where the journal is kept.
@@ -54,6 +57,7 @@ impl Default for Ports {
             keeping: Keeping::InState(live::Settings::default()),
             network: Network::Http(HttpSettings::default()),
             patience: PATIENCE,
+            lane_carries: usize::MAX,
         }
     }
 }

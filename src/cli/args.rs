@@ -4,11 +4,13 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::serve::bench::{Bench, BenchRequest, Part};
 use crate::serve::consent::ConsentRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
 use crate::serve::snapshots::{SnapshotPart, SnapshotsRequest};
 use crate::serve::undo::UndoOf;
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ops::Range;
@@ -193,11 +195,42 @@ pub enum Command {
     },
     /// Delete somebody for good: in both services, and here; prints a receipt
     Forget(ForgetArgs),
+    /// Measure hsmc on this machine, each figure beside what it is compared with; no keys, no network
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
         shell: Shell,
     },
+}
+
+/// `bench`
+#[derive(Clone, Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure
+    #[arg(value_name = "WHAT", default_value = "all", value_parser = bench_names())]
+    pub what: String,
+    /// Small and short: shows that it works, for no figures to keep
+    #[arg(long)]
+    pub quick: bool,
+    /// A part of a benchmark, for the process that was started for it
+    #[arg(long, hide = true, value_parser = part)]
+    pub part: Option<Part>,
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    serde_json::from_str(text).map_err(|problem| problem.to_string())
+}
+
+fn bench_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Bench::ALL.map(Bench::word).into_iter().chain(["all"]))
+}
+
+impl From<&BenchArgs> for BenchRequest {
+    fn from(args: &BenchArgs) -> BenchRequest {
+        let asked = |bench: &Bench| args.what == "all" || args.what == bench.word();
+        BenchRequest { which: Bench::ALL.into_iter().filter(asked).collect(), quick: args.quick }
+    }
 }
 
 /// `runs …`

@@ -6,6 +6,7 @@ use super::error::Failure;
 use super::progress::Progress;
 use crate::domain::id::RunId;
 use crate::serve::alert_views::TestedView;
+use crate::serve::bench::{BenchRequest, BenchView, Part, PartView};
 use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
@@ -85,6 +86,10 @@ pub trait Backend: Send + Sync {
     async fn verify_consent(&self) -> Answer<ChainView>;
     /// Takes a run or a move back, or shows what that would be.
     async fn undo(&self, request: UndoRequest) -> Answer<UndoAnswer>;
+    /// Measures hsmc on this machine.
+    async fn bench(&self, request: BenchRequest, progress: &dyn Progress) -> Answer<BenchView>;
+    /// Does a part of a benchmark, in the process that was started for it.
+    async fn bench_part(&self, part: Part) -> Answer<PartView>;
     /// What kept scans saw.
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

@@ -9,12 +9,14 @@ use super::progress::Progress;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
 use crate::app::{App, OpenError, check, daemon, deliver, state, summary, watch};
+use crate::bench;
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
 use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::run::Run;
 use crate::serve::alert_views::TestedView;
+use crate::serve::bench::{BenchRequest, BenchView, Part, PartView};
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
@@ -389,6 +391,27 @@ impl Backend for System {
             return answer;
         }
         self.own("undo", |app| async move { app.undo(request).await }).await
+    }
+
+    async fn bench(&self, request: BenchRequest, progress: &dyn Progress) -> Answer<BenchView> {
+        // The disk that the state directory is on, or would be.
+        let state = std::path::absolute(&self.state).unwrap_or_else(|_| self.state.clone());
+        let tell = |line: &str| progress.say(line);
+        tokio::select! {
+            biased;
+            measured = bench::run(&request, state.parent().unwrap_or(&state), &tell) => {
+                measured.map_err(|problem| {
+                    Failure::failed(problem.code(), format!("nothing was measured: {problem}"))
+                })
+            }
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure::interrupted().with_way_out("nothing is left behind"))
+            }
+        }
+    }
+
+    async fn bench_part(&self, part: Part) -> Answer<PartView> {
+        bench::part(part).await.map_err(|problem| Failure::failed(problem.code(), problem.to_string()))
     }
 
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {

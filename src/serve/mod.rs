@@ -5,6 +5,7 @@
 //! face listens on loopback or a private socket only. Never: deciding anything.
 
 pub mod alert_views;
+pub mod bench;
 pub mod codes;
 pub mod consent;
 mod cut;

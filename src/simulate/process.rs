@@ -174,6 +174,7 @@ async fn run(
         keeping: Keeping::Given(store),
         network: By::Given(Arc::new(network)),
         patience: PATIENCE,
+        lane_carries: usize::MAX,
     };
     let (file, state) = (stage.folder.join("hsmc.toml"), stage.folder.join("state"));
     let app = match App::open_with(config.clone(), &file, &state, "simulation", ports) {

@@ -19,13 +19,14 @@ use std::collections::BTreeMap;
 
 /// How many steps one call of a lane carries.
 pub fn batch_limit(shared: &Shared, target: &Target) -> usize {
-    match target {
-        Target::List(_) => shared.crm.list_write_limit().max(1),
+    let taken = match target {
+        Target::List(_) => shared.crm.list_write_limit(),
         Target::Tag(_) | Target::Audience | Target::AudienceOptOut => 500,
         Target::Contacts => 100,
         Target::ContactOptOut => 64,
         Target::Local => 1,
-    }
+    };
+    taken.min(shared.settings.lane_carries).max(1)
 }
 
 /// A lane's name for people.

@@ -2,6 +2,7 @@
 //! values of `serve`.
 
 mod accounts;
+mod bench;
 mod config;
 mod consent;
 mod explain;
@@ -82,6 +83,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Explain { code } => explain::explain(code.as_deref(), &show),
         Command::State { command } => state::state(backend, command, &show).await,
         Command::Notify { command } => notify::notify(backend, *command, &show).await,
+        Command::Bench(args) => bench::bench(backend, args, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }
 }

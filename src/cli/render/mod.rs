@@ -2,6 +2,7 @@
 //! counted from the view's own moment.
 
 mod alerts;
+mod bench;
 mod check;
 mod config;
 mod consent;
@@ -20,6 +21,7 @@ mod undo;
 mod why;
 
 pub use alerts::tested;
+pub use bench::bench;
 pub use check::check;
 pub use config::{explained, keys, settings};
 pub use consent::{chain, consent};
