@@ -1,6 +1,7 @@
 //! What every actor of a workspace shares: the journal, the two accounts, time, chance, settings.
 
 use super::looks::ConsentLooks;
+use super::reading::Listings;
 use crate::domain::event::Direction;
 use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
@@ -8,6 +9,7 @@ use crate::domain::pause::Pauses;
 use crate::domain::port::{
     AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, Hands, OptOutBasis, Priority,
 };
+use crate::domain::rules::Protection;
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use crate::domain::window::EnrollWindow;
@@ -41,6 +43,8 @@ pub struct ActorSettings {
     pub basis: OptOutBasis,
     /// When mail may be started (R10a); always without one.
     pub enroll_between: Option<EnrollWindow>,
+    /// Whose bearers are never archived.
+    pub protection: Protection,
 }
 
 /// Why a move may not go on now.
@@ -75,6 +79,8 @@ pub struct Shared {
     pub settings: ActorSettings,
     /// When people's consent was last read.
     pub looks: ConsentLooks,
+    /// Listings that still count.
+    pub listings: Listings,
     /// What is paused now.
     pub pauses: RwLock<Pauses>,
     /// Segments by tag.

@@ -22,6 +22,7 @@ pub mod lane;
 pub mod looks;
 mod meter;
 mod moves;
+pub mod reading;
 pub mod router;
 pub mod silence;
 mod tally;

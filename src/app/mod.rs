@@ -29,6 +29,7 @@ use crate::actors::account::{AccountArgs, AccountGate};
 use crate::actors::budget::BudgetLimits;
 use crate::actors::context::{ActorSettings, Shared, TagDirectory};
 use crate::actors::looks::ConsentLooks;
+use crate::actors::reading::Listings;
 use crate::actors::router::Moves;
 use crate::config::{Apply, Config};
 use crate::connect::notify::Target;
@@ -227,7 +228,9 @@ impl App {
                 singles_at_once: config.mailchimp.connections.max(1),
                 basis: config.consent.basis.clone(),
                 enroll_between: config.rules.enroll_between.clone(),
+                protection: config.rules.protection(),
             },
+            listings: Listings::default(),
             looks: ConsentLooks::default(),
             pauses: RwLock::new(pauses),
             tags: TagDirectory::default(),

@@ -142,6 +142,7 @@ codes! {
     Refused = 5012: "a service refuses something for one person",
     Undone = 5013: "an operator has undone it",
     OptedOut = 5014: "the person has opted out meanwhile",
+    ArchivedMeanwhile = 5015: "the member was archived by somebody else meanwhile",
 
     // 51xx: why hsmc leaves somebody alone
     Contested = 5101: "somebody else keeps taking back what hsmc does",

@@ -76,11 +76,13 @@ pub enum RefusalCode {
     Undone,
     /// The person has opted out since the plan was made: said by hsmc's own last look, not by a service.
     OptedOut,
+    /// The member was archived by somebody else since the plan was made: said by hsmc's own look.
+    Archived,
 }
 
 impl RefusalCode {
     /// All of them.
-    pub const ALL: [RefusalCode; 14] = [
+    pub const ALL: [RefusalCode; 15] = [
         RefusalCode::FakeAddress,
         RefusalCode::Compliance,
         RefusalCode::Forgotten,
@@ -95,6 +97,7 @@ impl RefusalCode {
         RefusalCode::Other,
         RefusalCode::Undone,
         RefusalCode::OptedOut,
+        RefusalCode::Archived,
     ];
 
     /// The code whose page says what to do about it.
@@ -114,6 +117,7 @@ impl RefusalCode {
             RefusalCode::Other => Code::Refused,
             RefusalCode::Undone => Code::Undone,
             RefusalCode::OptedOut => Code::OptedOut,
+            RefusalCode::Archived => Code::ArchivedMeanwhile,
         }
     }
 
@@ -134,6 +138,7 @@ impl RefusalCode {
             RefusalCode::Other => "refused",
             RefusalCode::Undone => "undone",
             RefusalCode::OptedOut => "opted-out",
+            RefusalCode::Archived => "archived",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::applying::{Applied, WaitUntil, wait_for};
 use super::error::RunError;
+use super::repeating;
 use super::reporting::{Fates, tally};
 use super::run::finish;
 use super::snapshot::{self, PersonKey, PersonRow, Snapshot, Whose};
@@ -284,6 +285,8 @@ pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
     if !receipts.is_empty() {
         let ended = Some(workspace.shared.clock.now());
         let mut batch = Batch::new();
+        let people: Vec<PersonId> = receipts.iter().map(|receipt| receipt.person).collect();
+        repeating::forget(journal, &mut batch, &people)?;
         for receipt in receipts {
             journal.end_trace(&mut batch, &Receipt { ended, ..receipt })?;
         }

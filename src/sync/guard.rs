@@ -1,20 +1,22 @@
 //! Looks once more, right before moves begin: consent on both sides before anything that needs it
-//! (design §3.10), the exit tag before a handover (R15). Whoever does not pass is dropped, by name; the
-//! next run sees them.
+//! (design §3.10), protected tags before anything that takes somebody away, the exit tag before a handover (R15).
+//! Whoever does not pass is dropped, by name; the next run sees them.
 
 use super::error::RunError;
 use super::patience::patiently;
 use super::planning::Due;
 use super::undo::present;
 use super::workspace::Workspace;
+use crate::actors::reading::{self, Bar, Barred, Whom};
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::failure::Service;
-use crate::domain::id::{PersonId, RecordId};
+use crate::domain::id::PersonId;
 use crate::domain::member::MemberStatus;
 use crate::domain::moves::{MemoryChange, MoveKind};
 use crate::domain::person::Person;
-use crate::domain::port::{MemberQuery, Priority};
+use crate::domain::port::Priority;
+use crate::domain::rules::is_critical;
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use crate::domain::undo::are_still_due;
@@ -22,10 +24,6 @@ use crate::engine::fold;
 use crate::engine::retry::STALE_AFTER;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-/// How much earlier than the last look opt-outs are asked for again.
-const OVERLAP: Duration = Duration::from_secs(120);
 
 /// Members read one by one, at most: the listing of a tag's bearers leaves out who has not confirmed yet.
 const SINGLES: u32 = 20;
@@ -35,8 +33,6 @@ pub struct Guard<'a> {
     workspace: &'a Workspace,
     /// When consent was last read of everybody: by the scan.
     seen: Timestamp,
-    unsubscribed: BTreeSet<SubscriberHash>,
-    unsubscribed_at: Option<Timestamp>,
     bearers: BTreeMap<TagName, (Timestamp, BTreeSet<SubscriberHash>)>,
     singles: u32,
 }
@@ -44,14 +40,7 @@ pub struct Guard<'a> {
 impl<'a> Guard<'a> {
     /// Consent was last read at `seen`.
     pub fn new(workspace: &'a Workspace, seen: Timestamp) -> Guard<'a> {
-        Guard {
-            workspace,
-            seen,
-            unsubscribed: BTreeSet::new(),
-            unsubscribed_at: None,
-            bearers: BTreeMap::new(),
-            singles: 0,
-        }
+        Guard { workspace, seen, bearers: BTreeMap::new(), singles: 0 }
     }
 
     /// Those of a chunk that may begin; the others are dropped, durably.
@@ -69,9 +58,22 @@ impl<'a> Guard<'a> {
             for due in &mail {
                 people.extend(journal.person(due.person)?);
             }
-            for person in self.opted_out(&people).await? {
-                refused.insert(person, "opted out since the plan was made");
+            let comes_back: BTreeSet<PersonId> = mail
+                .iter()
+                .filter(|due| matches!(due.kind, MoveKind::Restore | MoveKind::Undo))
+                .map(|due| due.person)
+                .collect();
+            for (person, bar) in self.barred(&people).await?.why {
+                let why = match bar {
+                    Bar::OptedOut => "opted out since the plan was made",
+                    Bar::Archived if comes_back.contains(&person) => continue,
+                    Bar::Archived => "archived by somebody else since the plan was made",
+                };
+                refused.insert(person, why);
             }
+        }
+        for person in self.protected(&chunk).await? {
+            refused.insert(person, "bears a protected tag since the plan was made");
         }
         for person in self.changed_since(&chunk).await? {
             refused.insert(person, "changed by somebody else since the undo was planned");
@@ -107,56 +109,43 @@ impl<'a> Guard<'a> {
     /// # Errors
     /// When a call fails.
     pub async fn opted_out(&mut self, people: &[Person]) -> Result<BTreeSet<PersonId>, RunError> {
+        let barred = self.barred(people).await?.why.into_iter();
+        Ok(barred.filter(|(_, bar)| *bar == Bar::OptedOut).map(|(person, _)| person).collect())
+    }
+
+    /// Who of these may not get mail; of the others it is noted when they were looked at.
+    async fn barred(&self, people: &[Person]) -> Result<Barred, RunError> {
         let shared = &self.workspace.shared;
-        let now = shared.clock.now();
-        if self.unsubscribed_at.is_none_or(|at| now.since(at) > STALE_AFTER) {
-            for (status, unsubscribed_since) in
-                [(MemberStatus::Unsubscribed, Some(self.seen.minus(OVERLAP))), (MemberStatus::Cleaned, None)]
+        let whom: Vec<Whom> = people.iter().map(Whom::of).collect();
+        let silent = patiently(self.workspace, Service::Mailchimp, || {
+            reading::barred_members(shared, &whom, self.seen)
+        });
+        let mut barred = silent.await?;
+        let out = patiently(self.workspace, Service::HubSpot, || reading::opted_out_contacts(shared, &whom));
+        barred.why.extend(out.await?.into_iter().map(|person| (person, Bar::OptedOut)));
+        let pass = people.iter().map(|person| person.id).filter(|person| !barred.why.contains_key(person));
+        shared.looks.note(pass, barred.read);
+        Ok(barred)
+    }
+
+    /// Whom a protected tag that was set since the scan spares: all but a critical exclusion, which untags them
+    /// and leaves them unarchived.
+    async fn protected(&self, chunk: &[Due]) -> Result<BTreeSet<PersonId>, RunError> {
+        let shared = &self.workspace.shared;
+        if shared.settings.protection.is_none() || shared.clock.now().since(self.seen) <= STALE_AFTER {
+            return Ok(BTreeSet::new());
+        }
+        let mut whom = Vec::new();
+        for due in chunk {
+            let takes_away = matches!(due.kind, MoveKind::Exclude | MoveKind::HandOver | MoveKind::Orphan);
+            if takes_away
+                && !fold(&shared.journal.events(due.id)?).is_ok_and(|status| is_critical(&status.draft))
             {
-                let changed_since = unsubscribed_since.is_none().then(|| self.seen.minus(OVERLAP));
-                let query = MemberQuery { status: Some(status), changed_since, unsubscribed_since };
-                let mut after = None;
-                loop {
-                    let page = patiently(self.workspace, Service::Mailchimp, || {
-                        shared.audience.members(Priority::HandOver, &query, after.as_deref())
-                    })
-                    .await?;
-                    self.unsubscribed.extend(page.rows.iter().map(|member| member.hash()));
-                    match page.next {
-                        Some(next) => after = Some(next),
-                        None => break,
-                    }
-                }
+                whom.extend(shared.journal.person(due.person)?.as_ref().map(Whom::of));
             }
-            self.unsubscribed_at = Some(now);
         }
-        let by_record: BTreeMap<RecordId, PersonId> =
-            people.iter().filter_map(|person| Some((person.record?, person.id))).collect();
-        let records: Vec<RecordId> = by_record.keys().copied().collect();
-        let mut found: BTreeSet<PersonId> = people
-            .iter()
-            .filter(|person| {
-                person.member_email().is_some_and(|email| self.unsubscribed.contains(&email.hash()))
-            })
-            .map(|person| person.id)
-            .collect();
-        for chunk in records.chunks(100) {
-            let contacts = patiently(self.workspace, Service::HubSpot, || {
-                shared.crm.contacts(Priority::HandOver, chunk)
-            })
-            .await?;
-            found.extend(
-                contacts
-                    .iter()
-                    .filter(|contact| contact.opted_out)
-                    .filter_map(|contact| by_record.get(&contact.record)),
-            );
-        }
-        // As old as the older of both reads.
-        let read = self.unsubscribed_at.unwrap_or(now).min(now);
-        let pass = people.iter().map(|person| person.id).filter(|person| !found.contains(person));
-        shared.looks.note(pass, read);
-        Ok(found)
+        patiently(self.workspace, Service::Mailchimp, || reading::protected(shared, &whom, reading::SINGLY))
+            .await
     }
 
     /// Whose undo is no longer what it was planned on, by a look that is no older than a minute (R28).
@@ -198,22 +187,11 @@ impl<'a> Guard<'a> {
         let person = shared.journal.person(due.person)?;
         let hash = person.as_ref().and_then(Person::member_email).map(|email| email.hash());
         let (Some(exit_tag), Some(hash)) = (exit_tag, hash) else { return Ok(true) };
-        let Some(segment) = shared.tags.find(&exit_tag) else { return Ok(true) };
         let now = shared.clock.now();
         if self.bearers.get(&exit_tag).is_none_or(|(at, _)| now.since(*at) > STALE_AFTER) {
-            let mut bearers = BTreeSet::new();
-            let mut after = None;
-            loop {
-                let page = patiently(self.workspace, Service::Mailchimp, || {
-                    shared.audience.bearers(Priority::HandOver, segment, after.as_deref())
-                })
-                .await?;
-                bearers.extend(page.rows.iter().map(|member| member.hash()));
-                match page.next {
-                    Some(next) => after = Some(next),
-                    None => break,
-                }
-            }
+            let read =
+                patiently(self.workspace, Service::Mailchimp, || reading::bearers(shared, &exit_tag)).await?;
+            let Some(bearers) = read else { return Ok(true) };
             self.bearers.insert(exit_tag.clone(), (now, bearers));
         }
         if self.bearers.get(&exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash)) {

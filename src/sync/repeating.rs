@@ -3,11 +3,12 @@
 
 use super::error::RunError;
 use super::workspace::Workspace;
-use crate::domain::id::MoveId;
+use crate::domain::id::{MoveId, PersonId};
 use crate::domain::repeat::{Memory, Reach, Wrong};
 use crate::domain::report::RepeatedKind;
 use crate::domain::run::{Run, RunEnd};
 use crate::engine::fold;
+use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +54,20 @@ pub(super) fn open_moves(workspace: &Workspace) -> Result<Open, RunError> {
             });
         }
     }
+}
+
+/// Forgets what went wrong for these people.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn forget(journal: &Journal, batch: &mut Batch, people: &[PersonId]) -> Result<(), RunError> {
+    let Some(before) = journal.meta_get::<Memory>(MEMORY)? else { return Ok(()) };
+    let mut memory = before.clone();
+    people.iter().for_each(|person| memory.forget(*person));
+    if memory != before {
+        journal.meta_put(batch, MEMORY, &memory)?;
+    }
+    Ok(())
 }
 
 /// Names in the report what repeats itself; what is remembered for the next run goes into the batch.

@@ -269,3 +269,26 @@ async fn refused_for_good_it_is_stuck_and_goes_on_once_the_cause_is_mended() {
     assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
     world.assert_settled().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_again_and_again_for_a_person_is_forgotten_with_them() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "bram", GENERAL);
+        // Mailchimp refuses the address: the same failure each time it is tried.
+        let ada = builder.contact(&[("email", "fake.ada@example.com"), ("firstname", "Ada")]);
+        builder.join(GENERAL, ada);
+    })
+    .await;
+    world.synced().await;
+    let remembered = |app: &hsmc::app::App| {
+        let journal = &app.workspace.shared.journal;
+        journal.meta_get::<hsmc::domain::repeat::Memory>("repeated failures").unwrap().unwrap_or_default()
+    };
+    let app = world.open();
+    assert_ne!(remembered(&app), hsmc::domain::repeat::Memory::default(), "her failure is remembered");
+    app.close().await;
+    forget(&world, "fake.ada").await;
+    let app = world.open();
+    assert_eq!(remembered(&app), hsmc::domain::repeat::Memory::default());
+    app.close().await;
+}

@@ -197,6 +197,7 @@ async fn r10_an_address_emptied_in_hubspot_parks_the_person_and_opt_outs_still_c
     let (property, value) = ("email".to_owned(), address("ada.new"));
     world.act(Act::SetProperty { contact: ada.to_string(), property, value });
     world.synced().await;
+    world.synced().await;
     assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [987]");
     world.assert_settled().await;
 }

@@ -1,8 +1,10 @@
 //! A tag's lane: bearers on and off.
 
+use super::last_look::archived_meanwhile;
 use super::list::urgency;
 use super::perform::Ready;
 use crate::actors::context::Shared;
+use crate::actors::reading::is_active;
 use crate::domain::email::Email;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
 use crate::domain::port::{CallResult, ItemOutcome, Priority};
@@ -82,6 +84,10 @@ async fn one(
     delivery: Delivery,
 ) -> CallResult<ItemOutcome> {
     let Some(hash) = ready.member_hash() else { return Ok(ItemOutcome::Unknown) };
+    // The batched call leaves out who is archived; this one would tag them.
+    if on && delivery == Delivery::Loud && !is_active(shared, priority, hash).await? {
+        return Ok(ItemOutcome::Refused(archived_meanwhile()));
+    }
     match shared.audience.tag_one(priority, hash, &[(tag.clone(), on)], delivery).await {
         Ok(()) => Ok(ItemOutcome::Done),
         // Nobody there bears nothing.

@@ -21,9 +21,10 @@ mod sight;
 mod tagging;
 
 pub use decide::decide;
+pub use exclude::is_critical;
 pub(crate) use fingerprint::Digest;
 pub use fingerprint::fields_fingerprint;
-pub use protect::protected_tag;
+pub use protect::{Protection, protected_tag};
 pub use tagging::known_tags;
 
 use super::contact::{Contact, ListInfo};

@@ -174,8 +174,26 @@ impl World {
     /// One run, and when it has read a source, the world changes behind its back and a while passes: long
     /// enough for what was read to be old.
     pub async fn sync_while(&self, read: Source, change: impl Fn(&mut Sandbox) + Send + Sync) -> ReportView {
+        self.sync_and_wait(read, Duration::from_secs(90), change).await
+    }
+
+    /// The same with no while between.
+    pub async fn sync_at_once(
+        &self,
+        read: Source,
+        change: impl Fn(&mut Sandbox) + Send + Sync,
+    ) -> ReportView {
+        self.sync_and_wait(read, Duration::ZERO, change).await
+    }
+
+    async fn sync_and_wait(
+        &self,
+        read: Source,
+        wait: Duration,
+        change: impl Fn(&mut Sandbox) + Send + Sync,
+    ) -> ReportView {
         let app = self.open();
-        let moment = Moment { world: self, read, change };
+        let moment = Moment { world: self, read, wait, change };
         let answer = app.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &moment).await;
         app.close().await;
         self.assert_careful();
@@ -301,6 +319,7 @@ pub fn ran(answer: SyncAnswer) -> ReportView {
 struct Moment<'a, F> {
     world: &'a World,
     read: Source,
+    wait: Duration,
     change: F,
 }
 
@@ -312,7 +331,7 @@ impl<F: Fn(&mut Sandbox) + Send + Sync> Progress for Moment<'_, F> {
             let mut sandbox = self.world.sandbox();
             sandbox.settle(self.world.clock.true_now());
             (self.change)(&mut sandbox);
-            self.world.clock.jump(Duration::from_secs(90));
+            self.world.clock.jump(self.wait);
         }
     }
 }

@@ -1,0 +1,278 @@
+//! What both services say of people now, read again before anything that must not rest on an older look (design
+//! §3.10): the one place that decides who may not get mail, and who is not to be taken away. Moves are looked at
+//! before they begin, and steps once more before they leave; both by this.
+//!
+//! Never: a write, or a guess: whoever cannot be read is an error, and nothing is sent.
+
+use super::context::Shared;
+use crate::domain::contact::Contact;
+use crate::domain::email::SubscriberHash;
+use crate::domain::id::{PersonId, RecordId};
+use crate::domain::member::{Member, MemberStatus};
+use crate::domain::person::Person;
+use crate::domain::port::{CallResult, MemberQuery, Page, Priority};
+use crate::domain::tag::TagName;
+use crate::domain::time::Timestamp;
+use crate::engine::retry::STALE_AFTER;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+/// Up to so many members are read one by one; above it, what became of members since is listed.
+pub const SINGLY: usize = 20;
+/// How much earlier than the last look is listed: listings lag (Mailchimp contract §17).
+const OVERLAP: Duration = Duration::from_secs(300);
+
+/// Somebody to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom {
+    /// Who.
+    pub person: PersonId,
+    /// Their contact.
+    pub record: Option<RecordId>,
+    /// Their member.
+    pub member: Option<SubscriberHash>,
+}
+
+impl Whom {
+    /// By what is remembered of the person.
+    pub fn of(person: &Person) -> Whom {
+        let member = person.member_email().map(|email| email.hash());
+        Whom { person: person.id, record: person.record, member }
+    }
+}
+
+/// Why somebody may not get mail now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bar {
+    /// Opted out on either side, or bounced.
+    OptedOut,
+    /// Archived: nobody sees what they had said before (R6).
+    Archived,
+}
+
+/// Who may not get mail now, and when that was read.
+#[derive(Clone, Debug)]
+pub struct Barred {
+    /// The older of both reads.
+    pub read: Timestamp,
+    /// Whom, and why.
+    pub why: BTreeMap<PersonId, Bar>,
+}
+
+/// What Mailchimp says of members that are not to get mail, and since when that was listed.
+#[derive(Clone, Debug)]
+struct Listing {
+    since: Timestamp,
+    read: Timestamp,
+    status: BTreeMap<SubscriberHash, MemberStatus>,
+}
+
+/// Listings that still count, so that not every batch reads them anew.
+#[derive(Default)]
+pub struct Listings {
+    silent: tokio::sync::Mutex<Option<Listing>>,
+    protected: tokio::sync::Mutex<Option<(Timestamp, BTreeSet<SubscriberHash>)>>,
+}
+
+/// Whether a member of this status has no consent any more.
+fn is_silent(status: &MemberStatus) -> bool {
+    matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned)
+}
+
+fn bar_of(status: &MemberStatus) -> Option<Bar> {
+    match status {
+        MemberStatus::Archived => Some(Bar::Archived),
+        status => is_silent(status).then_some(Bar::OptedOut),
+    }
+}
+
+/// Who of these may not get mail: opted out on either side, bounced, or archived. `since` is how old the oldest
+/// look at any of them may be.
+///
+/// # Errors
+/// When a call fails.
+pub async fn barred(shared: &Shared, people: &[Whom], since: Timestamp) -> CallResult<Barred> {
+    let mut barred = barred_members(shared, people, since).await?;
+    let out = opted_out_contacts(shared, people).await?;
+    barred.why.extend(out.into_iter().map(|person| (person, Bar::OptedOut)));
+    Ok(barred)
+}
+
+/// The same by what Mailchimp says.
+///
+/// # Errors
+/// When a call fails.
+pub async fn barred_members(shared: &Shared, people: &[Whom], since: Timestamp) -> CallResult<Barred> {
+    let (read, status) = members(shared, people, since, SINGLY, STALE_AFTER).await?;
+    let bar = |one: &Whom| one.member.and_then(|hash| status.get(&hash)).and_then(bar_of);
+    let why = people.iter().filter_map(|one| Some((one.person, bar(one)?))).collect();
+    Ok(Barred { read, why })
+}
+
+/// The same by what HubSpot says.
+///
+/// # Errors
+/// When a call fails.
+pub async fn opted_out_contacts(shared: &Shared, people: &[Whom]) -> CallResult<BTreeSet<PersonId>> {
+    // Several people may have one contact: a second member's is that of the first.
+    let mut by_record: BTreeMap<RecordId, Vec<PersonId>> = BTreeMap::new();
+    for one in people {
+        if let Some(record) = one.record {
+            by_record.entry(record).or_default().push(one.person);
+        }
+    }
+    let records: Vec<RecordId> = by_record.keys().copied().collect();
+    let mut found = BTreeSet::new();
+    for chunk in records.chunks(100) {
+        let contacts: Vec<Contact> = shared.crm.contacts(Priority::HandOver, chunk).await?;
+        for contact in contacts.iter().filter(|contact| contact.opted_out) {
+            found.extend(by_record.get(&contact.record).into_iter().flatten().copied());
+        }
+    }
+    Ok(found)
+}
+
+/// Whom an archive would hide: the status of each who is unsubscribed or cleaned now, read at this moment.
+///
+/// # Errors
+/// When a call fails.
+pub async fn silent(
+    shared: &Shared,
+    people: &[Whom],
+    since: Timestamp,
+    singly: usize,
+) -> CallResult<BTreeSet<PersonId>> {
+    let (_, status) = members(shared, people, since, singly, Duration::ZERO).await?;
+    let is_so = |one: &&Whom| one.member.and_then(|hash| status.get(&hash)).is_some_and(is_silent);
+    Ok(people.iter().filter(is_so).map(|one| one.person).collect())
+}
+
+/// Who of these bears a protected tag now.
+///
+/// # Errors
+/// When a call fails.
+pub async fn protected(shared: &Shared, people: &[Whom], singly: usize) -> CallResult<BTreeSet<PersonId>> {
+    let protection = &shared.settings.protection;
+    if protection.is_none() || people.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut found = BTreeSet::new();
+    if people.len() <= singly {
+        for one in people {
+            let Some(hash) = one.member else { continue };
+            let member = shared.audience.member(Priority::HandOver, hash).await?;
+            if member.is_some_and(|member| member.tags.iter().any(|tag| protection.holds(tag))) {
+                found.insert(one.person);
+            }
+        }
+        return Ok(found);
+    }
+    let mut kept = shared.listings.protected.lock().await;
+    let now = shared.clock.now();
+    let bearers = match kept.take().filter(|(read, _)| *read <= now && now.since(*read) <= STALE_AFTER) {
+        Some((read, bearers)) => kept.insert((read, bearers)),
+        None => {
+            let mut bearers = BTreeSet::new();
+            for tag in shared.audience.tags(Priority::HandOver).await? {
+                if protection.holds(&tag.name) && tag.member_count > 0 {
+                    let all = |after: Option<String>| async move {
+                        shared.audience.bearers(Priority::HandOver, tag.segment, after.as_deref()).await
+                    };
+                    each(all, |member| bearers.extend([member.hash()])).await?;
+                }
+            }
+            kept.insert((now, bearers))
+        }
+    };
+    let is_so = |one: &&Whom| one.member.is_some_and(|hash| bearers.1.contains(&hash));
+    found.extend(people.iter().filter(is_so).map(|one| one.person));
+    Ok(found)
+}
+
+/// The member of one address, if it may bear a tag that starts mail: there, and not archived.
+///
+/// # Errors
+/// When the call fails.
+pub async fn is_active(shared: &Shared, priority: Priority, hash: SubscriberHash) -> CallResult<bool> {
+    let member = shared.audience.member(priority, hash).await?;
+    Ok(member.is_some_and(|member| member.status != MemberStatus::Archived))
+}
+
+/// Who bears a tag now, of those that a listing shows.
+///
+/// # Errors
+/// When a call fails.
+pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<Option<BTreeSet<SubscriberHash>>> {
+    let Some(segment) = shared.tags.find(tag) else { return Ok(None) };
+    let mut bearers = BTreeSet::new();
+    let all = |after: Option<String>| async move {
+        shared.audience.bearers(Priority::HandOver, segment, after.as_deref()).await
+    };
+    each(all, |member| bearers.extend([member.hash()])).await?;
+    Ok(Some(bearers))
+}
+
+/// The status of members as it is now, and when it was read: of each of a few, else of all who became
+/// unsubscribed, cleaned or archived since, by a listing that is no older than `at_most`.
+async fn members(
+    shared: &Shared,
+    people: &[Whom],
+    since: Timestamp,
+    singly: usize,
+    at_most: Duration,
+) -> CallResult<(Timestamp, BTreeMap<SubscriberHash, MemberStatus>)> {
+    let now = shared.clock.now();
+    let hashes: BTreeSet<SubscriberHash> = people.iter().filter_map(|one| one.member).collect();
+    if hashes.len() <= singly {
+        let mut status = BTreeMap::new();
+        for hash in hashes {
+            let member = shared.audience.member(Priority::HandOver, hash).await?;
+            status.extend(member.map(|member| (hash, member.status)));
+        }
+        return Ok((now, status));
+    }
+    let since = since.minus(OVERLAP);
+    let mut kept = shared.listings.silent.lock().await;
+    let counts = |listing: &Listing| {
+        listing.since <= since && listing.read <= now && now.since(listing.read) < at_most
+    };
+    if kept.as_ref().is_none_or(|listing| !counts(listing)) {
+        *kept = None;
+        *kept = Some(Listing { since, read: now, status: list(shared, since).await? });
+    }
+    Ok(kept.as_ref().map(|listing| (listing.read, listing.status.clone())).unwrap_or((now, BTreeMap::new())))
+}
+
+async fn list(shared: &Shared, since: Timestamp) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
+    let of = |status: MemberStatus| MemberQuery { status: Some(status), ..MemberQuery::default() };
+    let queries = [
+        MemberQuery { unsubscribed_since: Some(since), ..of(MemberStatus::Unsubscribed) },
+        MemberQuery { changed_since: Some(since), ..of(MemberStatus::Cleaned) },
+        MemberQuery { changed_since: Some(since), ..of(MemberStatus::Archived) },
+    ];
+    let mut found = BTreeMap::new();
+    for query in &queries {
+        let all = |after: Option<String>| async move {
+            shared.audience.members(Priority::HandOver, query, after.as_deref()).await
+        };
+        each(all, |member| found.extend([(member.hash(), member.status)])).await?;
+    }
+    Ok(found)
+}
+
+/// Every member of every page.
+async fn each<Fut: Future<Output = CallResult<Page<Member>>>>(
+    page: impl Fn(Option<String>) -> Fut,
+    mut each: impl FnMut(Member),
+) -> CallResult<()> {
+    let mut after = None;
+    loop {
+        let read = page(after).await?;
+        read.rows.into_iter().for_each(&mut each);
+        match read.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
