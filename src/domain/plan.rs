@@ -313,6 +313,35 @@ pub fn move_fingerprint(planned: &Move) -> Fingerprint {
     digest.finish()
 }
 
+/// The same for moves of whoever goes the same way: by the same tags and lists. Begun together, their steps meet in
+/// the lanes and share calls. Opt-outs have one way only, and keep their order (R21a).
+pub fn way_fingerprint(planned: &Move) -> Fingerprint {
+    let mut digest = Digest::new();
+    if planned.kind.is_opt_out() {
+        return digest.finish();
+    }
+    for step in planned.steps.iter().map(|planned| &planned.step) {
+        match step {
+            Step::SetTag { tag, .. } | Step::ClearTag { tag } => digest.text(&tag.folded()),
+            Step::JoinList { list } | Step::LeaveList { list } => digest.number(list.0),
+            Step::UpsertMember { .. }
+            | Step::RestoreMember { .. }
+            | Step::ReturnMember { .. }
+            | Step::RefreshMember { .. }
+            | Step::RenameMember
+            | Step::ArchiveMember
+            | Step::UnsubscribeMember
+            | Step::SetProperty { .. }
+            | Step::CreateContact
+            | Step::OptOut { .. }
+            | Step::RecordEvidence
+            | Step::EraseMember
+            | Step::EraseContact { .. } => &mut digest,
+        };
+    }
+    digest.finish()
+}
+
 /// A plan in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSummary {

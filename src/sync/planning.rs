@@ -19,7 +19,7 @@ use crate::domain::moves::{Move, MoveKind};
 use crate::domain::naming::Names;
 use crate::domain::person::Person;
 use crate::domain::plan::{
-    Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out,
+    Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out, way_fingerprint,
 };
 use crate::domain::port::{Hands, Waits, long_work, wait_for};
 use crate::domain::rules::{AddressView, Decision, Question, RuleSet, Verdict, World};
@@ -117,12 +117,22 @@ pub struct Unbegun {
 pub struct Due {
     /// Kinds in the order of `MoveKind`.
     pub kind: MoveKind,
+    /// Whoever goes the same way goes together, so that lanes fill up.
+    pub way: Fingerprint,
     /// Oldest first.
     pub since: Timestamp,
     /// Which.
     pub id: MoveId,
     /// Whose.
     pub person: PersonId,
+}
+
+impl Due {
+    /// A journaled move.
+    pub fn of(id: MoveId, planned: &Move) -> Due {
+        let way = way_fingerprint(planned);
+        Due { kind: planned.kind, way, since: planned.since, id, person: planned.person }
+    }
 }
 
 /// A plan in the making.
@@ -430,7 +440,7 @@ impl Planning {
             })?;
             shower.map(Shower::finish).transpose()?;
             // As they would be applied: what is most urgent first.
-            moves.sort_by_key(|due| (due.kind, due.since, due.person));
+            moves.sort_by_key(|due| (due.kind, way_fingerprint(due), due.since, due.person));
             Ok((summary, moves))
         })
         .await?;
@@ -666,7 +676,7 @@ impl Writer<'_> {
             }
         };
         self.pending += 1;
-        self.journaled.due.push(Due { kind: due.kind, since: due.since, id, person: due.person });
+        self.journaled.due.push(Due::of(id, due));
         Ok(())
     }
 

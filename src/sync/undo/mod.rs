@@ -166,8 +166,7 @@ async fn journal(workspace: &Workspace, plan: &UndoPlan, run: RunId) -> Result<V
             let id = MoveId { run, number };
             let event = MoveEvent::Planned { draft: Box::new(taken.due.clone()), at: now };
             journal.append_event(&mut batch, id, taken.due.person, &event)?;
-            let Taken { due: planned, .. } = taken;
-            due.push(Due { kind: planned.kind, since: planned.since, id, person: planned.person });
+            due.push(Due::of(id, &taken.due));
         }
         failpoint::pass(|| format!("{}:undo", failpoint::PLANNED));
         journal.commit(batch).await?;
