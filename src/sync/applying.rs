@@ -3,6 +3,7 @@
 
 use super::error::RunError;
 use super::guard::Guard;
+use super::patience::GivenUp;
 use super::planning::Due;
 use super::workspace::Workspace;
 use crate::actors::router::Tally;
@@ -14,7 +15,7 @@ use crate::domain::port::Priority;
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, fold};
 use crate::journal::store::Batch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -172,7 +173,7 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         }
         let away = Away::of(workspace).await;
         if is_still && away.is_any() && only(workspace, runs, |s, now| away.holds_up(s) || at_rest(s, now)) {
-            workspace.patience.stalled(away.silent);
+            workspace.patience.gave_up(&away.given_up);
             return Applied::Waiting;
         }
         let mut stop = workspace.stop.clone();
@@ -192,16 +193,16 @@ fn is_held_up(workspace: &Workspace, status: &MoveStatus, now: Timestamp) -> boo
 
 /// Services that the run has no patience with any more.
 struct Away {
-    silent: BTreeSet<Service>,
+    given_up: BTreeMap<Service, GivenUp>,
     stalled: BTreeSet<Service>,
 }
 
 impl Away {
     async fn of(workspace: &Workspace) -> Away {
-        let mut away = Away { silent: BTreeSet::new(), stalled: BTreeSet::new() };
+        let mut away = Away { given_up: BTreeMap::new(), stalled: BTreeSet::new() };
         for service in [Service::HubSpot, Service::Mailchimp] {
-            if workspace.given_up(service).await.is_some() {
-                away.silent.insert(service);
+            if let Some(why) = workspace.given_up(service).await {
+                away.given_up.insert(service, why);
             } else if workspace.patience.has_stalled(service) {
                 away.stalled.insert(service);
             }
@@ -210,14 +211,14 @@ impl Away {
     }
 
     fn is_any(&self) -> bool {
-        !self.silent.is_empty() || !self.stalled.is_empty()
+        !self.given_up.is_empty() || !self.stalled.is_empty()
     }
 
     /// Whether the step that the move is at waits for one of them. A service that answers reads gets one try of
     /// every step all the same.
     fn holds_up(&self, status: &MoveStatus) -> bool {
         let Some(service) = status.waits_for() else { return false };
-        self.silent.contains(&service) || (self.stalled.contains(&service) && status.has_been_tried())
+        self.given_up.contains_key(&service) || (self.stalled.contains(&service) && status.has_been_tried())
     }
 }
 

@@ -14,7 +14,7 @@ use super::workspace::Workspace;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::CallResult;
 use crate::domain::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -39,12 +39,14 @@ pub struct Patience(Mutex<Borne>);
 struct Borne {
     began: Option<Timestamp>,
     stalled: BTreeSet<Service>,
+    /// Until when those take no more calls whose daily quota is used up.
+    used_up: BTreeMap<Service, Timestamp>,
 }
 
 impl Patience {
     /// A run begins: what was before does not count.
     pub fn begin(&self, now: Timestamp) {
-        *self.borne() = Borne { began: Some(now), stalled: BTreeSet::new() };
+        *self.borne() = Borne { began: Some(now), ..Borne::default() };
     }
 
     /// Steps on these services got no further for as long as patience lasts.
@@ -52,11 +54,29 @@ impl Patience {
         self.borne().stalled.extend(services);
     }
 
+    /// The run waits no longer for these services.
+    pub fn gave_up(&self, services: &BTreeMap<Service, GivenUp>) {
+        self.stalled(services.keys().copied().collect());
+        self.borne().used_up.extend(services.iter().filter_map(|(service, why)| match why {
+            GivenUp::Silent { .. } => None,
+            GivenUp::UsedUp { until } => Some((*service, *until)),
+        }));
+    }
+
     /// What the run has given up to wait for, in words; none while there is nothing.
     pub fn in_words(&self) -> Option<String> {
-        let names: Vec<String> = self.borne().stalled.iter().map(Service::to_string).collect();
-        let verb = if names.len() > 1 { "do" } else { "does" };
-        (!names.is_empty()).then(|| format!("{} {verb} not answer", names.join(" and ")))
+        let borne = self.borne();
+        let words: Vec<String> = borne
+            .stalled
+            .iter()
+            .map(|service| match borne.used_up.get(service) {
+                Some(until) => {
+                    format!("{service} takes no more calls: its daily quota is used up until {until}")
+                }
+                None => format!("{service} does not answer"),
+            })
+            .collect();
+        (!words.is_empty()).then(|| words.join(", and "))
     }
 
     /// Whether steps on this service have stood still before.
