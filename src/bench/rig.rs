@@ -58,6 +58,7 @@ impl Rig {
             entropy,
             hands: Arc::new(Threads),
             settings: settings(live),
+            listings: Default::default(),
             looks: Default::default(),
             pauses: Default::default(),
             tags: TagDirectory::default(),
@@ -131,6 +132,7 @@ fn settings(live: usize) -> ActorSettings {
         singles_at_once: 8,
         basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
         enroll_between: None,
+        protection: Default::default(),
     }
 }
 
