@@ -52,14 +52,28 @@ impl Join<'_> {
         Ok(MergeSorted::new(sources, |(_, membership): &Entry| membership.record))
     }
 
+    /// Records that were merged away, and into which: those found out, and those that survivors name.
+    fn merged(&self) -> Result<BTreeMap<RecordId, RecordId>, SnapshotError> {
+        let mut merged = self.aliases.clone();
+        for contact in RowReader::<Contact>::open(&contacts_path(self.dir))? {
+            let contact = contact?;
+            let others = contact.merged_records().filter(|record| *record != contact.record);
+            merged.extend(others.map(|record| (record, contact.record)));
+        }
+        Ok(merged)
+    }
+
     /// Memberships that lists still show under a record that was merged away, by survivor.
-    fn inherited(&self) -> Result<BTreeMap<RecordId, Lists>, SnapshotError> {
+    fn inherited(
+        &self,
+        merged: &BTreeMap<RecordId, RecordId>,
+    ) -> Result<BTreeMap<RecordId, Lists>, SnapshotError> {
         let mut inherited: BTreeMap<RecordId, Lists> = BTreeMap::new();
-        if !self.aliases.is_empty() {
+        if !merged.is_empty() {
             for entry in self.memberships()? {
                 let (list, membership) = entry?;
-                if self.aliases.contains_key(&membership.record) {
-                    let heir = survivor(self.aliases, membership.record);
+                if merged.contains_key(&membership.record) {
+                    let heir = survivor(merged, membership.record);
                     inherited.entry(heir).or_default().insert(list, membership.joined);
                 }
             }
@@ -75,11 +89,16 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
     // Contacts come by record, which is the order their people shall have.
     let homeless_path = join.dir.join("people-without.run");
     let mut homeless: RowWriter<PersonRow> = RowWriter::create(&homeless_path)?;
-    let inherited = join.inherited()?;
+    let merged = join.merged()?;
+    let inherited = join.inherited(&merged)?;
     let mut memberships = Keyed::new(join.memberships()?, |(_, membership): &Entry| membership.record);
     for contact in RowReader::<Contact>::open(&contacts_path(join.dir))? {
         let contact = contact?;
         let record = contact.record;
+        // An older scan's row of a record that is no more: it would pass for a twin of whom it became.
+        if merged.contains_key(&record) {
+            continue;
+        }
         let mut lists: Lists = inherited.get(&record).cloned().unwrap_or_default();
         lists.extend(memberships.take(record)?.into_iter().map(|(list, entry)| (list, entry.joined)));
         let own = contact.email().map(|email| email.hash());
