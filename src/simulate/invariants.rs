@@ -112,6 +112,7 @@ pub(super) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
         }
     }
     let mut broken = Vec::new();
+    let shown_of = |id: u64| sandbox.hubspot.contact(id).map(|record| format!("{:?}", record.properties));
     for member in sandbox.mailchimp.members() {
         let email = folded(&member.email);
         if again.contains(&email) {
@@ -129,7 +130,8 @@ pub(super) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
             // confirm, which is a choice of their own.
             Status::Pending if folded(contact.email()) != email => {}
             Status::Subscribed | Status::Pending if opted_out => {
-                broken.push(format!("{email} opted out in HubSpot, and still gets mail"));
+                let contact = shown_of(contact.id).unwrap_or_default();
+                broken.push(format!("{email} opted out in HubSpot, and still gets mail: {contact}"));
             }
             _ => {}
         }

@@ -82,8 +82,7 @@ pub(super) fn acts(chance: &mut Chance, sandbox: &Sandbox, rules: &RuleSet, call
                 acts.happenings.push(Happening { after: after + 1, act: join });
                 continue;
             }
-            // Nobody is given a protected tag here: one that is set between a plan and its archive, which may be long
-            // after when a process is killed in between, is not looked for before the archive leaves.
+            95..=97 => Act::SetTag { email, tag: "VIP".to_owned() },
             _ => Act::SetField { email, field: "FNAME".to_owned(), value: "Nobody".to_owned() },
         };
         acts.happenings.push(Happening { after: chance.number(0, calls), act });

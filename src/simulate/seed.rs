@@ -8,8 +8,10 @@ use super::process::{Ended, live};
 use super::stage::Stage;
 use super::trace::Trace;
 use super::{accounting, held, world};
+use crate::app::OpenError;
 use crate::config::Config;
 use crate::domain::port::Entropy;
+use crate::journal::store::StoreError;
 use crate::sandbox::Sandbox;
 use crate::serve::views::{ReportView, RunState};
 use std::collections::BTreeSet;
@@ -113,13 +115,16 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     broken.extend(world.broken);
     broken.extend(invariants::nothing_forbidden(&found));
     broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &found));
-    broken.extend(invariants::opt_outs_crossed(&found));
     broken.extend(invariants::only_what_is_named(&config.rules, &found));
-    broken.extend(invariants::once(&found, &world.touched));
     broken.extend(invariants::protected_intact(&accounts, &found, &world.touched));
-    // Whom a cap lets in depends on who comes first.
-    if config.rules.audience_cap.is_none_or(|cap| cap >= 1_000) {
-        broken.extend(invariants::as_undisturbed(&undisturbed, &found, &world.touched));
+    // Of whom a record is damaged, nothing goes on until an operator has looked: not even an opt-out of theirs.
+    if !world.damaged {
+        broken.extend(invariants::opt_outs_crossed(&found));
+        broken.extend(invariants::once(&found, &world.touched));
+        // Whom a cap lets in depends on who comes first.
+        if config.rules.audience_cap.is_none_or(|cap| cap >= 1_000) {
+            broken.extend(invariants::as_undisturbed(&undisturbed, &found, &world.touched));
+        }
     }
     for what in &broken {
         trace.tell(|| format!("broken: {what}"));
@@ -147,6 +152,8 @@ struct Rest {
     stage: Arc<Stage>,
     touched: BTreeSet<String>,
     broken: Vec<String>,
+    /// A record may be damaged: whom it is about is held, and that is right.
+    damaged: bool,
     processes: u64,
     killed: u64,
 }
@@ -166,7 +173,7 @@ impl Rest {
         stage.pass(Duration::ZERO);
         let entropy: Arc<dyn Entropy> = Arc::new(Drawn::new(chance(seed, Concern::Hsmc)));
         let (touched, broken) = (BTreeSet::new(), Vec::new());
-        let mut rest = Rest { stage, touched, broken, processes: 0, killed: 0 };
+        let mut rest = Rest { stage, touched, broken, damaged: false, processes: 0, killed: 0 };
         if !calm {
             rest.disturb(seed, config, &entropy)?;
         }
@@ -189,17 +196,37 @@ impl Rest {
                 self.stage.trace.tell(|| format!("from now on {fault:?}"));
                 held(&self.stage.sandbox).add_fault(fault);
             }
+            let whole = self.flip(&mut fates);
             let fate = fate(&mut fates);
             let ended = self.live(config, entropy, &fate, |_| ())?;
             match ended {
                 Ended::Killed => self.killed += 1,
                 Ended::Endless(why) => self.broken.push(why.to_owned()),
+                Ended::Refused(OpenError::Store(StoreError::Damaged { .. })) if whole.is_some() => {
+                    // As the message says: a backup is put back, and it goes on from there.
+                    self.stage.drive.restore(whole.unwrap_or_default());
+                    self.damaged = false;
+                }
                 Ended::Refused(why) => self.broken.push(format!("a start is refused: {why}")),
                 Ended::Ran(_) | Ended::Failed(_) | Ended::Stopped(_) => {}
             }
             self.stage.pass(fate.pause);
         }
         Ok(())
+    }
+
+    /// Sometimes, the drive turns bits over between two processes. What stood there before.
+    fn flip(&mut self, fates: &mut Chance) -> Option<Vec<u8>> {
+        let drive = &self.stage.drive;
+        if self.damaged || drive.is_empty() || !fates.percent(6) {
+            return None;
+        }
+        let whole = drive.image();
+        let (at, bit) = (fates.index(whole.len()), fates.number(0, 7));
+        self.stage.trace.tell(|| format!("bit {bit} of byte {at} of {} turns over", whole.len()));
+        drive.flip(at, 1 << bit);
+        self.damaged = true;
+        Some(whole)
     }
 
     /// Nothing goes wrong any more, and hsmc runs until it has nothing to do.
@@ -226,6 +253,8 @@ impl Rest {
             quiet = if calls == calls_now && effects == effects_now { quiet + 1 } else { 0 };
             let ran = match ended {
                 Ended::Ran(ran) if ran.run.state == RunState::Done => ran,
+                // Held over damage, and told of.
+                Ended::Ran(ran) if self.damaged && ran.run.state == RunState::Stuck => ran,
                 other => {
                     if run >= RUNS {
                         self.broken.push(format!("a healed world does not come to rest: {other}"));
@@ -236,7 +265,12 @@ impl Rest {
                 }
             };
             if quiet >= 2 {
-                self.broken.append(&mut held(&looked));
+                let looked = std::mem::take(&mut *held(&looked));
+                if self.damaged {
+                    self.stage.trace.tell(|| format!("damaged: {looked:?}"));
+                } else {
+                    self.broken.extend(looked);
+                }
                 self.broken.append(&mut held(&report).take().unwrap_or_default());
                 self.came_to_rest(&ran);
                 break;
@@ -253,7 +287,7 @@ impl Rest {
 
     fn came_to_rest(&mut self, ran: &ReportView) {
         self.stage.trace.tell(|| format!("at rest: {:?}", ran.run.counts.people));
-        if !ran.stuck.is_empty() {
+        if !ran.stuck.is_empty() && !self.damaged {
             self.broken.push(format!("{} moves are stuck in a healed world", ran.stuck.len()));
         }
     }

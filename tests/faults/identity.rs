@@ -2,9 +2,10 @@
 
 use crate::support::World;
 use crate::support::people::{self, DEALS, GENERAL, address};
-use hsmc::sandbox::{Act, What};
+use hsmc::domain::failure::Service;
+use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::parked::ReleaseRequest;
-use hsmc::serve::views::ReportView;
+use hsmc::serve::views::{ReportView, RunState};
 use hsmc::sync::scan::Source;
 use std::time::Duration;
 
@@ -415,5 +416,29 @@ async fn r10_a_member_under_a_further_address_is_no_second_person() {
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
     assert_eq!(world.person("bram"), "no member; lists [946]");
     assert!(world.person("cleo").ends_with("opted out"), "{}", world.person("cleo"));
+    world.assert_settled().await;
+}
+
+/// Found by the simulation: the probe asked for a record that was no more, for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r15_a_list_step_in_doubt_when_its_contact_is_merged_is_looked_for_at_the_survivor() {
+    let mut world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::contact(builder, "bram");
+    })
+    .await;
+    world.patience = Duration::from_secs(20);
+    world.fail(Service::HubSpot, "PUT", "/memberships/add", FaultKind::LostAfter);
+    world.fail(
+        Service::HubSpot,
+        "POST",
+        "/records/memberships/batch/read",
+        FaultKind::Status { code: 503, body: None },
+    );
+    assert_eq!(world.sync().await.run.state, RunState::Failed);
+    world.mend();
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946]");
     world.assert_settled().await;
 }

@@ -54,7 +54,7 @@ async fn lists(shared: &Shared, list: ListId, ready: Vec<Ready>) {
                         let wanted = matches!(one.step.step, Step::JoinList { .. });
                         holds(lists.contains(&list) == wanted)
                     }
-                    None => unnamed(shared, &one, record).await,
+                    None => unnamed(shared, &one, list, record).await,
                 },
                 (Ok(_), None) => refused(RefusalCode::NotFound, "the person has no HubSpot record"),
             };
@@ -63,14 +63,36 @@ async fn lists(shared: &Shared, list: ListId, ready: Vec<Ready>) {
     }
 }
 
-/// A record the probe's answer has no entry for: gone, or just not answered.
-async fn unnamed(shared: &Shared, one: &Ready, record: RecordId) -> StepOutcome {
+/// A record the probe's answer has no entry for: gone, merged into another, or just not answered.
+async fn unnamed(shared: &Shared, one: &Ready, list: ListId, record: RecordId) -> StepOutcome {
     match shared.crm.contact(one.item.priority, record).await {
         Ok(None) if matches!(one.step.step, Step::LeaveList { .. }) => StepOutcome::Done,
         Ok(None) => refused(RefusalCode::NotFound, "HubSpot has no such record"),
-        Ok(Some(_)) => {
-            in_doubt(shared, one.item.attempts, "the probe's answer does not name this person".to_owned())
+        Ok(Some(contact)) if contact.record != record => survivor(shared, one, list, contact.record).await,
+        Ok(Some(_)) => not_named(shared, one),
+        Err(failure) => again(shared, &failure),
+    }
+}
+
+fn not_named(shared: &Shared, one: &Ready) -> StepOutcome {
+    in_doubt(shared, one.item.attempts, "the probe's answer does not name this person".to_owned())
+}
+
+/// A merged contact is followed to the survivor (design §8), which has taken its memberships over: what holds of it
+/// holds of the person, and further steps are about it.
+async fn survivor(shared: &Shared, one: &Ready, list: ListId, survivor: RecordId) -> StepOutcome {
+    let looked = async {
+        let found = shared.crm.memberships_of(one.item.priority, &[survivor]).await?;
+        if found.contains_key(&survivor) {
+            super::contacts::remember_record(shared, one, survivor).await?;
         }
+        Ok(found)
+    };
+    match looked.await {
+        Ok(found) => match found.get(&survivor) {
+            Some(lists) => holds(lists.contains(&list) == matches!(one.step.step, Step::JoinList { .. })),
+            None => not_named(shared, one),
+        },
         Err(failure) => again(shared, &failure),
     }
 }
