@@ -32,7 +32,7 @@
 //! - [`serve`]: what can be asked and what is answered, the control socket, the sandbox's HTTP face.
 //! - [`app`]: puts the parts together, does what is asked, takes them apart in order.
 //! - [`simulate`]: the app against the sandbox in virtual time, with every disaster that a seed draws.
-//! - [`bench`]: measures these parts on the machine at hand, each beside something simpler.
+//! - [`bench`](mod@bench): measures these parts on the machine at hand, each beside something simpler.
 //! - [`cli`]: commands, tables, exit codes, the demo.
 //!
 //! Where to begin: `domain::step` and `domain::moves` for the words, `engine` for how a move lives,
