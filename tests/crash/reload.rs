@@ -45,7 +45,7 @@ async fn a_changed_config_is_taken_over_between_runs_or_refused_as_a_whole() {
         fs::write(&file, config.replace(from, to)).unwrap();
         kill(pid, Signal::SIGHUP).unwrap();
         let view = until(&stage, |view| notice(view).contains(named)).await;
-        assert!(notice(&view).starts_with("config change refused: "), "{view}");
+        assert!(notice(&view).starts_with("config change refused [HSMC1"), "{view}");
         assert_eq!(view["workspace"], "crash", "it goes on with what it has");
     }
 
