@@ -149,7 +149,7 @@ async fn single_values_and_watermarks_come_back_and_an_unreadable_record_is_name
     assert_eq!(journal.meta_get::<u64>("nothing").unwrap(), None);
     assert_eq!(journal.watermark("list 946").unwrap(), Some(samples::watermark()));
     let error = journal.run(RunId(1)).unwrap_err().to_string();
-    assert_eq!(error, "the journal's table Runs: a run record has version 200; this hsmc reads up to 2");
+    assert_eq!(error, "the journal's table Runs: a run record has version 200; this hsmc reads up to 3");
 }
 
 #[tokio::test]
