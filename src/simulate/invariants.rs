@@ -45,13 +45,15 @@ pub(super) fn nothing_forbidden(sandbox: &Sandbox) -> Vec<String> {
     told.into_iter().map(|(rule, detail)| format!("a forbidden call: {rule}: {detail}")).collect()
 }
 
-/// Nobody is subscribed by a call who had opted out, bounced, or was archived by others (design §3.4).
+/// Nobody is subscribed by a call who had opted out, bounced, or was archived by others (design §3.4), nor is mail
+/// started for them by a tag.
 pub(super) fn consent_only_tightens(consent: &Consent, sandbox: &Sandbox) -> Vec<String> {
     let mut broken = Vec::new();
     // Since when somebody is out, and whether by a hand on the archive.
     let mut out: BTreeMap<String, Timestamp> =
         consent.opted_out.iter().map(|email| (email.clone(), Timestamp(0))).collect();
     let mut archived: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let mut tagged = None;
     for Effect { at, by, what, .. } in sandbox.effects.all() {
         let by_call = *by == Actor::Api;
         match what {
@@ -64,6 +66,13 @@ pub(super) fn consent_only_tightens(consent: &Consent, sandbox: &Sandbox) -> Vec
             }
             What::StatusChanged { email, to: "unsubscribed" | "cleaned", .. } => {
                 out.entry(folded(email)).or_insert(*at);
+            }
+            What::TagSet { email, tag, .. } => tagged = by_call.then_some((email, tag)),
+            What::JourneyStarted { email, tag }
+                if tagged == Some((email, tag))
+                    && out.get(&folded(email)).is_some_and(|since| since.plus(OVERLOOKED) < *at) =>
+            {
+                broken.push(format!("{email} had opted out, and a call before {} starts {tag}", at.iso()));
             }
             What::Archived { email, .. } if !by_call => {
                 archived.insert(folded(email), *at);
