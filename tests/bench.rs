@@ -63,7 +63,7 @@ fn records_are_measured_beside_a_bare_committer_and_the_figures_add_up() {
     let view = check(Bench::Records);
     let figures = &view.results[0].figures;
     let what: Vec<&str> = figures.iter().map(|figure| figure.what.as_str()).collect();
-    assert_eq!(what, ["1 writer", "64 writers", "1024 writers"]);
+    assert_eq!(what, ["1 writer", "64 writers", "1024 writers", "64 writers, 8 events a key"]);
     assert!(figures.iter().all(|figure| figure.rounds.len() == 3));
     assert_eq!(figures[1].aim, Some(Aim::RatioAtLeast(0.45)));
 }

@@ -36,7 +36,8 @@ pub(super) async fn apart(part: &Part) -> Result<PartView, BenchError> {
         .await
         .map_err(|problem| broke(&problem))?;
     if !output.status.success() {
-        return Err(broke(&output.status));
+        let said = String::from_utf8_lossy(&output.stdout);
+        return Err(broke(&format!("{}: {}", output.status, said.trim())));
     }
     serde_json::from_slice(&output.stdout).map_err(|problem| broke(&problem))
 }

@@ -82,8 +82,8 @@ pub(super) async fn recover(folder: &Path, people: u64) -> Result<PartView, Benc
     let broke = |problem: &dyn std::fmt::Display| BenchError::Broke(problem.to_string());
     let mut view = PartView::default();
     let watch = Stopwatch::start();
-    // A call takes as long as it would over a network: the first probes are out while the rest is read.
-    let accounts = Prompt { probe_takes: Duration::from_millis(100), ..Prompt::of(people) };
+    // No probe is answered while the rest is read: what is open stays as it is, for the next round too.
+    let accounts = Prompt { probe_takes: Duration::from_secs(600), ..Prompt::of(people) };
     let live = usize::try_from(LIVE).unwrap_or(usize::MAX);
     let rig = Rig::open(folder, accounts, live)?;
     view.note("opened", watch.elapsed().as_secs_f64());

@@ -7,7 +7,7 @@
 use super::accounts::Prompt;
 use super::bare::BareCommitter;
 use super::error::BenchError;
-use super::records;
+use super::records::{self, Shape};
 use super::rig::Rig;
 use super::stopwatch::{Stopwatch, per_second};
 use super::{Found, Size};
@@ -84,11 +84,11 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
             let first = u64::from(file) << 40;
             let (measured, beside);
             if round % 2 == 0 {
-                beside = records::drive(&bare, in_flight, first, span).await?.per_second;
+                beside = records::drive(&bare, (in_flight, Shape::Keys), first, span).await?.per_second;
                 measured = mover.drive(in_flight, span).await?;
             } else {
                 measured = mover.drive(in_flight, span).await?;
-                beside = records::drive(&bare, in_flight, first, span).await?.per_second;
+                beside = records::drive(&bare, (in_flight, Shape::Keys), first, span).await?.per_second;
             }
             #[expect(clippy::cast_precision_loss, reason = "five and seven")]
             let steps_of_records = STEPS as f64 / RECORDS as f64;
