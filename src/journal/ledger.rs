@@ -380,8 +380,13 @@ impl Journal {
                 batch.delete(Table::PeopleByHash, gone.to_key());
             }
         }
+        let own = new.email.as_ref().map(|email| email.hash());
         for hash in &hashes {
-            Journal::put(batch, Table::PeopleByHash, hash, &new.id)?;
+            // An address that they only had stays with whoever has it: of two people whose contacts were merged,
+            // one's member is followed under the other's address until it is renamed.
+            if Some(*hash) == own || !self.has_another(batch, *hash, new.id)? {
+                Journal::put(batch, Table::PeopleByHash, hash, &new.id)?;
+            }
         }
         if let Some(gone) = old.and_then(|old| old.record).filter(|gone| Some(*gone) != new.record)
             && owner(batch, Table::PeopleByRecord, &gone, self.person_by_record(gone)?)? == Some(new.id)
@@ -399,6 +404,14 @@ impl Journal {
             self.append_past_state(batch, new.id, &past)?;
         }
         Journal::put(batch, Table::People, &new.id, new)
+    }
+
+    /// Whether the address is the present one of somebody else.
+    fn has_another(&self, batch: &Batch, hash: SubscriberHash, than: PersonId) -> JournalResult<bool> {
+        let owner = owner(batch, Table::PeopleByHash, &hash, self.person_by_hash(hash)?)?;
+        let Some(other) = owner.filter(|owner| *owner != than) else { return Ok(false) };
+        let email = self.person(other)?.and_then(|other| other.email);
+        Ok(email.is_some_and(|email| email.hash() == hash))
     }
 
     /// Adds a line to a person's past: a state they have left, or what an operator did about it. It stands

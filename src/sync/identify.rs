@@ -99,6 +99,12 @@ fn is_theirs(contact: &Contact, person: &Person) -> bool {
 async fn unite(journal: &Journal, snapshot: &Snapshot, now: Timestamp) -> Result<(), RunError> {
     for row in snapshot.people()? {
         let row = row?;
+        let is_one_of_several = |contact: &Contact| {
+            contact.merged_records().next().is_some() || contact.further_emails().next().is_some()
+        };
+        if !own_contacts(&row).any(is_one_of_several) {
+            continue;
+        }
         let Some(heir) = known(journal, &row)?.filter(|heir| heir.second.is_none()) else { continue };
         let others: Vec<Person> =
             same_person(journal, &row)?.into_iter().filter(|other| other.id != heir.id).collect();

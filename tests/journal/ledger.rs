@@ -106,6 +106,21 @@ async fn an_address_that_passes_to_somebody_else_leads_to_them_in_either_order()
     }
 }
 
+/// Two people whose contacts were merged: the survivor's member stands under the other's address until it is renamed.
+#[tokio::test]
+async fn an_address_that_somebody_has_stays_theirs_while_and_after_another_one_only_had_it() {
+    let journal = journal();
+    let absorbed = Person::new(PersonId(1), email("ann"), None, Timestamp(0));
+    let survivor = Person::new(PersonId(2), email("bob"), None, Timestamp(0));
+    put(&journal, &absorbed, None).await;
+    put(&journal, &survivor, None).await;
+    let renaming = Person { previous_email: email("ann"), ..survivor.clone() };
+    put(&journal, &renaming, Some(&survivor)).await;
+    assert_eq!((found(&journal, "ann"), found(&journal, "bob")), (Some(absorbed.id), Some(survivor.id)));
+    put(&journal, &survivor, Some(&renaming)).await;
+    assert_eq!((found(&journal, "ann"), found(&journal, "bob")), (Some(absorbed.id), Some(survivor.id)));
+}
+
 #[tokio::test]
 async fn runs_are_listed_newest_first_over_gaps() {
     let journal = journal();
