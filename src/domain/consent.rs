@@ -4,11 +4,10 @@
 use super::email::Email;
 use super::failure::Service;
 use super::id::{MoveId, PersonId};
-use super::person::{OptOutMemory, Person, PersonState};
+use super::person::{OptOutMemory, Person};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::time::Duration;
 
 /// One piece of evidence, as it was kept before there was a chain. Read for ever; new evidence is a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,18 +263,6 @@ fn of_opt_out(opt_out: &OptOutMemory) -> (Witness, &'static str) {
     (Witness::Service(opt_out.seen), status)
 }
 
-/// Whether a person's opt-out has been known for longer than `within` and has not reached the other side
-/// (R24). It is known since they were first taken for opted out, not since they opted out: an old one that
-/// hsmc sees for the first time is not late yet. Whether there is anybody on the other side to tell, this
-/// cannot know.
-pub fn is_overdue(person: &Person, within: Duration, now: Timestamp) -> bool {
-    let Some(opt_out) = person.opt_out.as_ref().filter(|opt_out| opt_out.delivered.is_none()) else {
-        return false;
-    };
-    let known = if person.state == PersonState::OptedOut { opt_out.at.max(person.since) } else { opt_out.at };
-    now.since(known) > within
-}
-
 /// Whose consent a link is to be about: the number, and the address the commitment is made to.
 #[derive(Clone, Debug)]
 pub struct ConsentEntry {
@@ -291,36 +278,23 @@ pub struct ConsentEntry {
 mod tests {
     use super::*;
     use crate::domain::id::PersonId;
+    use crate::domain::person::PersonState;
 
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn opted_out(at: i64, since: i64, delivered: Option<i64>) -> Person {
+    fn opted_out(delivered: Option<i64>) -> Person {
         Person {
             opt_out: Some(OptOutMemory {
                 seen: Service::Mailchimp,
-                at: Timestamp(at),
+                at: Timestamp(0),
                 delivered: delivered.map(Timestamp),
             }),
             state: PersonState::OptedOut,
-            since: Timestamp(since),
             ..Person::new(PersonId(1), None, None, Timestamp(0))
         }
     }
 
     #[test]
-    fn r24_an_opt_out_is_overdue_once_it_is_known_for_too_long_and_not_delivered() {
-        let late = Timestamp(0).plus(HOUR).plus(Duration::from_millis(1));
-        assert!(is_overdue(&opted_out(0, 0, None), HOUR, late));
-        assert!(!is_overdue(&opted_out(0, 0, None), HOUR, Timestamp(0).plus(HOUR)));
-        assert!(!is_overdue(&opted_out(0, 0, Some(5)), HOUR, late), "delivered");
-        assert!(!is_overdue(&Person::new(PersonId(1), None, None, Timestamp(0)), HOUR, late), "no opt-out");
-        // Years old, and seen just now: nobody was late.
-        assert!(!is_overdue(&opted_out(-90_000_000_000, late.0, None), HOUR, late));
-    }
-
-    #[test]
     fn r23_an_opt_out_remembered_and_told_nowhere_is_told_once() {
-        let (before, after) = (Person::new(PersonId(1), None, None, Timestamp(0)), opted_out(0, 0, None));
+        let (before, after) = (Person::new(PersonId(1), None, None, Timestamp(0)), opted_out(None));
         let words = |carried, has_links| -> Vec<&str> {
             let facts = seen_by_planning(&after, &after, carried, has_links, Timestamp(9));
             facts.iter().map(|fact| fact.change.word()).collect()
@@ -328,7 +302,7 @@ mod tests {
         assert_eq!(words(false, false), ["opt-out-seen"], "its move was dropped before it told of it");
         assert_eq!(words(false, true), [""; 0]);
         assert_eq!(words(true, false), [""; 0], "the move that carries it tells of it");
-        let both = seen_by_planning(&before, &opted_out(0, 0, Some(9)), false, false, Timestamp(9));
+        let both = seen_by_planning(&before, &opted_out(Some(9)), false, false, Timestamp(9));
         let words: Vec<&str> = both.iter().map(|fact| fact.change.word()).collect();
         assert_eq!(words, ["opt-out-seen", "opt-out-delivered"]);
     }

@@ -10,6 +10,8 @@ use hsmc::serve::views::RunState;
 use hsmc::sync::scan::NoProgress;
 use std::time::Duration;
 
+const DAILY: &str = r#"{"status":"error","message":"You have reached your daily limit.","errorType":"RATE_LIMIT","policyName":"DAILY"}"#;
+
 fn opted_out(world: &World) -> usize {
     let state = world.sandbox().state();
     let contacts = state["hubspot"]["contacts"].as_object().unwrap();
@@ -51,6 +53,37 @@ async fn three_hundred_opt_outs_in_hubspot_are_all_delivered_in_that_run() {
         let person = world.person(&format!("p{number}"));
         assert!(person.starts_with("unsubscribed []"), "{person}");
     }
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r24_no_opt_out_is_dropped_because_a_service_takes_no_calls() {
+    const EVERYBODY: usize = 300;
+    let world = World::new(|builder| {
+        for number in 0..EVERYBODY {
+            people::enrolled(builder, &format!("p{number}"), GENERAL);
+        }
+    })
+    .await;
+    world.synced().await;
+    for number in 0..EVERYBODY {
+        world.act(Act::Unsubscribe { email: address(&format!("p{number}")) });
+    }
+    let used_up = FaultKind::Status { code: 429, body: Some(DAILY.to_owned()) };
+    for method in ["POST", "PUT"] {
+        world.fail(Service::HubSpot, method, "communication-preferences", used_up.clone());
+    }
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
+    assert_eq!(opted_out(&world), 0);
+    let app = world.open();
+    let open = app.workspace.shared.journal.open_moves(None, 2 * EVERYBODY).unwrap();
+    app.close().await;
+    assert_eq!(open.len(), EVERYBODY, "each stays known as on its way, since when it was taken up");
+    world.mend();
+    world.clock.jump(Duration::from_secs(24 * 60 * 60));
+    world.synced().await;
+    assert_eq!(opted_out(&world), EVERYBODY);
     world.assert_settled().await;
 }
 
