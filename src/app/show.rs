@@ -417,6 +417,7 @@ pub fn plan(
         people: summary.people,
         left_out: summary.left_out,
         notes: summary.notes,
+        given: summary.given,
         gate: summary.gate,
         moves: moves
             .iter()

@@ -363,9 +363,19 @@ pub struct PlanSummary {
     /// Subscribed members it archives or unsubscribes.
     #[serde(default)]
     pub leaving: u64,
+    /// What it takes as given (R28a), with how many people each is about.
+    #[serde(default)]
+    pub given: BTreeMap<String, u64>,
 }
 
 impl PlanSummary {
+    /// Counts what is taken as given of one person.
+    pub fn count_given(&mut self, given: Option<String>) {
+        if let Some(given) = given {
+            *self.given.entry(given).or_default() += 1;
+        }
+    }
+
     /// Counts one decision with what became of its move.
     pub fn count(
         &mut self,

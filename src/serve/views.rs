@@ -304,6 +304,9 @@ pub struct PlanView {
     pub left_out: BTreeMap<String, u64>,
     /// Things an operator should read, with their count.
     pub notes: BTreeMap<String, u64>,
+    /// What it takes as given: people found so, whom no move of hsmc made so, with their count (R28a).
+    #[serde(default)]
+    pub given: BTreeMap<String, u64>,
     /// The gate that asks, in words.
     pub gate: Option<String>,
     /// The moves; cut, see `total`.

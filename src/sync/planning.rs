@@ -22,7 +22,7 @@ use crate::domain::plan::{
     Admission, LimitCollector, Limits, PlanSummary, move_fingerprint, state_when_left_out, way_fingerprint,
 };
 use crate::domain::port::{Hands, Waits, long_work, wait_for};
-use crate::domain::rules::{AddressView, Decision, Question, RuleSet, Verdict, World};
+use crate::domain::rules::{AddressView, Decision, Question, RuleSet, Verdict, World, taken_as_given};
 use crate::domain::shown::{ShownMove, ShownPlan};
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
@@ -428,6 +428,7 @@ impl Planning {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
                 summary.count(decision.state, due, decision.notes.iter().cloned());
+                summary.count_given(taken_as_given(&seen.person, &decision));
                 if let Some((due, Admission::Yes)) = due {
                     if let Some(shower) = &mut shower {
                         shower.add(due)?;

@@ -6,7 +6,7 @@ use hsmc::domain::id::ListId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::MoveKind;
 use hsmc::domain::person::{Parked, PersonState};
-use hsmc::domain::rules::{Question, known_tags};
+use hsmc::domain::rules::{Question, known_tags, taken_as_given};
 use hsmc::domain::step::Fingerprint;
 use hsmc::domain::time::Timestamp;
 use std::time::Duration;
@@ -25,6 +25,27 @@ fn refused(mut stage: Stage, code: RefusalCode) -> Stage {
     stage.memory = decision.memory;
     stage.memory.parked = Some(parked);
     stage
+}
+
+/// What a plan that meets the stage for the first time takes as given of them.
+fn given(stage: &Stage) -> Option<String> {
+    taken_as_given(&stage.memory, &stage.decision())
+}
+
+#[test]
+fn r28a_what_was_so_before_hsmc_came_is_taken_as_given_and_said_once() {
+    let enrolled = ann().in_lists(&[987]).subscribed(&["General Single"]);
+    assert_eq!(given(&enrolled).unwrap(), "enrolled by tag \"General Single\"");
+    assert_eq!(given(&enrolled.next()), None, "remembered by then");
+    let done = ann().in_lists(&[987, 946]);
+    assert_eq!(given(&done).unwrap(), "R16: in destination list 946: not enrolled again");
+    assert_eq!(given(&done.next()), None);
+    let archived = ann().in_lists(&[987]).member(MemberStatus::Archived, &[]);
+    assert_eq!(given(&archived).unwrap(), "archived by others: stay so until `hsmc adopt`");
+    // What hsmc does, or leaves alone, is not given.
+    assert_eq!(given(&ann().in_lists(&[987])), None);
+    assert_eq!(given(&ann().in_lists(&[987]).handed_over("General Single Finished", &[987])), None);
+    assert_eq!(given(&ann().subscribed(&["Somebody's"])), None);
 }
 
 #[test]

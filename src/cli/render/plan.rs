@@ -15,6 +15,9 @@ pub fn plan(view: &PlanView, layout: Layout) -> String {
     if view.left_out.values().any(|count| *count > 0) {
         row("left out", &format!("by limits: {}", with_codes(&view.left_out)));
     }
+    for (given, count) in &view.given {
+        row("as given", &format!("{given} ({})", number(*count)));
+    }
     for (note, count) in &view.notes {
         row("note", &format!("{note} ({})", number(*count)));
     }

@@ -199,6 +199,10 @@ fn a_plan() -> PlanView {
         planned: words(&[("hand-over", 1), ("enroll", 40)]),
         people: words(&[("enrolled", 3211), ("opted-out", 402)]),
         left_out: words(&[("audience_cap", 3)]),
+        given: words(&[
+            ("R16: in destination list 946: not enrolled again", 423),
+            ("enrolled by tag \"General Single\"", 1_812),
+        ]),
         notes: words(&[("FNAME cut to 255 bytes", 2)]),
         gate: Some("41 of 100 people change, more than max_changed_share = 0.25".to_owned()),
         moves: vec![PlanMoveView {
@@ -252,6 +256,7 @@ fn an_empty_plan_says_so() {
     let view = PlanView {
         planned: BTreeMap::new(),
         left_out: BTreeMap::new(),
+        given: BTreeMap::new(),
         notes: BTreeMap::new(),
         gate: None,
         moves: Vec::new(),

@@ -11,6 +11,7 @@ mod decide;
 mod enroll;
 mod exclude;
 mod fingerprint;
+mod given;
 mod handover;
 mod identity;
 mod merge_fields;
@@ -24,6 +25,7 @@ pub use decide::decide;
 pub use exclude::is_critical;
 pub(crate) use fingerprint::Digest;
 pub use fingerprint::fields_fingerprint;
+pub use given::taken_as_given;
 pub use protect::{Protection, protected_tag};
 pub use tagging::known_tags;
 
