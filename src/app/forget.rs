@@ -41,9 +41,10 @@ impl App {
             return Ok(ForgetView { at: Some(before.at), ..view });
         }
         match forgetting::forget(&self.workspace, &email, &found).await? {
-            Outcome::Done(receipt) => {
-                let view = self.view(ForgetState::Forgotten, Some(receipt.person), Some(receipt.by));
-                Ok(done(view, &receipt))
+            Outcome::Done(receipts) => {
+                let last = receipts.last();
+                let (person, by) = (last.map(|last| last.person), last.map(|last| last.by));
+                Ok(done(self.view(ForgetState::Forgotten, person, by), &receipts))
             }
             Outcome::GoesOn { id, why, stuck } => {
                 let state = if stuck { ForgetState::Stuck { why } } else { ForgetState::GoesOn { why } };
@@ -85,7 +86,7 @@ impl App {
 }
 
 fn planned(view: ForgetView, found: &Found) -> ForgetView {
-    let steps = found.steps();
+    let steps = found.all_steps();
     let of = |service: Service| -> Vec<String> {
         let here = steps.iter().filter(|planned| planned.step.target().service() == Some(service));
         here.map(|planned| planned.step.to_string()).collect()
@@ -104,19 +105,22 @@ fn planned(view: ForgetView, found: &Found) -> ForgetView {
     }
 }
 
-fn done(view: ForgetView, receipt: &Receipt) -> ForgetView {
+fn done(view: ForgetView, receipts: &[Receipt]) -> ForgetView {
     let of = |wanted: Service| -> Vec<String> {
-        receipt.done.iter().filter(|(service, _)| *service == wanted).map(|(_, what)| what.clone()).collect()
+        let done = receipts.iter().flat_map(|receipt| &receipt.done);
+        done.filter(|(service, _)| *service == wanted).map(|(_, what)| what.clone()).collect()
     };
+    let lines: u64 = receipts.iter().map(|receipt| receipt.lines).sum();
+    let snapshots = receipts.iter().map(|receipt| receipt.snapshots).max().unwrap_or(0);
     ForgetView {
-        at: receipt.ended,
+        at: receipts.iter().filter_map(|receipt| receipt.ended).max(),
         mailchimp: of(Service::Mailchimp),
         hubspot: of(Service::HubSpot),
         here: vec![
             "record, address and record indexes, merge-field values, salt of the evidence: deleted"
                 .to_owned(),
-            format!("past states and audit lines deleted: {}", receipt.lines),
-            format!("scan snapshots without them now: {}", receipt.snapshots),
+            format!("past states and audit lines deleted: {lines}"),
+            format!("scan snapshots without them now: {snapshots}"),
             "log segments, snapshots and index of the journal: written anew".to_owned(),
             "logs, summary, saved plans and reports: never held an address".to_owned(),
         ],

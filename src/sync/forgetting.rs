@@ -44,6 +44,9 @@ pub struct Found {
     pub before: Option<Forgotten>,
     /// A move that forgets them already.
     pub under_way: Option<MoveId>,
+    /// What there is of them under the other addresses of their contacts, each with it; contacts are only listed
+    /// above.
+    pub others: Vec<(Email, Found)>,
 }
 
 impl Found {
@@ -52,8 +55,13 @@ impl Found {
         self.person.is_none() && self.contacts.is_empty() && self.members.is_empty()
     }
 
+    /// What is to be done in the services under every address of theirs.
+    pub fn all_steps(&self) -> Vec<PlannedStep> {
+        self.others.iter().flat_map(|(_, other)| other.steps()).chain(self.steps()).collect()
+    }
+
     /// What is to be done in the services: whoever may still get mail is opted out first.
-    pub fn steps(&self) -> Vec<PlannedStep> {
+    fn steps(&self) -> Vec<PlannedStep> {
         let mut steps = Vec::new();
         let mut add = |step, before| steps.push(PlannedStep { step, before });
         if let Some(member) = self.members.iter().find(|member| gets_mail(&member.status)) {
@@ -89,8 +97,7 @@ fn gets_mail(status: &MemberStatus) -> bool {
 /// # Errors
 /// A call fails, or the journal cannot be read.
 pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunError> {
-    let (journal, crm, audience) =
-        (&workspace.shared.journal, &workspace.shared.crm, &workspace.shared.audience);
+    let (journal, crm) = (&workspace.shared.journal, &workspace.shared.crm);
     let priority = Priority::HandOver;
     let person = match journal.person_by_hash(email.hash())? {
         Some(id) => journal.person(id)?,
@@ -113,9 +120,37 @@ pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunErro
     }
     contacts.sort_by_key(|contact| contact.record);
     contacts.dedup_by_key(|contact| contact.record);
-    let mut members = Vec::new();
-    for email in &emails {
-        members.extend(audience.member(priority, email.hash()).await?);
+    let forgotten = ForgottenPeople::load(journal)?;
+    let mut others = Vec::new();
+    let further =
+        contacts.iter().flat_map(|contact| contact.email().into_iter().chain(contact.further_emails()));
+    for further in further.filter(|further| !emails.contains(further)).collect::<BTreeSet<Email>>() {
+        let owner = match journal.person_by_hash(further.hash())? {
+            Some(id) => journal.person(id)?,
+            None => None,
+        };
+        let is_known = |person: &Person| owner.as_ref().is_some_and(|owner| owner.id == person.id);
+        if !person.as_ref().is_some_and(is_known) {
+            let found = under(workspace, owner, [further.clone()], &forgotten).await?;
+            others.push((further, found));
+        }
+    }
+    let found = under(workspace, person, emails, &forgotten).await?;
+    Ok(Found { contacts, others, before: forgotten.find(email), ..found })
+}
+
+/// What there is of a person under these addresses, contacts left out.
+async fn under(
+    workspace: &Workspace,
+    person: Option<Person>,
+    emails: impl IntoIterator<Item = Email>,
+    forgotten: &ForgottenPeople,
+) -> Result<Found, RunError> {
+    let journal = &workspace.shared.journal;
+    let (mut members, mut before) = (Vec::new(), None);
+    for email in emails {
+        before = before.or(forgotten.find(&email));
+        members.extend(workspace.shared.audience.member(Priority::HandOver, email.hash()).await?);
     }
     let mut under_way = None;
     if let Some(person) = &person {
@@ -126,8 +161,7 @@ pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunErro
             }
         }
     }
-    let before = ForgottenPeople::load(journal)?.find(email);
-    Ok(Found { person, contacts, members, before, under_way })
+    Ok(Found { person, contacts: Vec::new(), members, before, under_way, others: Vec::new() })
 }
 
 /// Records that the newest snapshot shows under these addresses.
@@ -149,8 +183,8 @@ fn twins(workspace: &Workspace, emails: &BTreeSet<Email>) -> Result<BTreeSet<Rec
 
 /// How forgetting went.
 pub enum Outcome {
-    /// Nothing of them is left.
-    Done(Box<Receipt>),
+    /// Nothing of them is left: a receipt for each address, that of the one asked for last.
+    Done(Vec<Receipt>),
     /// It goes on: with the next run, or at the next start.
     GoesOn {
         /// The move.
@@ -169,14 +203,39 @@ pub enum Outcome {
 /// A call, the journal or a file fails; what was begun goes on with the next run.
 pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Result<Outcome, RunError> {
     let _one_at_a_time = workspace.one_at_a_time().await;
-    let journal = &workspace.shared.journal;
-    let (id, person) = match (found.under_way, &found.person) {
-        (Some(id), Some(person)) => (id, person.id),
-        _ => plan(workspace, email, found).await?,
-    };
+    // The contacts lead to the other addresses, so they go last: whoever asks again after a kill finds them.
+    let mut moves = Vec::with_capacity(found.others.len() + 1);
+    for (email, found) in found.others.iter().map(|(email, other)| (email, other)).chain([(email, found)]) {
+        moves.push(match (found.under_way, &found.person) {
+            (Some(id), Some(person)) => (person.id, id, Priority::OptOut),
+            _ => plan(workspace, email, found).await?,
+        });
+    }
     failpoint::pass(|| format!("{}:journaled", failpoint::FORGET));
-    workspace.moves.submit(vec![(person, id, Priority::OptOut)]).await;
-    let applied = wait_for(workspace, &BTreeSet::from([id.run]), WaitUntil::Over).await;
+    workspace.moves.submit(moves.clone()).await;
+    let runs: BTreeSet<RunId> = moves.iter().map(|(_, id, _)| id.run).collect();
+    let applied = wait_for(workspace, &runs, WaitUntil::Over).await;
+    let mut waits = None;
+    for (_, id, _) in &moves {
+        if let Some(outcome) = conclude(workspace, *id, applied).await? {
+            waits = Some(outcome);
+        }
+    }
+    if let Some(waits) = waits {
+        return Ok(waits);
+    }
+    tidy(workspace).await?;
+    let mut receipts = Vec::with_capacity(moves.len());
+    for (_, id, _) in moves {
+        let receipt = workspace.shared.journal.receipt(id)?;
+        receipts.push(receipt.ok_or_else(|| RunError::Internal(format!("move {id} left no receipt")))?);
+    }
+    Ok(Outcome::Done(receipts))
+}
+
+/// Ends the run of a move that forgets; what it waits for, where it is not over.
+async fn conclude(workspace: &Workspace, id: MoveId, applied: Applied) -> Result<Option<Outcome>, RunError> {
+    let journal = &workspace.shared.journal;
     let mut run =
         journal.run(id.run)?.ok_or_else(|| RunError::Internal(format!("run {} is gone", id.run)))?;
     let mut fates = Fates::default();
@@ -185,20 +244,17 @@ pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Resu
     if let Ok(Phase::Stuck { because, .. }) = status.as_ref().map(|status| &status.phase) {
         let why = because.to_string();
         finish(workspace, run, RunEnd::Stuck).await?;
-        return Ok(Outcome::GoesOn { id, why, stuck: true });
+        return Ok(Some(Outcome::GoesOn { id, why, stuck: true }));
     }
     if !status.is_ok_and(|status| status.is_over()) {
         let why = fates.waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
         if applied != Applied::Stopped {
             finish(workspace, run, RunEnd::Failed { why: format!("forgetting waits: {why}") }).await?;
         }
-        return Ok(Outcome::GoesOn { id, why, stuck: false });
+        return Ok(Some(Outcome::GoesOn { id, why, stuck: false }));
     }
     finish(workspace, run, RunEnd::Done).await?;
-    tidy(workspace).await?;
-    let receipt = journal.receipt(id)?;
-    let receipt = receipt.ok_or_else(|| RunError::Internal(format!("move {id} left no receipt")))?;
-    Ok(Outcome::Done(Box::new(receipt)))
+    Ok(None)
 }
 
 /// Ends what a forgetting that was cut short has left in files, between two runs.
@@ -211,7 +267,11 @@ pub async fn end(workspace: &Workspace) -> Result<(), RunError> {
 }
 
 /// Journals the move, with a person to hang it on where there is none, and a run of its own.
-async fn plan(workspace: &Workspace, email: &Email, found: &Found) -> Result<(MoveId, PersonId), RunError> {
+async fn plan(
+    workspace: &Workspace,
+    email: &Email,
+    found: &Found,
+) -> Result<(PersonId, MoveId, Priority), RunError> {
     let journal = &workspace.shared.journal;
     let at = workspace.shared.clock.now();
     let (mut batch, mut entries) = (Batch::new(), Vec::new());
@@ -258,7 +318,7 @@ async fn plan(workspace: &Workspace, email: &Email, found: &Found) -> Result<(Mo
     };
     journal.put_run(&mut batch, &run)?;
     workspace.shared.consent.commit(batch, entries).await?;
-    Ok((id, person.id))
+    Ok((person.id, id, Priority::OptOut))
 }
 
 /// Removes what is left in files of people whose records are deleted: their rows in scan snapshots, then the

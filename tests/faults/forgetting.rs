@@ -123,6 +123,54 @@ async fn twins_of_one_address_are_forgotten_together() {
     assert_eq!(forget(&world, "ada").await.state, ForgetState::Before);
 }
 
+/// Ada's contact has two addresses, and each a member of its own.
+async fn of_two_addresses(further_member: bool) -> World {
+    let world = World::new(|builder| {
+        let (email, further) = (address("ada"), address("ada.too"));
+        let id = builder.contact(&[("email", &email), ("hs_additional_emails", &further)]);
+        builder.join(GENERAL, id);
+        people::member(builder, "ada");
+        if further_member {
+            people::member(builder, "ada.too");
+        }
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_under_a_further_address_of_the_contact_is_forgotten_with_them() {
+    for asked in ["ada", "ada.too"] {
+        let world = of_two_addresses(true).await;
+        let app = world.open();
+        let plan = app.forget(ForgetRequest { address: address(asked), dry_run: true }).await.unwrap();
+        app.close().await;
+        assert_eq!(plan.mailchimp.len(), 4, "{plan:?}");
+        let view = forget(&world, asked).await;
+        assert_eq!(view.state, ForgetState::Forgotten, "{view:?}");
+        let erased = view.mailchimp.iter().filter(|line| *line == "delete the member for good").count();
+        assert_eq!(erased, 2, "{view:?}");
+        for name in ["ada", "ada.too"] {
+            assert_eq!(world.person(name), "no member; not in HubSpot", "{name}, asked for {asked}");
+            assert_eq!(files_naming(&world, name), Vec::<String>::new(), "{name}, asked for {asked}");
+            assert_eq!(forget(&world, name).await.state, ForgetState::Before, "{name}");
+        }
+        world.assert_settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_further_address_without_a_member_is_kept_away_as_well() {
+    let world = of_two_addresses(false).await;
+    assert_eq!(forget(&world, "ada").await.state, ForgetState::Forgotten);
+    comes_again(&world, "ada.too");
+    world.synced().await;
+    assert_eq!(world.person("ada.too"), "no member; lists [987]");
+    assert_eq!(files_naming(&world, "ada.too"), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let world = world().await;
