@@ -9,6 +9,7 @@ use crate::domain::failure::{CallFailure, RefusalCode};
 use crate::domain::id::ListId;
 use crate::domain::port::Priority;
 use crate::domain::rules::TagSource;
+use crate::domain::segment::{Fields, Rule};
 use crate::domain::step::OptOutScope;
 use crate::serve::views::{CheckView, Finding, Severity};
 use crate::sync::preflight::way_out_of;
@@ -165,6 +166,7 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
                 .map(|definition| (definition.name.as_str(), definition.read_only))
                 .collect();
             check_properties(app, findings, &read_only);
+            check_segments(app, findings, &Fields::of_portal(&definitions));
         }
     }
     let wanted: BTreeSet<u64> = app
@@ -302,6 +304,21 @@ fn check_properties(app: &App, findings: &mut Findings<'_>, read_only: &BTreeMap
                 findings.note(key, format!("property {name} does not exist yet: the first run creates it"))
             }
         }
+    }
+}
+
+/// Each segment's rule once more, against the types and values that the portal's properties really have.
+fn check_segments(app: &App, findings: &mut Findings<'_>, fields: &Fields) {
+    for segment in &app.config.segments {
+        let Err(mistake) = Rule::read(&segment.rule.to_string(), fields) else { continue };
+        let is_missing = segment.rule.properties().iter().any(|name| fields.get(name).is_none());
+        let code = if is_missing { Code::PropertyMissing } else { Code::ConfigValue };
+        findings.add(
+            (Severity::Error, code),
+            &format!("segments.{}.where", segment.name),
+            mistake.told(),
+            mistake.way_out,
+        );
     }
 }
 

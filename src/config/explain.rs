@@ -93,7 +93,7 @@ impl Written {
         if path != key.path {
             now.retain(|setting| setting.key == path);
         }
-        let plain = !key.path.contains('[');
+        let plain = !key.path.contains(['[', '*']);
         Some(Explained {
             key: key.path.to_owned(),
             what: key.what.to_owned(),
@@ -143,9 +143,16 @@ fn variable(key: &Key) -> String {
     format!("HSMC_{}__{}", section.to_uppercase(), name.to_uppercase())
 }
 
-/// Visits the values at a path, each entry of a list on its own. A list without entries has none.
+/// Visits the values at a path, each entry of a list and each name of a table on its own. A list or table without
+/// entries has none.
 fn walk(here: &Value, path: &str, so_far: String, visit: &mut impl FnMut(String, Option<&Value>)) {
     let (part, rest) = path.split_once('.').map_or((path, None), |(part, rest)| (part, Some(rest)));
+    if let (Value::Dict(_, dict), "*", Some(rest)) = (here, part, rest) {
+        for (name, entry) in dict {
+            walk(entry, rest, format!("{so_far}.{name}"), visit);
+        }
+        return;
+    }
     let name = part.trim_end_matches("[]");
     let at = if so_far.is_empty() { name.to_owned() } else { format!("{so_far}.{name}") };
     let next = match here {
@@ -159,6 +166,7 @@ fn walk(here: &Value, path: &str, so_far: String, visit: &mut impl FnMut(String,
             }
         }
         (None, Some(_)) if part.ends_with("[]") => {}
+        (None, Some(rest)) if rest.starts_with('*') => {}
         (Some(next), Some(rest)) => walk(next, rest, at, visit),
         (None, Some(rest)) => visit(format!("{at}.{rest}"), None),
         (next, None) => visit(at, next),
@@ -203,7 +211,8 @@ mod tests {
 
     const TEXT: &str = "[hubspot]\ntoken = \"pat-in-plain\"\n[mailchimp]\napi_key = \"env:MAILCHIMP_API_KEY\"\n\
                         [sync]\nevery = \"4h\"\n[[group]]\nname = \"a\"\nlist = [\n  { id = \"1\", tag = \"T\" },\n  \
-                        { id = \"2\", tag = \"U\" },\n]\n[merge_fields]\nFNAME = \"firstname\"\n";
+                        { id = \"2\", tag = \"U\" },\n]\n[merge_fields]\nFNAME = \"firstname\"\n\
+                        [segments.cold]\nwhere = 'lastmodifieddate not within 90d'\n";
 
     fn written() -> Written {
         let environment = [("HSMC_SYNC__APPLY", "ask"), ("MAILCHIMP_API_KEY", "0123-us1")];
@@ -228,6 +237,9 @@ mod tests {
             line("group[].list[].tag"),
             ["group[0].list[0].tag = T (hsmc.toml:10)", "group[0].list[1].tag = U (hsmc.toml:11)"]
         );
+        let cold = "segments.cold.where = lastmodifieddate not within 90d (hsmc.toml:16)";
+        assert_eq!(line("segments.cold.where"), [cold]);
+        assert_eq!(line("segments.*.where"), [cold]);
         assert_eq!(line("group[0].list[1].tag"), ["group[0].list[1].tag = U (hsmc.toml:11)"]);
         assert!(written().explain("sync.evry").is_none());
         assert_eq!(keys::nearest("sync.evry"), Some("sync.every"));

@@ -72,6 +72,9 @@ fn describe(schema: &mut Value, path: &str) {
     if let Some(items) = object.get_mut("items") {
         describe(items, &format!("{path}[]"));
     }
+    if let Some(each) = object.get_mut("additionalProperties") {
+        describe(each, &format!("{path}.*"));
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +88,8 @@ mod tests {
             for (name, inner) in properties {
                 paths(inner, &if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, found);
             }
+        } else if schema["additionalProperties"]["properties"].is_object() {
+            paths(&schema["additionalProperties"], &format!("{path}.*"), found);
         } else if schema["items"]["properties"].is_object() {
             paths(&schema["items"], &format!("{path}[]"), found);
         } else {

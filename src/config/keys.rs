@@ -3,7 +3,8 @@
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Where it stands; `[]` stands for each entry of a list: `group[].list[].tag`.
+    /// Where it stands; `[]` stands for each entry of a list, `*` for each name of a table: `group[].list[].tag`,
+    /// `segments.*.where`.
     pub path: &'static str,
     /// What it does.
     pub what: &'static str,
@@ -284,6 +285,18 @@ pub const KEYS: &[Key] = &[
     key("protect.tags", Kind::Texts, Some("[]"), "Bearers of these tags are never archived or untagged."),
     key("protect.patterns", Kind::Texts, Some("[]"), "The same for tags that a regular expression finds."),
     key(
+        "properties",
+        Kind::Names,
+        Some("{}"),
+        "The type of contact properties of your own, for segments: text, number, truth, date or choice.",
+    ),
+    key(
+        "segments.*.where",
+        Kind::Text,
+        None,
+        "Who belongs to the segment of this name, as company contains \"chainge\" (docs/segments.md). Must be given.",
+    ),
+    key(
         "consent.subscriptions",
         Kind::Texts,
         Some("all"),
@@ -375,11 +388,23 @@ pub const KEYS: &[Key] = &[
 /// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.
 pub fn at(path: &str) -> Option<&'static Key> {
     let general = general(path);
-    KEYS.iter().find(|key| key.path == general).or_else(|| {
+    KEYS.iter().find(|key| fits(key.path, &general)).or_else(|| {
         // Each name in a table of names is the table's.
         let (table, _) = general.rsplit_once('.')?;
         KEYS.iter().find(|key| key.path == table && key.kind == Kind::Names)
     })
+}
+
+/// Whether a path without numbers is of this key: `*` is any name.
+fn fits(key: &str, path: &str) -> bool {
+    let (mut key, mut path) = (key.split('.'), path.split('.'));
+    loop {
+        match (key.next(), path.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if one == other || (one == "*" && !other.is_empty()) => {}
+            _ => return false,
+        }
+    }
 }
 
 /// A path without the numbers of entries.

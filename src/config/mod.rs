@@ -21,6 +21,7 @@ mod position;
 mod rules;
 mod schema;
 mod secret;
+mod segments;
 mod settings;
 mod template;
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub(super) struct Document {
     pub(super) handover_defaults: HandoverDefaults,
     pub(super) handover: Vec<Handover>,
     pub(super) protect: Protect,
+    pub(super) properties: BTreeMap<String, Text>,
+    pub(super) segments: BTreeMap<String, Segment>,
     pub(super) consent: Consent,
     pub(super) notify: Notify,
     pub(super) log: Log,
@@ -164,6 +166,14 @@ pub(super) struct Protect {
     pub(super) tags: Vec<Text>,
     #[serde(default)]
     pub(super) patterns: Vec<Text>,
+}
+
+/// `[segments.NAME]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Segment {
+    #[serde(rename = "where")]
+    pub(super) rule: Option<Text>,
 }
 
 /// `[consent]`

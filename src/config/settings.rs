@@ -3,10 +3,11 @@
 use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
 use super::notify::{self, Notify};
-use super::{rules, schema};
+use super::{rules, schema, segments};
 use crate::domain::code::Code;
 use crate::domain::port::OptOutBasis;
 use crate::domain::rules::RuleSet;
+use crate::domain::segment::Segment;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -31,6 +32,8 @@ pub struct Config {
     pub log: Log,
     /// The rules of the sync.
     pub rules: RuleSet,
+    /// Named rules that say who belongs together, by name.
+    pub segments: Vec<Segment>,
 }
 
 impl Config {
@@ -161,6 +164,7 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 /// Checks a document. None only together with problems.
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
     let rules = rules::check(&document, problems);
+    let segments = segments::check(&document, problems);
     let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, .. } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
@@ -177,6 +181,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         notify,
         log,
         rules: rules?,
+        segments,
     })
 }
 

@@ -105,6 +105,59 @@ fn the_two_copies_of_the_example_are_the_same() {
 }
 
 #[test]
+fn the_four_segments_that_are_shipped_load_beside_the_example() {
+    let text = format!("{AGENCY}\n{}", include_str!("../../docs/examples/segments.toml"));
+    let segments = read(&text, &[]).unwrap().segments;
+    let told: Vec<String> =
+        segments.iter().map(|segment| format!("{}: {}", segment.name, segment.rule)).collect();
+    assert_eq!(
+        told,
+        [
+            "chainge: company contains \"chainge\"",
+            "cold: lastmodifieddate not within 90d",
+            "engaged: lastmodifieddate within 30d",
+            "high_value: lifecyclestage in [customer, evangelist, opportunity]",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_in_a_segment_is_told_with_its_line_and_place() {
+    let first = AGENCY.lines().count() + 2;
+    let told = |added: &str| complaints("", added);
+    assert_eq!(
+        told("[segments.cold]\nwhere = 'company within 90d'"),
+        [format!(
+            "hsmc.toml:{} segments.cold.where: `within` cannot be asked of `company`, which is text (character 9: \
+             `within 90d`); write `company` with =, !=, in, contains, starts_with, ends_with, is_set or is_empty",
+            first + 1
+        )]
+    );
+    assert_eq!(
+        told("[segments.many]\nwhere = 'branches > 1'\n[properties]\nbranches = \"text\""),
+        [format!(
+            "hsmc.toml:{} segments.many.where: `>` cannot be asked of `branches`, which is text (character 10: `> 1`); \
+             write `branches` with =, !=, in, contains, starts_with, ends_with, is_set or is_empty",
+            first + 1
+        )]
+    );
+    assert_eq!(
+        told("[segments.Cold]\nwhere = 'phone is_set'"),
+        [format!(
+            "hsmc.toml:{first} segments.Cold: `Cold` is no name for a segment; use small letters, digits, _ and -, \
+             at most 40, a letter first"
+        )]
+    );
+    assert!(told("[segments.cold]\n")[0].contains("`where` is missing or empty"));
+    assert!(
+        told("[properties]\nbranches = \"float\"")[0]
+            .contains("write one of text, number, truth, date, choice")
+    );
+    let unknown = told("[segments.cold]\nwhen = 'phone is_set'");
+    assert!(unknown.iter().any(|message| message.contains("hsmc knows no key `when` here")), "{unknown:?}");
+}
+
+#[test]
 fn what_init_writes_loads() {
     let config = read(TEMPLATE, &[]).unwrap();
     assert_eq!(config.sync.apply, Apply::Never, "a new config changes nothing by itself");

@@ -27,6 +27,7 @@ pub mod report;
 pub mod restored;
 pub mod rules;
 pub mod run;
+pub mod segment;
 pub mod shown;
 pub mod step;
 pub mod tag;

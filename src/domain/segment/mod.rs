@@ -1,0 +1,38 @@
+//! Segments: named rules that say who belongs together, over what is known of a person and the time
+//! (docs/segments.md).
+//!
+//! A rule is read against the types of the fields it names ([`Rule::read`]), prints as text that reads
+//! as the same rule, and is asked of one person at one moment ([`Rule::look`]). The answer says until
+//! when it stands as long as nothing changes about the person, to the millisecond: whoever keeps it
+//! need not ask again before.
+//!
+//! Never: a clock, I/O, a panic or unbounded work, whatever the text.
+
+mod evaluate;
+mod fields;
+mod limits;
+mod mistake;
+mod moment;
+mod name;
+mod parse;
+mod print;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use evaluate::{Facts, Look, Reading};
+pub use fields::{Field, FieldKind, Fields};
+pub use mistake::Mistake;
+pub use moment::{Moment, Period};
+pub use name::SegmentName;
+pub use rule::{Condition, ConsentState, MomentTest, NumberTest, Order, Rule, Test, TextTest};
+
+/// A named rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Its name, one of its own.
+    pub name: SegmentName,
+    /// Who belongs to it.
+    pub rule: Rule,
+}
