@@ -309,7 +309,7 @@ fn check_properties(app: &App, findings: &mut Findings<'_>, read_only: &BTreeMap
 
 /// Each segment's rule once more, against the types and values that the portal's properties really have.
 fn check_segments(app: &App, findings: &mut Findings<'_>, fields: &Fields) {
-    for segment in &app.config.segments {
+    for segment in &app.config.rules.segments {
         let Err(mistake) = Rule::read(&segment.rule.to_string(), fields) else { continue };
         let is_missing = segment.rule.properties().iter().any(|name| fields.get(name).is_none());
         let code = if is_missing { Code::PropertyMissing } else { Code::ConfigValue };

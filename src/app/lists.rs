@@ -65,6 +65,8 @@ fn uses(rules: &RuleSet, list: ListId) -> Vec<String> {
     }
     let supplemental = rules.supplemental.iter().filter(|extra| extra.list == list);
     uses.extend(supplemental.map(|extra| format!("supplemental (tag \"{}\")", extra.tag)));
+    let segments = rules.segments.iter().filter(|segment| segment.rule.lists().contains(&list));
+    uses.extend(segments.map(|segment| format!("asked about by segment {}", segment.name)));
     uses
 }
 

@@ -167,6 +167,7 @@ fn rules() -> RuleSet {
         critical: Vec::new(),
         handovers: Vec::new(),
         supplemental: Vec::new(),
+        segments: Vec::new(),
         protected_tags: Vec::new(),
         protected_patterns: Vec::new(),
         merge_fields: FIELDS.map(|(field, name)| (field.to_owned(), name.to_owned())).into(),

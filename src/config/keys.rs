@@ -297,6 +297,18 @@ pub const KEYS: &[Key] = &[
         "Who belongs to the segment of this name, as company contains \"chainge\" (docs/segments.md). Must be given.",
     ),
     key(
+        "segments.*.feeds.tag",
+        Kind::Text,
+        None,
+        "A Mailchimp tag that members of the segment bear while they are marketed to, and lose when they leave it.",
+    ),
+    key(
+        "segments.*.feeds.starts_journeys",
+        Kind::Truth,
+        Some("false"),
+        "Whether setting that tag may start customer journeys; without it the tag is set silently.",
+    ),
+    key(
         "consent.subscriptions",
         Kind::Texts,
         Some("all"),

@@ -4,19 +4,25 @@ use super::condition;
 use super::error::Problem;
 use super::lenient::{Share, Text, Whole};
 use super::schema::{self, Document, Subscriptions};
+use super::segments::feeds_fit_together;
 use super::settings::{limit, required, switch};
 use crate::domain::code::Code;
 use crate::domain::id::ListId;
 use crate::domain::rules::{
     Group, Handover, Precedence, RuleSet, SourceList, Supplemental, TagOverride, TagSource,
 };
+use crate::domain::segment::Segment;
 use crate::domain::step::OptOutScope;
 use crate::domain::tag::TagName;
 use crate::domain::window::EnrollWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule set of a document. None only together with problems.
-pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> Option<RuleSet> {
+pub(super) fn check(
+    document: &Document,
+    segments: Vec<Segment>,
+    problems: &mut Vec<Problem>,
+) -> Option<RuleSet> {
     let before = problems.len();
     let critical = list_ids("exclusions.critical", &document.exclusions.critical, problems);
     let groups = groups(document, problems);
@@ -30,6 +36,7 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> Option<
         critical,
         handovers,
         supplemental,
+        segments,
         protected_tags: tags(&document.protect.tags),
         protected_patterns,
         merge_fields,
@@ -48,6 +55,7 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> Option<
     };
     groups_fit_together(&rules, problems);
     handovers_fit_together(&rules, problems);
+    feeds_fit_together(&rules, problems);
     (problems.len() == before).then_some(rules)
 }
 
@@ -348,7 +356,7 @@ fn handovers_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
 }
 
 /// Tags that hsmc sets when it enrolls, and as what.
-fn tags_we_set(rules: &RuleSet) -> BTreeMap<&TagName, &'static str> {
+pub(super) fn tags_we_set(rules: &RuleSet) -> BTreeMap<&TagName, &'static str> {
     let mut tags = BTreeMap::new();
     for extra in &rules.supplemental {
         tags.insert(&extra.tag, "the tag of a supplemental list");

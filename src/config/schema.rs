@@ -174,6 +174,15 @@ pub(super) struct Protect {
 pub(super) struct Segment {
     #[serde(rename = "where")]
     pub(super) rule: Option<Text>,
+    pub(super) feeds: Option<Feeds>,
+}
+
+/// `[segments.NAME.feeds]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Feeds {
+    pub(super) tag: Option<Text>,
+    pub(super) starts_journeys: Option<Truth>,
 }
 
 /// `[consent]`

@@ -7,7 +7,7 @@ use super::{rules, schema, segments};
 use crate::domain::code::Code;
 use crate::domain::port::OptOutBasis;
 use crate::domain::rules::RuleSet;
-use crate::domain::segment::Segment;
+use crate::domain::segment::Fields;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -32,8 +32,8 @@ pub struct Config {
     pub log: Log,
     /// The rules of the sync.
     pub rules: RuleSet,
-    /// Named rules that say who belongs together, by name.
-    pub segments: Vec<Segment>,
+    /// What is known of contact properties without asking HubSpot.
+    pub fields: Fields,
 }
 
 impl Config {
@@ -163,8 +163,8 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 
 /// Checks a document. None only together with problems.
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
-    let rules = rules::check(&document, problems);
-    let segments = segments::check(&document, problems);
+    let (segments, fields) = segments::check(&document, problems);
+    let rules = rules::check(&document, segments, problems);
     let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, .. } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
@@ -181,7 +181,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         notify,
         log,
         rules: rules?,
-        segments,
+        fields,
     })
 }
 

@@ -107,7 +107,7 @@ fn the_two_copies_of_the_example_are_the_same() {
 #[test]
 fn the_four_segments_that_are_shipped_load_beside_the_example() {
     let text = format!("{AGENCY}\n{}", include_str!("../../docs/examples/segments.toml"));
-    let segments = read(&text, &[]).unwrap().segments;
+    let segments = read(&text, &[]).unwrap().rules.segments;
     let told: Vec<String> =
         segments.iter().map(|segment| format!("{}: {}", segment.name, segment.rule)).collect();
     assert_eq!(
@@ -375,4 +375,30 @@ fn notify_takes_encrypted_addresses_and_those_of_this_machine_and_tells_warnings
     let notify = read(AGENCY, &[]).unwrap().notify;
     assert_eq!((notify.from, notify.summary), (crate::domain::alert::Severity::Warning, false));
     assert_eq!((notify.quiet, notify.many_opt_outs), (Duration::from_secs(12 * 3600), None));
+}
+
+#[test]
+fn a_fed_tag_is_nobody_elses() {
+    let feeding = |name: &str, rule: &str, tag: &str| {
+        format!("[segments.{name}]\nwhere = '{rule}'\nfeeds = {{ tag = \"{tag}\" }}\n")
+    };
+    let told = |added: &str| complaints("", added).join("\n");
+    let text = format!("{AGENCY}\n{}", feeding("cold", "company is_set", "Cold"));
+    let feeds = read(&text, &[]).unwrap().rules.segments.remove(0).feeds.unwrap();
+    assert_eq!((feeds.tag, feeds.starts_journeys), (TagName::new("Cold"), false));
+    for (tag, also) in [
+        ("General Multi", "an entry tag too"),
+        ("recruitment finished", "an exit tag too"),
+        ("Manual_x", "protected: it would never be taken off"),
+    ] {
+        let message = told(&feeding("cold", "company is_set", tag));
+        assert!(message.contains(also) && message.contains("segments.cold.feeds.tag"), "{message}");
+    }
+    let twice = feeding("a", "company is_set", "Cold") + &feeding("b", "phone is_set", "cold");
+    assert!(told(&twice).contains("fed by segment a too"));
+    let round = feeding("a", "not has tag Two", "One") + &feeding("b", "company is_set", "Two");
+    assert!(told(&round).contains("asks about tag \"Two\", which a segment feeds"));
+    assert!(
+        told("[segments.cold]\nwhere = 'company is_set'\nfeeds = { }").contains("`tag` is missing or empty")
+    );
 }

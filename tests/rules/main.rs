@@ -18,5 +18,6 @@ mod limits;
 mod naming;
 mod properties;
 mod scenarios;
+mod segments;
 mod support;
 mod window;

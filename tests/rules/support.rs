@@ -97,6 +97,7 @@ pub fn agency() -> RuleSet {
             handover("Long Term Single Finished", None, 1032, &[]),
         ],
         supplemental: vec![Supplemental { list: ListId(555), tag: tag("Newsletter") }],
+        segments: vec![],
         protected_tags: vec![tag("VIP"), tag("DoNotArchive"), tag("Manual Inclusion")],
         protected_patterns: vec![regex::Regex::new("^Team_").unwrap()],
         merge_fields: [("FNAME", "firstname"), ("LNAME", "lastname")]

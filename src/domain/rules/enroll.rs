@@ -2,6 +2,7 @@
 //! last step that is loud: it starts the journey.
 
 use super::Precedence;
+use super::feed::fed;
 use super::merge_fields::differ;
 use super::place::Place;
 use super::sight::Sight;
@@ -53,10 +54,10 @@ fn fields_first(sight: &Sight<'_>, member: &Member) -> Option<PlannedStep> {
     })
 }
 
-/// Additional and supplemental tags, then the entry tag.
+/// Additional and supplemental tags, those of segments, then the entry tag.
 fn tags(sight: &Sight<'_>, place: &Place<'_>) -> Vec<PlannedStep> {
     let beside = beside_missing(sight, Some(place.source)).into_iter().filter(|tag| !same(tag, &place.tag));
-    beside.chain([place.tag.clone()]).map(set).collect()
+    beside.map(set).chain(fed(sight, false).set).chain([set(place.tag.clone())]).collect()
 }
 
 pub(super) fn enrolled(place: &Place<'_>) -> MemoryChange {
@@ -105,6 +106,10 @@ pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Opt
         None => Some(place.source),
     };
     steps.extend(beside_missing(sight, from).into_iter().filter(|tag| !same(tag, &stays)).map(set));
+    let has_others = !steps.is_empty();
+    let fed = fed(sight, protected);
+    steps.splice(0..0, fed.cleared);
+    steps.extend(fed.set);
     let borne = entries.iter().any(|tag| same(tag, &stays));
     if switch && !borne {
         steps.push(set(stays.clone()));
@@ -119,7 +124,8 @@ pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Opt
     let why = match (switch, entries.len() > 1) {
         (true, _) => ("R3", format!("source list {} ranks first now: tag \"{stays}\"", place.source.list)),
         (false, true) => ("R2", format!("several entry tags: \"{stays}\" stays")),
-        (false, false) => ("R2", "a tag beside the entry tag is missing".to_owned()),
+        (false, false) if has_others => ("R2", "a tag beside the entry tag is missing".to_owned()),
+        (false, false) => ("R2", "a segment that feeds a tag was entered or left".to_owned()),
     };
     let then = vec![MemoryChange::Enrolled { tag: stays.clone(), list }];
     let retag = sight.draft(MoveKind::Retag, why, steps, then, Some(place.source.list));

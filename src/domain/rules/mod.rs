@@ -10,6 +10,7 @@ mod consent;
 mod decide;
 mod enroll;
 mod exclude;
+mod feed;
 mod fingerprint;
 mod given;
 mod handover;
@@ -34,6 +35,7 @@ use super::id::ListId;
 use super::member::{Member, MergeField};
 use super::moves::Move;
 use super::person::{Person, PersonState};
+use super::segment::Segment;
 use super::step::OptOutScope;
 use super::tag::TagName;
 use super::time::Timestamp;
@@ -172,6 +174,8 @@ pub struct RuleSet {
     pub protected_tags: Vec<TagName>,
     /// Protected tag patterns.
     pub protected_patterns: Vec<regex::Regex>,
+    /// Segments, by name; some feed a tag.
+    pub segments: Vec<Segment>,
     /// Merge field → contact property.
     pub merge_fields: BTreeMap<String, String>,
     /// Property that gets the name of the list a person came from, at handover (R9).
@@ -210,6 +214,7 @@ impl RuleSet {
             lists.extend(handover.also_leave.iter().copied());
         }
         lists.extend(self.supplemental.iter().map(|extra| extra.list));
+        lists.extend(self.segments.iter().flat_map(|segment| segment.rule.lists()));
         lists
     }
 
@@ -226,6 +231,7 @@ impl RuleSet {
             tags.extend(list.also.iter().cloned());
         }
         tags.extend(self.supplemental.iter().map(|extra| extra.tag.clone()));
+        tags.extend(feed::feeding(&self.segments).map(|(_, feeds)| feeds.tag.clone()));
         tags
     }
 
@@ -236,6 +242,9 @@ impl RuleSet {
             for list in &group.lists {
                 names.extend(list.overrides.iter().map(|over| over.when.property.clone()));
             }
+        }
+        for (segment, _) in feed::feeding(&self.segments) {
+            names.extend(segment.rule.properties().into_iter().map(str::to_owned));
         }
         names.extend(self.import_list.clone());
         names.extend(self.ori_lists.clone());

@@ -4,6 +4,7 @@
 //! tags that the config names, and the entry tag that hsmc itself set on this very person, even when
 //! the config has dropped it since. Protected tags are never ours.
 
+use super::feed::feeding;
 use super::protect::protects;
 use super::sight::Sight;
 use super::{Condition, Operator, RuleSet, SourceList, TagSource, World};
@@ -45,7 +46,8 @@ pub(super) fn role(sight: &Sight<'_>, tag: &TagName) -> Option<Role> {
         return Some(Role::Exit);
     }
     let beside = sources().flat_map(|source| &source.also).any(|also| same(also, tag))
-        || rules.supplemental.iter().any(|extra| same(&extra.tag, tag));
+        || rules.supplemental.iter().any(|extra| same(&extra.tag, tag))
+        || feeding(&rules.segments).any(|(_, feeds)| same(&feeds.tag, tag));
     beside.then_some(Role::Beside)
 }
 
@@ -64,6 +66,11 @@ fn place_within(sight: &Sight<'_>, source: &SourceList, tag: &TagName) -> Option
     tags.position(|given| same(given, tag))
 }
 
+/// Whether the member bears the tag; nobody does without one.
+pub(super) fn bears(sight: &Sight<'_>, tag: &TagName) -> bool {
+    sight.view.member.is_some_and(|member| member.tags.iter().any(|borne| same(borne, tag)))
+}
+
 /// Every tag the config knows, protected ones left out, each once: their `member_count`s are compared
 /// between runs, since a tag set by hand may not show otherwise (R28b).
 pub fn known_tags(rules: &RuleSet, world: &World) -> BTreeSet<TagName> {
@@ -80,6 +87,7 @@ pub fn known_tags(rules: &RuleSet, world: &World) -> BTreeSet<TagName> {
     }
     tags.extend(rules.handovers.iter().map(|handover| handover.exit_tag.clone()));
     tags.extend(rules.supplemental.iter().map(|extra| extra.tag.clone()));
+    tags.extend(feeding(&rules.segments).map(|(_, feeds)| feeds.tag.clone()));
     tags.retain(|tag| !protects(rules, tag));
     tags
 }
@@ -141,8 +149,7 @@ pub(super) fn beside_missing(sight: &Sight<'_>, source: Option<&SourceList>) -> 
         sight.rules.supplemental.iter().filter(|extra| sight.is_in(extra.list)).map(|extra| &extra.tag);
     let mut missing: Vec<TagName> = Vec::new();
     for tag in also.chain(extra) {
-        let borne = sight.view.member.is_some_and(|member| member.tags.iter().any(|borne| same(borne, tag)));
-        if !borne && !missing.iter().any(|known| same(known, tag)) {
+        if !bears(sight, tag) && !missing.iter().any(|known| same(known, tag)) {
             missing.push(tag.clone());
         }
     }

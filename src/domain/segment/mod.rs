@@ -21,6 +21,8 @@ mod rule;
 mod tests;
 mod token;
 
+use super::tag::TagName;
+
 pub use evaluate::{Facts, Look, Reading};
 pub use fields::{Field, FieldKind, Fields};
 pub use mistake::Mistake;
@@ -35,4 +37,15 @@ pub struct Segment {
     pub name: SegmentName,
     /// Who belongs to it.
     pub rule: Rule,
+    /// The tag its members bear, if any.
+    pub feeds: Option<FedTag>,
+}
+
+/// A tag that a segment feeds: whoever is marketed to bears it while they belong to the segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FedTag {
+    /// Its name.
+    pub tag: TagName,
+    /// Whether setting it may start customer journeys; otherwise it is set silently.
+    pub starts_journeys: bool,
 }

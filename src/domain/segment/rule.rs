@@ -3,6 +3,7 @@
 
 use super::moment::{Moment, Period};
 use crate::domain::id::ListId;
+use crate::domain::member::MemberStatus;
 use crate::domain::person::PersonState;
 use crate::domain::tag::TagName;
 use std::collections::BTreeSet;
@@ -144,6 +145,20 @@ impl ConsentState {
         ConsentState::Subscribed,
         ConsentState::Unasked,
     ];
+
+    /// What an opt-out in HubSpot and a member's status come to.
+    pub fn of(opted_out: bool, member: Option<&MemberStatus>) -> ConsentState {
+        match member {
+            _ if opted_out => ConsentState::OptedOut,
+            Some(MemberStatus::Unsubscribed) => ConsentState::OptedOut,
+            Some(MemberStatus::Cleaned) => ConsentState::Bounced,
+            Some(MemberStatus::Pending) => ConsentState::Pending,
+            Some(MemberStatus::Subscribed) => ConsentState::Subscribed,
+            Some(MemberStatus::Transactional | MemberStatus::Archived | MemberStatus::Other(_)) | None => {
+                ConsentState::Unasked
+            }
+        }
+    }
 
     /// A stable word.
     pub fn word(self) -> &'static str {

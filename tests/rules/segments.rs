@@ -1,0 +1,125 @@
+//! Segments that feed a tag: only to whoever is marketed to, silently, and taken off again.
+
+use crate::support::{NOW, Stage, ann, tag};
+use hsmc::domain::member::MemberStatus;
+use hsmc::domain::moves::MoveKind;
+use hsmc::domain::person::PersonState;
+use hsmc::domain::segment::{FedTag, Fields, Rule, Segment, SegmentName};
+use hsmc::domain::step::{Delivery, Step};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn segment(name: &str, rule: &str, starts_journeys: bool) -> Segment {
+    Segment {
+        name: SegmentName::new(name).unwrap(),
+        rule: Rule::read(rule, &Fields::standard()).unwrap(),
+        feeds: Some(FedTag { tag: tag("Cold"), starts_journeys }),
+    }
+}
+
+/// Enrolled from list 987, with a segment that feeds the tag "Cold".
+fn enrolled(rule: &str, tags: &[&str]) -> Stage {
+    ann()
+        .in_lists(&[987])
+        .subscribed(tags)
+        .enrolled("General Single", 987)
+        .rules(|rules| rules.segments = vec![segment("cold", rule, false)])
+}
+
+fn modified(days_ago: u32) -> String {
+    NOW.minus(DAY * days_ago).0.to_string()
+}
+
+const COLD: &str = "lastmodifieddate not within 90d";
+
+#[test]
+fn a_member_of_a_segment_gets_its_tag_without_a_journey_and_loses_it_afterwards() {
+    let cold = enrolled(COLD, &["General Single"]).property("lastmodifieddate", &modified(91));
+    cold.is_due(MoveKind::Retag, &["set tag \"Cold\" silently"]);
+    let due = cold.decision().due.unwrap();
+    assert_eq!(due.steps[0].step, Step::SetTag { tag: tag("Cold"), delivery: Delivery::Silent });
+    let warm = enrolled(COLD, &["General Single", "Cold"]).property("lastmodifieddate", &modified(89));
+    warm.is_due(MoveKind::Retag, &["clear tag \"Cold\""]);
+}
+
+#[test]
+fn a_day_that_passes_is_enough() {
+    let mut stage = enrolled(COLD, &["General Single"]).property("lastmodifieddate", &modified(89));
+    assert_eq!(stage.decision().due, None);
+    stage.world.seen = NOW.plus(DAY);
+    stage.is_due(MoveKind::Retag, &["set tag \"Cold\" silently"]);
+}
+
+#[test]
+fn a_journey_starts_only_where_the_config_allows_it() {
+    let stage = enrolled(COLD, &["General Single"])
+        .property("lastmodifieddate", &modified(91))
+        .rules(|rules| rules.segments = vec![segment("cold", COLD, true)]);
+    stage.is_due(MoveKind::Retag, &["set tag \"Cold\""]);
+    let due = stage.decision().due.unwrap();
+    assert_eq!(due.steps[0].step, Step::SetTag { tag: tag("Cold"), delivery: Delivery::Loud });
+}
+
+#[test]
+fn whoever_is_new_gets_it_before_the_entry_tag() {
+    let stage = ann()
+        .in_lists(&[987])
+        .property("lastmodifieddate", &modified(91))
+        .rules(|rules| rules.segments = vec![segment("cold", COLD, false)]);
+    let upsert = "create or update the member";
+    stage.is_due(MoveKind::Enroll, &[upsert, "set tag \"Cold\" silently", "set tag \"General Single\""]);
+}
+
+#[test]
+fn nobody_who_opted_out_is_fed_and_their_fed_tag_goes_with_the_rest() {
+    let out = enrolled(COLD, &["General Single", "Cold"])
+        .property("lastmodifieddate", &modified(91))
+        .opted_out_in_hubspot();
+    let due = out.decision().due.unwrap();
+    assert_eq!(due.kind, MoveKind::OptOutMailchimp);
+    let cleared: Vec<String> = due.steps.iter().map(|planned| planned.step.to_string()).collect();
+    assert!(cleared.iter().any(|step| step == "clear tag \"Cold\""), "{cleared:?}");
+    let unsubscribed = enrolled(COLD, &["General Single"])
+        .property("lastmodifieddate", &modified(91))
+        .member(MemberStatus::Unsubscribed, &[]);
+    let decision = unsubscribed.decision();
+    let sets = decision
+        .due
+        .iter()
+        .flat_map(|due| &due.steps)
+        .any(|planned| matches!(planned.step, Step::SetTag { .. }));
+    assert_eq!((decision.state, sets), (PersonState::OptedOut, false));
+}
+
+#[test]
+fn nobody_outside_the_source_lists_is_fed() {
+    let stage = ann()
+        .subscribed(&[])
+        .property("lastmodifieddate", &modified(91))
+        .rules(|rules| rules.segments = vec![segment("cold", COLD, false)]);
+    assert_eq!(stage.decision().due, None);
+}
+
+#[test]
+fn a_list_that_is_incomplete_neither_feeds_nor_takes_off() {
+    for tags in [&["General Single"][..], &["General Single", "Cold"]] {
+        let stage = enrolled("not in list 555", tags);
+        let stage = Stage { world: crate::support::world(&stage.rules), ..stage }.incomplete(555);
+        assert_eq!(stage.decision().due, None);
+    }
+}
+
+#[test]
+fn a_protected_bearer_loses_no_fed_tag() {
+    let stage = enrolled(COLD, &["General Single", "Cold", "VIP"]).property("lastmodifieddate", &modified(1));
+    assert_eq!(stage.decision().due, None);
+}
+
+#[test]
+fn what_segments_ask_about_is_scanned() {
+    let stage = enrolled("company is_set and in list 4711", &[]);
+    assert!(stage.rules.all_properties().contains("company"));
+    assert!(stage.rules.all_lists().iter().any(|list| list.0 == 4711));
+    assert!(stage.rules.named_tags().contains(&tag("Cold")));
+}
