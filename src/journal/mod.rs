@@ -24,6 +24,7 @@ mod directory;
 mod fault;
 pub mod forgotten;
 mod frame;
+mod gather;
 mod index;
 pub mod inspect;
 pub mod key;

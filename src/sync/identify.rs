@@ -3,6 +3,7 @@
 
 use super::error::RunError;
 use super::forgetting::{is_forgotten, must_be_told};
+use super::recognising::recognised;
 use super::snapshot::{PersonKey, PersonRow, Snapshot};
 use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
@@ -94,33 +95,29 @@ fn is_theirs(contact: &Contact, person: &Person) -> bool {
         || contact.further_emails().any(|email| Some(&email) == person.email.as_ref())
 }
 
-/// Everybody who was known as several people and is one contact now becomes one, durably: the one who stands under
-/// the contact's own address, with what binds the others.
-async fn unite(journal: &Journal, snapshot: &Snapshot, now: Timestamp) -> Result<(), RunError> {
-    for row in snapshot.people()? {
-        let row = row?;
-        let is_one_of_several = |contact: &Contact| {
-            contact.merged_records().next().is_some() || contact.further_emails().next().is_some()
-        };
-        if !own_contacts(&row).any(is_one_of_several) {
-            continue;
-        }
-        let Some(heir) = known(journal, &row)?.filter(|heir| heir.second.is_none()) else { continue };
-        let others: Vec<Person> =
-            same_person(journal, &row)?.into_iter().filter(|other| other.id != heir.id).collect();
-        if others.is_empty() {
-            continue;
-        }
-        let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, other));
-        let mut batch = Batch::new();
-        journal.put_person(&mut batch, &united, Some(&heir))?;
-        for other in &others {
-            let second = Person { second: Some(now), ..other.clone() };
-            journal.put_person(&mut batch, &second, Some(other))?;
-        }
-        journal.commit(batch).await?;
+/// Whoever was known as several people and is one contact now becomes one, durably: the one who stands under the
+/// contact's own address, with what binds the others. Whether there was anybody.
+async fn unite(journal: &Journal, row: &PersonRow, now: Timestamp) -> Result<bool, RunError> {
+    let Some(heir) = known(journal, row)?.filter(|heir| heir.second.is_none()) else { return Ok(false) };
+    let others: Vec<Person> =
+        same_person(journal, row)?.into_iter().filter(|other| other.id != heir.id).collect();
+    if others.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, other));
+    let mut batch = Batch::new();
+    journal.put_person(&mut batch, &united, Some(&heir))?;
+    for other in &others {
+        let second = Person { second: Some(now), ..other.clone() };
+        journal.put_person(&mut batch, &second, Some(other))?;
+    }
+    journal.commit(batch).await?;
+    Ok(true)
+}
+
+/// Whether a contact was several ones, or has several addresses.
+fn is_one_of_several(contact: &Contact) -> bool {
+    contact.merged_records().next().is_some() || contact.further_emails().next().is_some()
 }
 
 /// The contacts whose own address the row's is. One found by another address of theirs is whoever has their own.
@@ -210,6 +207,56 @@ pub fn stands_elsewhere(snapshot: &Snapshot, renames: &Renames, row: &PersonRow)
     Ok(true)
 }
 
+/// Who does not stand where they are remembered, as a first look at everybody shows.
+#[derive(Default)]
+struct Strangers {
+    renames: Renames,
+    /// Whose member is no longer where it was, by its number.
+    missed: BTreeMap<String, PersonId>,
+    /// Whose present address has a member, although they were another one.
+    housed: BTreeMap<PersonId, Person>,
+    /// Whether somebody is seen for the first time, or a member stands under another address of a contact.
+    is_anybody_new: bool,
+}
+
+/// Looks at everybody once; none when people were united meanwhile, so that some may have been seen as they no
+/// longer are.
+async fn strangers(
+    journal: &Journal,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Option<Strangers>, RunError> {
+    let mut found = Strangers::default();
+    let mut were_united = false;
+    for recognised in recognised(journal, snapshot.people()?) {
+        let (row, person) = recognised?;
+        let own: Vec<&Contact> = own_contacts(&row).collect();
+        if own.iter().any(|contact| is_one_of_several(contact)) {
+            were_united |= unite(journal, &row, now).await?;
+        }
+        found.is_anybody_new |= row.member.is_some() && !row.contacts.is_empty() && own.is_empty();
+        let Some(person) = person else {
+            found.is_anybody_new = true;
+            continue;
+        };
+        let elsewhere = |email: &&Email| row.key != PersonKey::Hash(email.hash());
+        let others = [&person.email, &person.previous_email].into_iter().flatten().filter(elsewhere);
+        let others: Vec<SubscriberHash> = others.map(Email::hash).collect();
+        if own.iter().any(|contact| is_theirs(contact, &person)) {
+            // Their member, if they have one, stands under an address that they had.
+            found.renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
+            if row.member.is_none() {
+                found.missed.extend(person.contact_id.clone().map(|number| (number, person.id)));
+            } else if !others.is_empty() {
+                found.housed.insert(person.id, person);
+            }
+        } else if let Some(previous) = &person.previous_email {
+            found.renames.old.insert(previous.hash(), person.id);
+        }
+    }
+    Ok((!were_united).then_some(found))
+}
+
 /// Gives every new person a number, durably, and finds the members that stand under another address than their
 /// person's: renamed on either side. A member is followed by Mailchimp's own number for it.
 ///
@@ -221,44 +268,18 @@ pub async fn identify(
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<Renames, RunError> {
-    unite(journal, snapshot, now).await?;
-    let mut renames = Renames::default();
-    // Whose member is no longer where it was, by its number.
-    let mut missed: BTreeMap<String, PersonId> = BTreeMap::new();
-    // Whose present address has a member, although they were another one.
-    let mut housed: BTreeMap<PersonId, Person> = BTreeMap::new();
-    let mut has_fresh = false;
-    // Whether a member stands under another address of a contact.
-    let mut has_joins = false;
-    for row in snapshot.people()? {
-        let row = row?;
-        has_joins |= row.member.is_some() && !row.contacts.is_empty() && own_contacts(&row).next().is_none();
-        let Some(person) = known(journal, &row)? else {
-            has_fresh = true;
-            continue;
-        };
-        let elsewhere = |email: &&Email| row.key != PersonKey::Hash(email.hash());
-        let others = [&person.email, &person.previous_email].into_iter().flatten().filter(elsewhere);
-        let others: Vec<SubscriberHash> = others.map(Email::hash).collect();
-        if own_contacts(&row).any(|contact| is_theirs(contact, &person)) {
-            // Their member, if they have one, stands under an address that they had.
-            renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
-            if row.member.is_none() {
-                missed.extend(person.contact_id.clone().map(|number| (number, person.id)));
-            } else if !others.is_empty() {
-                housed.insert(person.id, person);
-            }
-        } else if let Some(previous) = &person.previous_email {
-            renames.old.insert(previous.hash(), person.id);
+    let Strangers { mut renames, missed, housed, is_anybody_new } = loop {
+        if let Some(strangers) = strangers(journal, snapshot, now).await? {
+            break strangers;
         }
-    }
-    if has_fresh || has_joins || !renames.old.is_empty() || !missed.is_empty() {
+    };
+    if is_anybody_new || !renames.old.is_empty() || !missed.is_empty() {
         let mut fresh: Vec<Person> = Vec::new();
         // Members that are a contact's under another address: joined once every contact has a number.
         let mut joins: Vec<PersonKey> = Vec::new();
-        for row in snapshot.people()? {
-            let row = row?;
-            if let Some(person) = moved_here(journal, &row, &missed)? {
+        for recognised in recognised(journal, snapshot.people()?) {
+            let (row, known) = recognised?;
+            if let Some(person) = moved_here(&row, known.as_ref(), &missed) {
                 renames.note(&row, person);
                 continue;
             }
@@ -278,7 +299,7 @@ pub async fn identify(
                 joins.push(row.key);
                 continue;
             }
-            if known(journal, &row)?.is_some() {
+            if known.is_some() {
                 continue;
             }
             // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
@@ -306,14 +327,14 @@ fn whose_was(row: &PersonRow, missed: &BTreeMap<String, PersonId>) -> Option<Per
 
 /// The person who was missed and stands here: nobody else has this address, in HubSpot or in memory.
 fn moved_here(
-    journal: &Journal,
     row: &PersonRow,
+    known: Option<&Person>,
     missed: &BTreeMap<String, PersonId>,
-) -> Result<Option<PersonId>, RunError> {
-    let Some(person) = whose_was(row, missed) else { return Ok(None) };
-    let known = known(journal, row)?.map(|known| known.id);
+) -> Option<PersonId> {
+    let person = whose_was(row, missed)?;
+    let known = known.map(|known| known.id);
     let is_free = known.is_none() && row.contacts.is_empty();
-    Ok((is_free || known == Some(person)).then_some(person))
+    (is_free || known == Some(person)).then_some(person)
 }
 
 /// Somebody seen for the first time. A row without a member, of a contact that has another address, is nobody's.

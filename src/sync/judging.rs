@@ -3,6 +3,7 @@
 
 use super::preflight::Accounts;
 use super::snapshot::{Header, PersonRow};
+use crate::domain::contact::Contact;
 use crate::domain::id::ListId;
 use crate::domain::member::Member;
 use crate::domain::naming::Names;
@@ -64,7 +65,7 @@ pub fn judge(
 ) -> Verdict {
     let proof = asked.proof;
     let nowhere = BTreeMap::new();
-    let contacts: Vec<_> = row.contacts.iter().map(|(contact, _)| contact.clone()).collect();
+    let twins: Vec<Contact>;
     let mut merged = BTreeMap::new();
     let lists = match (row.contacts.as_slice(), proof) {
         ([], _) => &nowhere,
@@ -83,15 +84,18 @@ pub fn judge(
             &merged
         }
     };
-    let contact = match contacts.as_slice() {
+    let contact = match row.contacts.as_slice() {
         [] if row.looked_up.is_some() => match asked.lost {
             None => ContactView::NotInHubSpot,
             Some(Lost::Gone) => ContactView::Gone,
             Some(Lost::Elsewhere) => ContactView::Elsewhere,
         },
         [] => ContactView::NotLookedUp,
-        [one] => ContactView::Known(one),
-        several => ContactView::Twins(several),
+        [(one, _)] => ContactView::Known(one),
+        several => {
+            twins = several.iter().map(|(contact, _)| contact.clone()).collect();
+            ContactView::Twins(&twins)
+        }
     };
     let renamed = member.and_then(|member| under_new_names(world, member));
     let member = renamed.as_ref().or(member);

@@ -24,6 +24,7 @@ pub mod naming;
 pub mod patience;
 pub mod planning;
 pub mod preflight;
+mod recognising;
 pub mod recovering;
 mod repeating;
 mod reporting;

@@ -58,6 +58,27 @@ impl Snapshot {
         })
     }
 
+    /// Those of [`Snapshot::people`] that stand at these places, which ascend; the first person's is 0. Rows between
+    /// them are passed over unread.
+    ///
+    /// # Errors
+    /// As [`Snapshot::people`].
+    pub fn people_at<'a>(
+        &self,
+        places: &'a [u32],
+    ) -> Result<impl Iterator<Item = Result<PersonRow, SnapshotError>> + use<'a>, SnapshotError> {
+        let mut people = self.people()?;
+        let mut next = 0;
+        Ok(places.iter().map_while(move |place| {
+            let passed = people.rows.pass_over(place.saturating_sub(next));
+            next = place.saturating_add(1);
+            match passed {
+                Ok(()) => people.next(),
+                Err(problem) => Some(Err(problem)),
+            }
+        }))
+    }
+
     /// One person, by search: no more than a few blocks are read, however many people there are.
     ///
     /// # Errors

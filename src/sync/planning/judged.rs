@@ -1,0 +1,183 @@
+//! Everybody of a snapshot through the rules. The first pass of a plan judges everybody and notes at which places there
+//! is something to do; later ones go over these only.
+//!
+//! Promises: whoever is passed over is counted, and nothing was due, or to be written, of them. Memory grows by four
+//! bytes for each place that is noted.
+
+use super::Planning;
+use crate::domain::moves::Move;
+use crate::domain::person::Person;
+use crate::domain::plan::{Admission, Limits, PlanSummary};
+use crate::domain::rules::{AddressView, Decision, Question, Verdict};
+use crate::sync::error::RunError;
+use crate::sync::forgetting::{is_forgotten, must_be_told};
+use crate::sync::identify;
+use crate::sync::judging::{Asked, judge};
+use crate::sync::recognising::recognised;
+use crate::sync::snapshot::PersonRow;
+
+/// What a pass over all people says of each.
+pub(super) struct Seen {
+    pub(super) row: PersonRow,
+    pub(super) person: Person,
+    pub(super) verdict: Verdict,
+    /// Their record goes again: they were forgotten, and nothing is to be told of them any more.
+    is_to_be_forgotten: bool,
+}
+
+/// What the last pass over everybody has found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Where there is something to do, by place in the snapshot, ascending.
+    noted: Vec<u32>,
+    /// Everybody else, counted.
+    pub(super) at_rest: PlanSummary,
+}
+
+impl Planning {
+    /// Everybody, in the snapshot's order.
+    pub(super) fn judge_everybody(
+        &self,
+        mut each: impl FnMut(&Seen) -> Result<(), RunError>,
+    ) -> Result<Found, RunError> {
+        let mut found = Found::default();
+        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
+            let (row, person) = recognised?;
+            let Some(seen) = person.map(|person| self.judged(row, person)).transpose()?.flatten() else {
+                continue;
+            };
+            if !seen.is_to_be_forgotten {
+                each(&seen)?;
+            }
+            match self.at_rest(seen) {
+                Some(decision) => found.at_rest.count(decision.state, None, decision.notes),
+                None => found.noted.push(place),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Those of whom there is something to do, in the snapshot's order, judged by what is remembered of them now.
+    /// Those whose record is to go are given back.
+    pub(super) fn pass(
+        &self,
+        mut each: impl FnMut(Seen) -> Result<(), RunError>,
+    ) -> Result<Vec<Person>, RunError> {
+        let mut to_forget = Vec::new();
+        for recognised in recognised(&self.journal, self.snapshot.people_at(&self.found.noted)?) {
+            let (row, person) = recognised?;
+            match person.map(|person| self.judged(row, person)).transpose()?.flatten() {
+                Some(seen) if seen.is_to_be_forgotten => to_forget.push(seen.person),
+                Some(seen) => each(seen)?,
+                None => {}
+            }
+        }
+        Ok(to_forget)
+    }
+
+    /// One person through the rules. Who was forgotten is passed over, save with an opt-out of theirs.
+    fn judged(&self, row: PersonRow, person: Person) -> Result<Option<Seen>, RunError> {
+        if identify::stands_elsewhere(&self.snapshot, &self.renames, &row)?
+            || !self.narrowing.keeps(&row, &person)
+        {
+            return Ok(None);
+        }
+        let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
+        let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
+        let lost = person.record.and_then(|record| self.lost.get(&record).copied());
+        let asked = Asked { proof, lost, address: self.address(&row, &person)? };
+        let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
+        let is_held = self.held.contains(&person.id);
+        // Whoever may have to be told of an opt-out is looked for in any case: it overtakes everything else.
+        let asks = matches!(verdict, Verdict::Ask(Question::LookUp | Question::Trace));
+        if is_held && !is_opt_out(&verdict) && !asks {
+            verdict = Verdict::Settled(rest(&person));
+        }
+        let is_to_be_forgotten =
+            is_forgotten(&self.forgotten, &row) && !is_opt_out(&verdict) && !(asks && must_be_told(&row));
+        Ok((!is_to_be_forgotten || !is_held).then_some(Seen { row, person, verdict, is_to_be_forgotten }))
+    }
+
+    /// What is decided of somebody of whom there is nothing to do, whatever the rest of the plan is.
+    fn at_rest(&self, seen: Seen) -> Option<Box<Decision>> {
+        let Verdict::Settled(decision) = seen.verdict else { return None };
+        let is_told = decision.memory.opt_out.as_ref().is_none_or(|opt_out| opt_out.delivered.is_some());
+        let is_at_rest = decision.due.is_none()
+            && decision.memory == seen.person
+            && is_told
+            && !seen.is_to_be_forgotten
+            && !self.held.contains(&seen.person.id)
+            && !self.unbegun.contains_key(&seen.person.id);
+        is_at_rest.then_some(decision)
+    }
+
+    /// What the address of their row is to a person.
+    fn address(&self, row: &PersonRow, person: &Person) -> Result<AddressView, RunError> {
+        let is_second = || identify::is_second(&self.snapshot, row);
+        Ok(match self.renames.away.contains(&person.id) {
+            true => AddressView::MemberAway,
+            false if is_second()? => AddressView::Second,
+            false => AddressView::Own,
+        })
+    }
+
+    /// Whether this run may make the move: one of those shown before, where it is about these only.
+    pub(super) fn is_shown(&self, due: &Move) -> bool {
+        self.narrowing.shown.as_ref().is_none_or(|shown| shown.holds(due))
+    }
+
+    /// The move a decision leads to in this run, and whether a limit leaves it out.
+    pub(super) fn admitted<'a>(
+        &self,
+        decision: &'a Decision,
+        limits: &Limits,
+        left: &mut u64,
+    ) -> Option<(&'a Move, Admission)> {
+        let due = decision.due.as_ref()?;
+        // Opt-outs go before everything else, whatever narrows the run but for whom it is about (R24).
+        if due.kind.is_opt_out() {
+            return Some((due, Admission::Yes));
+        }
+        if !self.is_shown(due) {
+            return None;
+        }
+        let admission = limits.admits(due);
+        if admission == Admission::Yes {
+            if *left == 0 {
+                return None;
+            }
+            *left -= 1;
+        }
+        Some((due, admission))
+    }
+}
+
+fn is_opt_out(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Settled(decision) => decision.due.as_ref().is_some_and(|due| due.kind.is_opt_out()),
+        Verdict::Ask(_) => false,
+    }
+}
+
+/// Whoever has a move under way is what they were, and nothing is due.
+fn rest(person: &Person) -> Box<Decision> {
+    Box::new(Decision {
+        state: person.state,
+        why: person.why.clone(),
+        due: None,
+        memory: person.clone(),
+        notes: Vec::new(),
+    })
+}
+
+/// What is decided of a person. Of whom a question is still open, nothing is: they stay what they were, and are
+/// counted as that.
+pub(super) fn settled(verdict: Verdict, person: &Person) -> Box<Decision> {
+    match verdict {
+        Verdict::Settled(decision) => decision,
+        Verdict::Ask(_) => {
+            let notes = vec!["left as they are: their question to HubSpot has no answer".to_owned()];
+            Box::new(Decision { notes, ..*rest(person) })
+        }
+    }
+}
