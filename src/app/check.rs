@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// Where each list stands in a config file: `hsmc.toml:31 group[0].list[1].id`.
 pub fn list_places(config: &Path) -> BTreeMap<ListId, String> {
-    let Ok(text) = std::fs::read_to_string(config) else { return BTreeMap::new() };
+    let Ok(text) = crate::config::read_text(config) else { return BTreeMap::new() };
     let Ok(table) = text.parse::<toml::Table>() else { return BTreeMap::new() };
     let positions = Positions::of(&text);
     let name = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -39,7 +39,7 @@ pub fn list_places(config: &Path) -> BTreeMap<ListId, String> {
 /// Where the keys stand that name the accounts, and what is read from them: a run that does not find it says which
 /// to mend.
 pub fn key_places(config: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let text = crate::config::read_text(config).unwrap_or_default();
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let fields = table.get("merge_fields").and_then(toml::Value::as_table);
     let fields = fields.into_iter().flat_map(|fields| fields.keys()).map(|tag| format!("merge_fields.{tag}"));
@@ -116,7 +116,7 @@ impl Findings<'_> {
 
 /// Looks at both accounts. The config itself has been read: what is wrong with it was told before.
 pub async fn check(app: &App, config: &Path) -> CheckView {
-    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let text = crate::config::read_text(config).unwrap_or_default();
     let file = config.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let view = CheckView { checked: vec!["config".to_owned()], findings: Vec::new() };
     let mut findings = Findings { view, file: &file, positions: Positions::of(&text) };

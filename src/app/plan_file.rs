@@ -8,12 +8,14 @@ use crate::domain::shown::ShownPlan;
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A plan file larger than this is none of ours.
 const LARGEST: u64 = 2 << 30;
+/// A line longer than this is no move.
+const LONGEST_LINE: u64 = 4 << 20;
 
 /// What can be wrong with a plan file.
 #[derive(Debug, thiserror::Error)]
@@ -98,39 +100,58 @@ pub fn save(
 /// # Errors
 /// It cannot be read, is of another workspace or audience, or was cut.
 pub fn read(app: &App, path: &Path) -> Result<ShownPlan, PlanFileError> {
+    let settings = &app.workspace.settings;
     let told = path.display().to_string();
     let io_error = |why| PlanFileError::Io { path: told.clone(), why };
-    let foreign = |why: String| PlanFileError::Foreign { path: told.clone(), why };
     let file = File::open(path).map_err(io_error)?;
     if file.metadata().map_err(io_error)?.len() > LARGEST {
-        return Err(foreign("it is too large for a plan".to_owned()));
+        return Err(PlanFileError::Foreign { path: told, why: "it is too large for a plan".to_owned() });
     }
+    parse(&told, BufReader::new(file), &settings.name, &settings.audience)
+}
+
+/// Reads the lines of a plan made for this workspace and audience; `told` is the file's name in messages.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(
+    told: &str,
+    mut input: impl BufRead,
+    workspace: &str,
+    audience: &str,
+) -> Result<ShownPlan, PlanFileError> {
+    let told = told.to_owned();
+    let foreign = |why: String| PlanFileError::Foreign { path: told.clone(), why };
     let (mut shown, mut moves) = (ShownPlan::default(), 0u64);
     let mut promised = None;
-    for (index, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(io_error)?;
+    for number in 1.. {
+        let line = match next_line(&mut input) {
+            Ok(None) => break,
+            Ok(Some(line)) => line,
+            Err(why) => return Err(PlanFileError::Io { path: told, why }),
+        };
         if line.trim().is_empty() {
             continue;
         }
         let parsed = PlanLine::parse(&line).map_err(|why| PlanFileError::Line {
             path: told.clone(),
-            line: index + 1,
+            line: number,
             why,
         })?;
         match (parsed, promised) {
             (PlanLine::Plan(header), None) => {
-                let settings = &app.workspace.settings;
-                if header.workspace != settings.name || header.audience != settings.audience {
+                if header.workspace != workspace || header.audience != audience {
                     let why = format!(
                         "it was made for workspace \"{}\", audience {}; make it anew",
                         header.workspace, header.audience
                     );
                     return Err(foreign(why));
                 }
-                promised = Some(header.summary.moves.values().sum::<u64>());
+                let moves = header.summary.moves.values();
+                promised = Some(moves.fold(0u64, |sum, count| sum.saturating_add(*count)));
             }
             (PlanLine::Plan(_), Some(_)) => {
-                return Err(foreign(format!("line {}: a second header", index + 1)));
+                return Err(foreign(format!("line {number}: a second header")));
             }
             (PlanLine::Move(_), None) => return Err(foreign("it has no header".to_owned())),
             (PlanLine::Move(planned), Some(_)) => {
@@ -145,5 +166,64 @@ pub fn read(app: &App, path: &Path) -> Result<ShownPlan, PlanFileError> {
             Err(foreign(format!("it names {count} moves and holds {moves}: it was cut; make it anew")))
         }
         Some(_) => Ok(shown),
+    }
+}
+
+/// The next line; none at the end.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    if input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.len() as u64 == LONGEST_LINE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long for a plan"));
+    }
+    String::from_utf8(line).map(Some).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn header(moves: &str) -> String {
+        format!(
+            "{{\"plan\":{{\"format\":{PLAN_FORMAT},\"workspace\":\"w\",\"portal\":null,\"audience\":\"a\",\"seen\":0,\"config\":0,\
+             \"summary\":{{\"people\":{{}},\"moves\":{moves},\"left_out\":{{}},\"notes\":{{}},\"final_steps\":{{}},\"gate\":null}}}}}}\n"
+        )
+    }
+
+    fn parsed(text: &[u8]) -> Result<ShownPlan, PlanFileError> {
+        parse("plan.jsonl", text, "w", "a")
+    }
+
+    #[test]
+    fn a_header_that_promises_more_moves_than_can_be_counted_is_no_panic() {
+        let text = header(r#"{"enroll":18446744073709551615,"refresh":18446744073709551615}"#);
+        let told = parsed(text.as_bytes()).unwrap_err().to_string();
+        assert!(told.contains("it was cut"), "{told}");
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_into_memory() {
+        let endless = io::BufReader::new(io::repeat(b'['));
+        let told = parse("plan.jsonl", endless, "w", "a").unwrap_err().to_string();
+        assert!(told.contains("too long"), "{told}");
+    }
+
+    #[test]
+    fn a_plan_without_moves_is_read() {
+        parsed(header("{}").as_bytes()).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics_the_reader(bytes: Vec<u8>, cut: prop::sample::Index) {
+            drop(parsed(&bytes));
+            let mut text = header("{}").into_bytes();
+            text.truncate(cut.index(text.len()));
+            text.extend(bytes);
+            drop(parsed(&text));
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Written {
     /// It cannot be read, or is no TOML.
     pub fn read(path: &Path, environment: &Environment) -> Result<Written, ConfigErrors> {
         let file = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
+        let text = match super::load::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(super::load::unreadable(&file, &error)),

@@ -12,7 +12,24 @@ use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
 use figment::value::Value;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+
+/// A config longer than this is none, in bytes.
+const LONGEST: u64 = 4 << 20;
+
+/// The text of a config file.
+///
+/// # Errors
+/// It cannot be read, is no text, or is too long for a config.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    if File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)? as u64 > LONGEST {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is too long for a config"));
+    }
+    Ok(text)
+}
 
 /// Reads a config file.
 ///
@@ -20,7 +37,7 @@ use std::path::Path;
 /// Every problem of the file, each with its place and the way out.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigErrors> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(&file, &error))?;
+    let text = read_text(path).map_err(|error| unreadable(&file, &error))?;
     load_text(&file, &text, path.parent().unwrap_or(Path::new(".")), environment)
 }
 

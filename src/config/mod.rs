@@ -8,6 +8,8 @@
 //! Any text may be `env:NAME` or `file:PATH` (its first line). The keys are those of
 //! `docs/examples/agency.toml`.
 
+#[cfg(test)]
+mod anything_tests;
 pub mod condition;
 mod environment;
 mod error;
@@ -30,7 +32,7 @@ mod tests;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use json_schema::schema;
-pub use load::{load, load_text};
+pub use load::{load, load_text, read_text};
 pub use notify::Notify;
 pub use position::Positions;
 pub use settings::{Apply, Config, Consent, HubSpot, Log, Mailchimp, Sync};

@@ -7,7 +7,12 @@ use super::Environment;
 use super::error::Problem;
 use crate::domain::code::Code;
 use figment::value::{Tag, Value};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+
+/// A value that stands elsewhere is shorter than this, in bytes.
+const LONGEST: u64 = 64 << 10;
 
 /// Looks references up, and keeps what it found out of sight.
 pub(super) struct References<'a> {
@@ -83,14 +88,20 @@ impl<'a> References<'a> {
 
     fn first_line(&self, file: &str) -> Result<String, (String, String)> {
         let path = self.folder.join(file);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let mut line = String::new();
+        let read = File::open(&path).and_then(|file| BufReader::new(file).take(LONGEST).read_line(&mut line));
+        read.map_err(|error| {
             (
                 format!("{} cannot be read: {error}", path.display()),
                 "name a file that this user may read".to_owned(),
             )
         })?;
-        match text.lines().next().map(str::trim) {
-            Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        match line.trim() {
+            _ if line.len() as u64 == LONGEST => Err((
+                format!("the first line of {} is too long", path.display()),
+                "put the value there, alone on the line".to_owned(),
+            )),
+            line if !line.is_empty() => Ok(line.to_owned()),
             _ => Err((
                 format!("the first line of {} is empty", path.display()),
                 "put the value there, alone on the line".to_owned(),

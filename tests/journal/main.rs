@@ -7,9 +7,11 @@
     reason = "clippy.toml allows these in tests, but takes helpers of an integration test for no tests"
 )]
 
+mod anything;
 mod consent;
 mod contract;
 mod damage;
+mod every_record;
 mod forgotten;
 mod golden;
 mod keeping;

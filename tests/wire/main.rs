@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod anything;
+mod every_call;
 mod hubspot;
 mod mailchimp;
 mod server;
