@@ -18,15 +18,18 @@ use hsmc::domain::step::{Before, Fingerprint, Step};
 use hsmc::domain::time::Timestamp;
 use hsmc::engine::retry::RetryPolicy;
 use hsmc::engine::{MoveStatus, Phase, fold};
-use hsmc::journal::store::Batch;
 use hsmc::journal::store::memory::MemoryStore;
+use hsmc::journal::store::{Batch, Entry, Sequence, Store, StoreError, Table};
 use hsmc::journal::{ConsentLedger, Journal};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 const RUN: RunId = RunId(1);
 const PERSON: PersonId = PersonId(7);
 const LIST: ListId = ListId(946);
+/// People who may have an actor at once.
+const LIVE: usize = 1_500;
 
 struct Simulated(tokio::time::Instant);
 
@@ -73,7 +76,51 @@ impl Gate for Away {
     }
 }
 
+/// A disk that takes its time: commits are held until it is let go.
+struct Slow {
+    inner: MemoryStore,
+    /// Whether commits are held.
+    held: watch::Sender<bool>,
+}
+
+impl Slow {
+    fn new() -> Slow {
+        Slow { inner: MemoryStore::new(), held: watch::Sender::new(false) }
+    }
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn commit(&self, batch: Batch) -> Result<Sequence, StoreError> {
+        self.held.subscribe().wait_for(|held| !held).await.expect("the disk outlives its writers");
+        self.inner.commit(batch).await
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.inner.scan(table, prefix, after, limit)
+    }
+
+    async fn compact(&self) -> Result<(), StoreError> {
+        self.inner.compact().await
+    }
+
+    fn damaged(&self) -> Vec<(Table, Vec<u8>)> {
+        self.inner.damaged()
+    }
+}
+
 struct World {
+    disk: Arc<Slow>,
     journal: Journal,
     moves: Moves,
 }
@@ -100,7 +147,8 @@ impl World {
             Arc::new(Away(Service::Mailchimp)),
             http,
         );
-        let journal = Journal::new(Arc::new(MemoryStore::new()));
+        let disk = Arc::new(Slow::new());
+        let journal = Journal::new(Arc::clone(&disk) as Arc<dyn Store>);
         let first = Duration::from_secs(10);
         let shared = Arc::new(Shared {
             journal: journal.clone(),
@@ -112,7 +160,7 @@ impl World {
             hands: Arc::new(hsmc::app::ports::Threads),
             settings: ActorSettings {
                 retry: RetryPolicy { first, longest: first, before_probe: first },
-                live_contacts: 10,
+                live_contacts: LIVE,
                 lane_carries: usize::MAX,
                 lane_quiet: Duration::from_millis(1),
                 lane_longest: Duration::from_millis(2),
@@ -136,13 +184,17 @@ impl World {
         let mut batch = Batch::new();
         journal.put_person(&mut batch, &person, None).unwrap();
         journal.commit(batch).await.unwrap();
-        World { moves: Moves::start(shared), journal }
+        World { moves: Moves::start(shared), journal, disk }
     }
 
     async fn plan(&self, number: u32, kind: MoveKind, step: Step) -> MoveId {
+        self.plan_for(PERSON, number, kind, step).await
+    }
+
+    async fn plan_for(&self, person: PersonId, number: u32, kind: MoveKind, step: Step) -> MoveId {
         let id = MoveId { run: RUN, number };
         let draft = Move {
-            person: PERSON,
+            person,
             kind,
             reason: Reason { rule: "R0".to_owned(), text: "for a test".to_owned() },
             steps: vec![PlannedStep { step, before: Before::NotHeld }],
@@ -152,7 +204,7 @@ impl World {
         };
         let event = MoveEvent::Planned { draft: Box::new(draft), at: Timestamp(1_000_000) };
         let mut batch = Batch::new();
-        self.journal.append_event(&mut batch, id, PERSON, &event).unwrap();
+        self.journal.append_event(&mut batch, id, person, &event).unwrap();
         self.journal.commit(batch).await.unwrap();
         id
     }
@@ -244,4 +296,39 @@ async fn an_opt_out_ends_a_stuck_move_that_nobody_performs() {
     world.moves.submit(vec![(PERSON, opt_out, Priority::OptOut)]).await;
     world.until(|tally| tally.open == 0 && tally.ended.contains_key("done")).await;
     assert_eq!(world.status(older).phase, Phase::Ended(MoveEnd::Superseded));
+}
+
+/// More than any mailbox takes, and more people than may have an actor, while the disk answers nobody: whoever hands
+/// moves over learns how many wait, nobody more is let in, and once the disk goes on every move goes on.
+#[tokio::test(start_paused = true)]
+async fn a_full_house_pushes_back_and_never_locks_up() {
+    const PEOPLE: u32 = 4_000;
+    let world = World::new().await;
+    let mut planned = Vec::new();
+    for number in 1..=PEOPLE {
+        let person = PersonId(1_000 + u64::from(number));
+        let mut batch = Batch::new();
+        let record = Some(RecordId(person.0));
+        world.journal.put_person(&mut batch, &Person::new(person, None, record, Timestamp(0)), None).unwrap();
+        world.journal.commit(batch).await.unwrap();
+        let id = world.plan_for(person, number, MoveKind::HandOver, Step::JoinList { list: LIST }).await;
+        planned.push((person, id, Priority::HandOver));
+    }
+
+    world.disk.held.send_replace(true);
+    let submits = planned.chunks(1).map(|one| world.moves.submit(one.to_vec()));
+    let waiting = futures::future::join_all(submits).await;
+    let (people, most) = (PEOPLE as usize, waiting.iter().copied().max());
+    assert_eq!(most, Some(people - LIVE), "whoever hands over is told how many wait");
+    let overview = world.moves.overview().await;
+    assert_eq!((overview.live, overview.waiting), (LIVE, people - LIVE));
+    let tally = world.moves.tally(RUN).await;
+    assert_eq!((tally.open, tally.asleep), (u64::from(PEOPLE), 0));
+
+    // The first steps of all of them come to one lane, whose mailbox takes fewer; its calls find nobody, and
+    // everybody sleeps until it is tried again.
+    world.disk.held.send_replace(false);
+    let tally = world.until(|tally| tally.asleep == u64::from(PEOPLE)).await;
+    assert_eq!(tally.open, u64::from(PEOPLE), "nobody is lost");
+    assert_eq!(world.moves.overview().await.waiting, 0);
 }
