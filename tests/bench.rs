@@ -77,7 +77,7 @@ fn steps_and_a_recovery_are_measured_and_the_figures_add_up() {
 #[test]
 #[ignore = "takes a while: run alone, with --ignored"]
 fn everything_else_is_measured_and_the_figures_add_up() {
-    for bench in [Bench::Plan, Bench::Runs, Bench::Size, Bench::Status] {
+    for bench in [Bench::Plan, Bench::Runs, Bench::Size, Bench::Status, Bench::Soak] {
         check(bench);
     }
 }

@@ -15,8 +15,17 @@ pub(super) fn view(folder: &Path) -> MachineView {
 
 /// The most memory this process ever had; zero where the system does not say.
 pub(super) fn peak_megabytes() -> f64 {
+    megabytes("VmHWM:")
+}
+
+/// The memory this process has now; zero where the system does not say.
+pub(super) fn megabytes_now() -> f64 {
+    megabytes("VmRSS:")
+}
+
+fn megabytes(of: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(of));
     line.and_then(first_number).map_or(0.0, |kibibytes| kibibytes * 1024.0 / 1e6)
 }
 

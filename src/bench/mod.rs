@@ -17,6 +17,7 @@ mod recovery;
 mod rig;
 mod runs;
 mod scratch;
+mod soak;
 mod stage;
 mod state_size;
 mod status;
@@ -84,5 +85,6 @@ async fn one(bench: Bench, folder: &Path, size: Size) -> Result<Found, BenchErro
         Bench::Runs => runs::measure(folder, size).await,
         Bench::Size => state_size::measure(folder, size).await,
         Bench::Status => status::measure(folder, size).await,
+        Bench::Soak => soak::measure(folder, size).await,
     }
 }

@@ -23,12 +23,22 @@ pub enum Bench {
     Size,
     /// How soon `status` answers.
     Status,
+    /// Two months of runs in one process.
+    Soak,
 }
 
 impl Bench {
     /// All, in the order in which they are run.
-    pub const ALL: [Bench; 7] =
-        [Bench::Records, Bench::Steps, Bench::Recovery, Bench::Plan, Bench::Runs, Bench::Size, Bench::Status];
+    pub const ALL: [Bench; 8] = [
+        Bench::Records,
+        Bench::Steps,
+        Bench::Recovery,
+        Bench::Plan,
+        Bench::Runs,
+        Bench::Size,
+        Bench::Status,
+        Bench::Soak,
+    ];
 
     /// The word it is asked for by.
     pub fn word(self) -> &'static str {
@@ -40,6 +50,7 @@ impl Bench {
             Bench::Runs => "runs",
             Bench::Size => "size",
             Bench::Status => "status",
+            Bench::Soak => "soak",
         }
     }
 
@@ -53,6 +64,9 @@ impl Bench {
             Bench::Runs => "whole runs on simulated accounts: 30 ms a call, the real limits",
             Bench::Size => "room on the disk, before and after compaction, and over many runs",
             Bench::Status => "`hsmc status` asked again and again while a run is going on",
+            Bench::Soak => {
+                "two months of runs every eight hours in one process, each day something else goes wrong"
+            }
         }
     }
 }
