@@ -141,6 +141,12 @@ impl Signal {
         found
     }
 
+    /// Waits as the applier does, which nobody asks for more than to stop.
+    #[cfg(test)]
+    pub(super) fn next_stop(&self, linger: Duration) -> bool {
+        self.next(linger).stop
+    }
+
     fn snapshot_taken(&self, log_bytes: u64) {
         let mut state = lock(&self.state);
         state.log_bytes = state.log_bytes.saturating_sub(log_bytes);

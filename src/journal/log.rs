@@ -152,6 +152,13 @@ impl LogWriter {
         Ok(LogWriter { log: log.to_path_buf(), medium, file, length: end.end.length as u64, segment_bytes })
     }
 
+    /// On one file that never ends.
+    #[cfg(test)]
+    pub(crate) fn over(file: Box<dyn Appender>) -> LogWriter {
+        let medium = Arc::new(super::medium::Disk);
+        LogWriter { log: PathBuf::new(), medium, file, length: 0, segment_bytes: u64::MAX }
+    }
+
     /// The log's directory.
     pub(crate) fn path(&self) -> &Path {
         &self.log

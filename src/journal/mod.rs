@@ -41,6 +41,8 @@ pub mod restore;
 pub mod size;
 mod snapshot;
 pub mod store;
+#[cfg(test)]
+mod together;
 mod totals;
 mod upgrade;
 pub mod verify;
