@@ -24,6 +24,7 @@
 //! - [`failpoint`]: places where a crash matters, so that tests can kill the binary there; empty in release builds.
 //! - [`config`]: the config file, its layers and checks, secrets.
 //! - [`journal`]: the durable record. Log and snapshots are the truth, sled is the index.
+//! - [`mirror`]: a copy of HubSpot's objects, to be asked without a call, and the engines that pull it.
 //! - [`engine`]: what comes next for a move, as a pure function of what was recorded of it.
 //! - [`connect`]: both accounts over HTTP; what a failed call means.
 //! - [`actors`]: one writer for each person in flight, each list, tag and account.
@@ -48,6 +49,7 @@ pub mod domain;
 pub mod engine;
 pub mod failpoint;
 pub mod journal;
+pub mod mirror;
 pub mod sandbox;
 pub mod serve;
 pub mod simulate;

@@ -18,6 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     // Places where a crash matters: docs/decisions/0009-the-journal-names-crash-points.md.
     ("journal", &["failpoint", "domain"]),
+    // How records are written, and directories made; not the store: docs/decisions/0011-the-mirror-has-a-sled-of-its-own.md.
+    ("mirror", &["journal", "domain"]),
     ("engine", &["failpoint", "domain"]),
     ("connect", &["domain"]),
     ("actors", &["engine", "journal", "failpoint", "domain"]),
@@ -26,7 +28,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sandbox", &["domain"]),
     // The sandbox's HTTP face, and no sync: docs/decisions/0006-serve-carries-values.md.
     ("serve", &["sandbox", "domain"]),
-    ("app", &["serve", "sync", "actors", "connect", "engine", "journal", "config", "telemetry", "domain"]),
+    (
+        "app",
+        &[
+            "serve",
+            "sync",
+            "actors",
+            "connect",
+            "engine",
+            "mirror",
+            "journal",
+            "config",
+            "telemetry",
+            "domain",
+        ],
+    ),
     ("simulate", &["app", "serve", "sandbox", "sync", "connect", "engine", "journal", "config", "domain"]),
     // docs/decisions/0010-benchmarks-are-a-module.md.
     ("bench", &["app", "serve", "sandbox", "sync", "actors", "engine", "journal", "config", "domain"]),
@@ -40,6 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// What of a module another one may name, where that is not all of it.
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
+    ("mirror", "journal", &["codec", "directory", "store"]),
     ("sync", "journal", &["consent", "forgotten", "ledger", "naming", "store"]),
     ("sync", "engine", &["MoveStatus", "Phase", "fold", "recovery", "retry"]),
     ("simulate", "sync", &["scan"]),
@@ -52,7 +69,7 @@ const ONLY_THIS: &[(&str, &str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("kameo", &["actors/"]),
     ("axum", &["serve/"]),
-    ("sled", &["journal/"]),
+    ("sled", &["journal/", "mirror/disk.rs"]),
     ("bincode", &["journal/", "sync/snapshot/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),

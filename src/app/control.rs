@@ -538,6 +538,8 @@ impl Control for App {
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),
             Call::State(request) => json(self.look_after(request).await),
             Call::Forget(request) => json(self.forget(request).await),
+            Call::Pull(request) => json(self.pull(request, &|_| ()).await),
+            Call::PullHistory(request) => json(self.pull_history(request).await),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod lists;
 pub mod parked;
 pub mod plan_file;
 pub mod ports;
+pub mod pull;
 pub mod reload;
 pub mod reports;
 pub mod show;
@@ -36,8 +37,10 @@ use crate::connect::notify::Target;
 use crate::connect::{Http, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
 use crate::domain::code::Code;
 use crate::domain::failure::Service;
+use crate::domain::forget::Copied;
+use crate::domain::object::ObjectAccount;
 use crate::domain::pause::Pauses;
-use crate::domain::port::Gate;
+use crate::domain::port::{CrmAccount, Gate};
 use crate::engine::retry::RetryPolicy;
 use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
@@ -115,6 +118,9 @@ pub struct App {
     /// Where alerts go.
     pub targets: Vec<Target>,
     http: Http,
+    /// HubSpot's objects, for the mirror.
+    objects: Arc<dyn ObjectAccount>,
+    mirror: Arc<pull::Held>,
     stop: signal::Sender<bool>,
     /// The store in the state directory; none where the journal is kept elsewhere.
     disk: Option<Arc<LiveStore>>,
@@ -189,7 +195,7 @@ impl App {
             }
             Network::Given(transport) => Http::over(transport),
         };
-        let crm = HubSpotClient::new(
+        let crm = Arc::new(HubSpotClient::new(
             HubSpotSettings {
                 base_url: address("hubspot.base_url", &config.hubspot.base_url)?,
                 token: config.hubspot.token.clone(),
@@ -200,7 +206,7 @@ impl App {
             },
             Arc::new(hubspot.clone()) as Arc<dyn Gate>,
             http.clone(),
-        );
+        ));
         let audience = MailchimpClient::new(
             MailchimpSettings {
                 base_url: address("mailchimp.base_url", &config.mailchimp.base_url)?,
@@ -213,7 +219,7 @@ impl App {
         let shared = Arc::new(Shared {
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&entropy)),
             journal,
-            crm: Arc::new(crm),
+            crm: Arc::clone(&crm) as Arc<dyn CrmAccount>,
             audience: Arc::new(audience),
             clock,
             entropy,
@@ -240,7 +246,9 @@ impl App {
             progress: std::sync::atomic::AtomicU64::new(0),
         });
         let (stop, stopped) = signal::channel(false);
+        let mirror = Arc::new(pull::Held::new(state, Arc::clone(&shared.hands), Arc::clone(&shared.clock)));
         let workspace = Workspace {
+            copies: vec![Arc::clone(&mirror) as Arc<dyn Copied>],
             moves: Moves::start(Arc::clone(&shared)),
             shared,
             rules: Arc::new(config.rules.clone()),
@@ -262,6 +270,8 @@ impl App {
             config_change: Mutex::default(),
             targets,
             http,
+            objects: crm,
+            mirror,
             stop,
             disk,
         })

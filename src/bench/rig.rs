@@ -69,6 +69,7 @@ impl Rig {
         });
         let (stop, stopped) = watch::channel(false);
         let workspace = Workspace {
+            copies: Vec::new(),
             moves: Moves::start(Arc::clone(&shared)),
             shared,
             rules: Arc::new(rules()),

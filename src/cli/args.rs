@@ -1,5 +1,9 @@
 //! The command line: every command and flag is defined, explained and read here, and nowhere else.
 
+mod pull;
+
+pub use pull::PullArgs;
+
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
@@ -149,6 +153,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ParkedCommand>,
     },
+    /// Copy HubSpot's objects and what joins them into the mirror, or list past pulls: nothing is written there
+    Pull(PullArgs),
     /// List kept scans; show what one saw, or what is different in another
     Snapshots {
         /// What to do with them; lists them when left out
@@ -732,6 +738,11 @@ mod tests {
             "hsmc state compact",
             "hsmc notify test",
             "hsmc forget a@example.com --yes --json",
+            "hsmc pull all --full --debug",
+            "hsmc pull contacts --since 7d --batch-size 50 --limit 10 --overwrite",
+            "hsmc pull deals --since 2026-11-23 --dry-run",
+            "hsmc pull associations contacts companies",
+            "hsmc pull history contacts --last 5 --json",
             "hsmc forget a@example.com --dry-run",
             "hsmc completions bash",
         ] {
@@ -749,6 +760,11 @@ mod tests {
             "hsmc adopt",
             "hsmc consent everybody",
             "hsmc forget",
+            "hsmc pull",
+            "hsmc pull contacts --since yesterday",
+            "hsmc pull contacts --since 30",
+            "hsmc pull contacts --full --since 7d",
+            "hsmc pull contacts --limit 0",
             "hsmc forget a@example.com --yes --dry-run",
             "hsmc retry 12",
             "hsmc undo",

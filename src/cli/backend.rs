@@ -11,6 +11,7 @@ use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
+use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
     SyncRequest,
@@ -90,6 +91,10 @@ pub trait Backend: Send + Sync {
     async fn bench(&self, request: BenchRequest, progress: &dyn Progress) -> Answer<BenchView>;
     /// Does a part of a benchmark, in the process that was started for it.
     async fn bench_part(&self, part: Part) -> Answer<PartView>;
+    /// Copies HubSpot's objects into the mirror.
+    async fn pull(&self, request: PullRequest, progress: &dyn Progress) -> Answer<PullAnswer>;
+    /// Past pulls, the newest first.
+    async fn pull_history(&self, request: HistoryRequest) -> Answer<Vec<PullView>>;
     /// What kept scans saw.
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

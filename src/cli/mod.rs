@@ -70,7 +70,11 @@ impl Terminal {
         // A command that only asks writes nothing into a file that a daemon turns over.
         let runs = matches!(
             cli.command,
-            Command::Daemon | Command::Sync(_) | Command::Apply { .. } | Command::Approve { .. }
+            Command::Daemon
+                | Command::Sync(_)
+                | Command::Apply { .. }
+                | Command::Approve { .. }
+                | Command::Pull(_)
         );
         let file = global.log_file.clone().map(LogFile::at).or_else(|| {
             // A config that does not load is told of by the command itself.
@@ -80,7 +84,9 @@ impl Terminal {
             let level = Level::parse(&level).unwrap_or_default();
             Some(LogFile { path: folder.join(file?), level, size, keep })
         });
-        Logging { verbosity: global.verbose, json: global.json, colour: self.errors_colour, file }
+        let asked = matches!(&cli.command, Command::Pull(args) if args.debug);
+        let verbosity = if asked { global.verbose.max(2) } else { global.verbose };
+        Logging { verbosity, json: global.json, colour: self.errors_colour, file }
     }
 }
 

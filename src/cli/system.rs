@@ -8,7 +8,7 @@ use super::holding::LOCK_TRIES;
 use super::progress::Progress;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
-use crate::app::{App, OpenError, check, daemon, deliver, state, summary, watch};
+use crate::app::{App, OpenError, check, daemon, deliver, pull, state, summary, watch};
 use crate::bench;
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
@@ -21,6 +21,7 @@ use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
+use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
     Subject, SyncRequest, Trouble,
@@ -109,6 +110,24 @@ impl scan::Progress for ScanLine<'_> {
     }
 
     fn ended(&self, _: scan::Source) {}
+}
+
+/// Tells a pull's progress to the terminal.
+struct PullLine<'a> {
+    to: &'a dyn Progress,
+    shown: Mutex<String>,
+}
+
+impl PullLine<'_> {
+    fn tell(&self, told: pull::Told<'_>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("pulling {}: {}", told.engine, told.phase);
+        if *shown != name {
+            self.to.phase(&name);
+            *shown = name;
+        }
+        self.to.advance(told.seen, None);
+    }
 }
 
 #[async_trait]
@@ -412,6 +431,21 @@ impl Backend for System {
 
     async fn bench_part(&self, part: Part) -> Answer<PartView> {
         bench::part(part).await.map_err(|problem| Failure::failed(problem.code(), problem.to_string()))
+    }
+
+    async fn pull(&self, request: PullRequest, progress: &dyn Progress) -> Answer<PullAnswer> {
+        if let Some(answer) = self.ask(&Call::Pull(request.clone())).await {
+            return answer;
+        }
+        let line = PullLine { to: progress, shown: Mutex::default() };
+        self.own("pull", |app| async move { app.pull(request, &|told| line.tell(told)).await }).await
+    }
+
+    async fn pull_history(&self, request: HistoryRequest) -> Answer<Vec<PullView>> {
+        if let Some(answer) = self.ask(&Call::PullHistory(request.clone())).await {
+            return answer;
+        }
+        self.own("pull", |app| async move { app.pull_history(request).await }).await
     }
 
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {

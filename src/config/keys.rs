@@ -395,6 +395,42 @@ pub const KEYS: &[Key] = &[
     ),
     key("log.size_mb", Kind::Whole, Some("10"), "The log file is put aside at this size, in MiB."),
     key("log.keep", Kind::Whole, Some("5"), "How many log files put aside are kept."),
+    key(
+        "pull.overlap",
+        Kind::Span,
+        Some("5m"),
+        "How far behind its watermark a pull reads again: HubSpot's search lags behind, and clocks differ.",
+    ),
+    key(
+        "pull.object[].name",
+        Kind::Text,
+        None,
+        "What `hsmc pull` calls this type of object. Without it, the type's own name.",
+    ),
+    key(
+        "pull.object[].type",
+        Kind::Text,
+        None,
+        "The type: contacts, companies, deals, appointments, or a custom object's id, such as 2-123456. Must be given.",
+    ),
+    key(
+        "pull.object[].properties",
+        Kind::Texts,
+        None,
+        "Properties the mirror keeps; \"*\" keeps all. Absent: the usual ones, of custom objects all.",
+    ),
+    key(
+        "pull.association[].from",
+        Kind::Text,
+        None,
+        "The type, or its name here, whose records are asked for what they are joined with. Must be given.",
+    ),
+    key(
+        "pull.association[].to",
+        Kind::Text,
+        None,
+        "The type, or its name here, they are joined with. Must be given.",
+    ),
 ];
 
 /// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.

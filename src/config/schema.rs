@@ -28,6 +28,7 @@ pub(super) struct Document {
     pub(super) consent: Consent,
     pub(super) notify: Notify,
     pub(super) log: Log,
+    pub(super) pull: Pull,
 }
 
 /// `[workspace]`
@@ -226,4 +227,34 @@ pub(super) struct Log {
     pub(super) level: Option<Text>,
     pub(super) size_mb: Option<Whole>,
     pub(super) keep: Option<Whole>,
+}
+
+/// `[pull]`: what the mirror holds of HubSpot.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pull {
+    pub(super) overlap: Option<Span>,
+    #[serde(default)]
+    pub(super) object: Vec<PullObject>,
+    #[serde(default)]
+    pub(super) association: Vec<PullAssociation>,
+}
+
+/// `[[pull.object]]`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PullObject {
+    pub(super) name: Option<Text>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<Text>,
+    #[serde(default)]
+    pub(super) properties: Vec<Text>,
+}
+
+/// `[[pull.association]]`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PullAssociation {
+    pub(super) from: Option<Text>,
+    pub(super) to: Option<Text>,
 }

@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
 use super::notify::{self, Notify};
+use super::pull::{self, Pull};
 use super::{rules, schema, segments};
 use crate::domain::code::Code;
 use crate::domain::port::OptOutBasis;
@@ -30,6 +31,8 @@ pub struct Config {
     pub notify: Notify,
     /// The log file.
     pub log: Log,
+    /// What the mirror holds.
+    pub pull: Pull,
     /// The rules of the sync.
     pub rules: RuleSet,
     /// What is known of contact properties without asking HubSpot.
@@ -165,13 +168,14 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
     let (segments, fields) = segments::check(&document, problems);
     let rules = rules::check(&document, segments, problems);
-    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, .. } = document;
+    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, pull, .. } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
     let sync = check_sync(sync, problems);
     let consent = check_consent(consent, problems);
     let notify = notify::check(notify, problems);
     let log = check_log(log, problems);
+    let pull = pull::check(pull, problems);
     Some(Config {
         workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
         hubspot: hubspot?,
@@ -180,6 +184,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         consent,
         notify,
         log,
+        pull,
         rules: rules?,
         fields,
     })

@@ -79,6 +79,8 @@ pub struct Answer {
     pub status: u16,
     /// The headers of interest to the account's gate.
     pub seen: Observed,
+    /// What time it was for the service.
+    pub date: Option<Timestamp>,
     /// `X-Request-Id`, for the service's support.
     pub request_id: Option<String>,
     /// The body.
@@ -101,6 +103,7 @@ impl Answer {
         Answer {
             status,
             seen: Observed { status: Some(status), ..Observed::default() },
+            date: None,
             request_id: None,
             body,
             json,
@@ -231,6 +234,7 @@ impl Http {
         };
         let incoming = self.transport.exchange(outgoing).await?;
         let (seen, request_id) = read_headers(&incoming);
+        let date = date_of(&incoming);
         let status = incoming.status;
         let body = match incoming.body {
             Ok(body) => body,
@@ -239,7 +243,7 @@ impl Http {
             Err(loss) => return Err(loss),
         };
         let json = serde_json::from_slice(&body).ok();
-        Ok(Answer { status, seen, request_id, body, json })
+        Ok(Answer { status, seen, date, request_id, body, json })
     }
 
     /// Posts JSON to an address that is a secret in itself, such as a webhook's. Only the status and the
@@ -262,7 +266,14 @@ impl Http {
         };
         let incoming = self.transport.exchange(outgoing).await?;
         let (seen, request_id) = read_headers(&incoming);
-        Ok(Answer { status: incoming.status, seen, request_id, body: Vec::new(), json: None })
+        Ok(Answer {
+            date: date_of(&incoming),
+            status: incoming.status,
+            seen,
+            request_id,
+            body: Vec::new(),
+            json: None,
+        })
     }
 }
 
@@ -359,10 +370,15 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
+/// What time it was for the service.
+fn date_of(answer: &Incoming) -> Option<Timestamp> {
+    answer.header(DATE.as_str()).and_then(http_date)
+}
+
 fn read_headers(answer: &Incoming) -> (Observed, Option<String>) {
     let number = |name: &str| answer.header(name).and_then(|digits| digits.parse::<u64>().ok());
     let small = |name: &str| number(name).and_then(|n| u32::try_from(n).ok());
-    let now = answer.header(DATE.as_str()).and_then(http_date).unwrap_or(answer.at);
+    let now = date_of(answer).unwrap_or(answer.at);
     let seen = Observed {
         status: Some(answer.status),
         window_ms: number("x-hubspot-ratelimit-interval-milliseconds"),

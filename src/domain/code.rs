@@ -105,6 +105,7 @@ codes! {
     StateOccupied = 3012: "the state directory holds a journal already",
     NoAnswer = 3013: "the running hsmc does not answer",
     EvidenceBroken = 3014: "the chain of evidence does not hold",
+    MirrorDamaged = 3015: "the mirror is damaged",
 
     // 40xx: how runs end
     ApprovalAsked = 4001: "a plan waits for a yes",

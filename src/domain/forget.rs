@@ -3,7 +3,9 @@
 use super::email::SubscriberHash;
 use super::failure::Service;
 use super::id::{MoveId, PersonId, RecordId};
+use super::port::BrokenOff;
 use super::time::Timestamp;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 /// What is known of somebody who was forgotten, under a keyed hash of their address: enough to leave them alone
@@ -27,6 +29,16 @@ pub struct Trace {
     pub records: Vec<RecordId>,
     /// What was done by then.
     pub receipt: Receipt,
+}
+
+/// A copy of what a service holds, outside the journal: it lets go of whoever is forgotten.
+#[async_trait]
+pub trait Copied: Send + Sync + 'static {
+    /// Removes every byte of these contacts, and of contacts with these addresses; they are not taken in again.
+    ///
+    /// # Errors
+    /// A file cannot be read or written; doing it again is safe.
+    async fn let_go(&self, records: &[RecordId], hashes: &[SubscriberHash]) -> Result<(), BrokenOff>;
 }
 
 /// What was deleted where, for whoever has to show it later. Names nobody.

@@ -32,6 +32,8 @@ pub enum Priority {
     Enroll,
     /// Scans.
     Scan,
+    /// Pulls into the mirror.
+    Pull,
 }
 
 /// Result of a port call.

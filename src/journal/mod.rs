@@ -20,7 +20,7 @@ mod change;
 pub mod codec;
 mod committer;
 pub mod consent;
-mod directory;
+pub(crate) mod directory;
 mod fault;
 pub mod forgotten;
 mod frame;

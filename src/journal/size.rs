@@ -58,6 +58,7 @@ fn purpose(name: &str) -> &'static str {
         "snapshot" => "snapshots of the journal",
         "index" => "index",
         "snapshots" => "what scans saw",
+        "mirror" => "mirror",
         "reports" => "reports",
         _ if name.starts_with("index.") => "indexes set aside",
         _ if name.starts_with("before-restore-") => "kept from before a restore",

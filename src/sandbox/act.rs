@@ -57,6 +57,25 @@ pub enum Act {
     DeleteContact { contact: String },
     /// Somebody merges `other` into `primary`.
     Merge { primary: String, other: String },
+    /// Somebody adds a record of another type than contacts.
+    AddObject { object: String, properties: BTreeMap<String, String> },
+    /// Somebody changes a record's property (empty = clears it).
+    SetObject { object: String, record: u64, property: String, value: String },
+    /// Somebody archives a record.
+    DeleteObject { object: String, record: u64 },
+    /// Somebody merges `other` into `primary`.
+    MergeObjects { object: String, primary: u64, other: u64 },
+    /// Somebody joins two records, with a label or without.
+    Join {
+        from: String,
+        record: u64,
+        to: String,
+        other: u64,
+        #[serde(default)]
+        label: String,
+    },
+    /// Somebody parts two records.
+    Part { from: String, record: u64, to: String, other: u64 },
     /// Somebody renames a list.
     RenameList { list: u64, name: String },
     /// Somebody deletes a list.
@@ -172,6 +191,25 @@ impl Sandbox {
                 }
                 _ => false,
             },
+            Act::AddObject { object, properties } => {
+                portal.create_object(scene, object, properties.clone());
+                true
+            }
+            Act::SetObject { object, record, property, value } => {
+                portal.set_object(scene, object, *record, property, value)
+            }
+            Act::DeleteObject { object, record } => portal.delete_object(scene, object, *record),
+            Act::MergeObjects { object, primary, other } => {
+                primary != other && portal.merge_objects(scene, object, *primary, *other).is_some()
+            }
+            Act::Join { from, record, to, other, label } => {
+                portal.link((from, *record), (to, *other), label);
+                true
+            }
+            Act::Part { from, record, to, other } => {
+                portal.part((from, *record), (to, *other));
+                true
+            }
             Act::RenameList { list, name } => portal.rename_list(scene, *list, name),
             Act::DeleteList { list } => portal.delete_list(scene, *list),
             Act::Processing { list, status } => portal.set_processing(*list, status),

@@ -28,6 +28,8 @@ pub struct Settings {
     pub enterprise: bool,
     /// How long a Mailchimp batch takes to finish.
     pub batch_delay: Duration,
+    /// Associations of one input on one page.
+    pub association_page: usize,
     /// Simultaneous connections Mailchimp takes.
     pub connections: usize,
     /// Tags whose loss, and whose bearers' archiving, is a violation.
@@ -51,6 +53,7 @@ impl Default for Settings {
             dynamic_lag: Duration::ZERO,
             enterprise: false,
             batch_delay: Duration::from_secs(1),
+            association_page: 500,
             connections: 10,
             protected_tags: Vec::new(),
             protected_prefixes: Vec::new(),

@@ -9,6 +9,7 @@ use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
 use crate::serve::parked::ReleaseRequest;
+use crate::serve::pull::{HistoryRequest, PullRequest};
 use crate::serve::snapshots::SnapshotsRequest;
 use crate::serve::undo::UndoRequest;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,10 @@ pub enum Call {
     Snapshots(SnapshotsRequest),
     /// Forget somebody for good.
     Forget(ForgetRequest),
+    /// Copy HubSpot's objects into the mirror.
+    Pull(PullRequest),
+    /// Past pulls.
+    PullHistory(HistoryRequest),
 }
 
 impl Call {
@@ -195,6 +200,8 @@ impl Call {
             | Call::Parked
             | Call::Lists
             | Call::Consent(_)
+            | Call::Pull(_)
+            | Call::PullHistory(_)
             | Call::Snapshots(_) => true,
             Call::Approve(request) => request.dry_run,
             Call::Reject(_)

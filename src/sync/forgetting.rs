@@ -321,8 +321,8 @@ async fn plan(
     Ok((person.id, id, Priority::OptOut))
 }
 
-/// Removes what is left in files of people whose records are deleted: their rows in scan snapshots, then the
-/// journal's own old segments, snapshots and index. Nothing to do is the usual case.
+/// Removes what is left in files of people whose records are deleted: their rows in scan snapshots and copies, then
+/// the journal's own old segments, snapshots and index. Nothing to do is the usual case.
 ///
 /// # Errors
 /// A file cannot be read or written; it goes on with the next run.
@@ -339,6 +339,9 @@ pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
         let snapshots = snapshots.clone();
         let hands = workspace.shared.hands.as_ref();
         let touched = long_work(hands, move |_| snapshot::erase(&snapshots, &whose)).await??;
+        for copy in &workspace.copies {
+            copy.let_go(&trace.records, &trace.hashes).await?;
+        }
         failpoint::pass(|| format!("{}:rows-gone", failpoint::FORGET));
         receipts.push(Receipt { snapshots: trace.receipt.snapshots.max(touched), ..trace.receipt });
     }

@@ -6,6 +6,7 @@ use crate::actors::account::AccountGate;
 use crate::actors::context::Shared;
 use crate::actors::router::Moves;
 use crate::domain::failure::Service;
+use crate::domain::forget::Copied;
 use crate::domain::id::ListId;
 use crate::domain::rules::RuleSet;
 use std::collections::BTreeMap;
@@ -67,6 +68,8 @@ pub struct Workspace {
     pub shared: Arc<Shared>,
     /// The way to the actors.
     pub moves: Moves,
+    /// Copies of what the services hold, which must let go of whoever is forgotten.
+    pub copies: Vec<Arc<dyn Copied>>,
     /// The rules.
     pub rules: Arc<RuleSet>,
     /// Settings.

@@ -7,6 +7,7 @@ use hsmc::domain::email::Email;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::forget::{ForgetRequest, ForgetState, ForgetView};
+use hsmc::serve::pull::{PullAnswer, PullRequest, PullWhat};
 use hsmc::serve::requests::Subject;
 use hsmc::serve::views::{RunState, StatusAnswer};
 use std::collections::BTreeMap;
@@ -339,4 +340,44 @@ async fn what_failed_again_and_again_for_a_person_is_forgotten_with_them() {
     let app = world.open();
     assert_eq!(remembered(&app), hsmc::domain::repeat::Memory::default());
     app.close().await;
+}
+
+async fn pull(world: &World, what: PullWhat) -> PullAnswer {
+    let request = PullRequest {
+        what,
+        full: true,
+        since: None,
+        batch_size: None,
+        limit: None,
+        dry_run: false,
+        overwrite: false,
+    };
+    let app = world.open();
+    let answer = app.pull(request, &|_| ()).await;
+    app.close().await;
+    world.assert_careful();
+    answer.unwrap_or_else(|trouble| panic!("{trouble:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mirror_lets_go_of_a_forgotten_person_and_takes_them_in_no_more() {
+    let world = world().await;
+    assert!(pull(&world, PullWhat::All).await.is_whole());
+    let before = files_naming(&world, "bram");
+    assert!(before.iter().any(|file| file.starts_with("mirror/")), "{before:?}");
+
+    forget(&world, "bram").await;
+    assert_eq!(files_naming(&world, "bram"), Vec::<String>::new());
+    let again = pull(&world, PullWhat::Object("contacts".to_owned())).await;
+    assert_eq!(
+        (again.lost, again.pulls[0].unchanged, again.pulls[0].new),
+        (None, 3, 0),
+        "nobody else is lost"
+    );
+
+    comes_again(&world, "bram");
+    world.clock.jump(Duration::from_secs(60));
+    let again = pull(&world, PullWhat::Object("contacts".to_owned())).await;
+    assert_eq!((again.pulls[0].left_out, again.pulls[0].new), (1, 0));
+    assert_eq!(files_naming(&world, "bram"), Vec::<String>::new());
 }

@@ -13,6 +13,7 @@ mod moves;
 mod notify;
 mod people;
 mod plan;
+mod pull;
 mod runs;
 mod setup;
 mod simulate;
@@ -64,6 +65,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Resume(args) => moves::resume(backend, args, &show).await,
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
         Command::Why { address } => people::why(backend, address, &show).await,
+        Command::Pull(args) => pull::pull(backend, args, &show).await,
         Command::Snapshots { command } => {
             let request = command.as_ref().map_or(SnapshotsRequest::List, SnapshotsRequest::from);
             snapshots::snapshots(backend, request, &show).await

@@ -29,9 +29,9 @@ use url::Url;
 /// Inputs of one batch.
 const BATCH: usize = 100;
 /// Characters a search body may have (HubSpot contract §8).
-const SEARCH_BODY: usize = 3_000;
+pub(super) const SEARCH_BODY: usize = 3_000;
 /// Characters of property names that still fit a URL (HubSpot contract §16.8).
-const QUERY: usize = 4_000;
+pub(super) const QUERY: usize = 4_000;
 
 /// How a portal is reached.
 #[derive(Clone, Debug)]

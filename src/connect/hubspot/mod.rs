@@ -1,5 +1,5 @@
-//! HubSpot's connector: [`HubSpotClient`] is the [`CrmAccount`](crate::domain::port::CrmAccount) of one
-//! portal.
+//! HubSpot's connector: [`HubSpotClient`] is the [`CrmAccount`](crate::domain::port::CrmAccount) and the
+//! [`ObjectAccount`](crate::domain::object::ObjectAccount) of one portal.
 //!
 //! What it promises: the cheapest documented call for each question (HubSpot contract §18); answers
 //! are matched by id, never by position; whatever an answer leaves unclear comes back as unknown.
@@ -10,6 +10,8 @@ mod classify;
 mod client;
 mod consent;
 mod lists;
+mod object_wire;
+mod objects;
 mod paths;
 mod search;
 mod wire;

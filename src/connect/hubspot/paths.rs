@@ -4,6 +4,8 @@
 /// Path prefixes of one API version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Paths {
+    /// Records of every type; the type comes behind.
+    pub(crate) objects: String,
     /// Records of contacts, and their search.
     pub(crate) contacts: String,
     /// Lists and memberships.
@@ -12,6 +14,12 @@ pub(crate) struct Paths {
     pub(crate) properties: String,
     /// Communication preferences.
     pub(crate) preferences: String,
+    /// Property definitions; the type comes behind.
+    pub(crate) definitions: String,
+    /// Associations in batches; both types come behind.
+    pub(crate) associations: String,
+    /// Custom objects.
+    pub(crate) schemas: String,
     /// The portal itself.
     pub(crate) account: String,
 }
@@ -26,7 +34,11 @@ impl Paths {
             .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()));
         if is_numbered {
             return Paths {
+                objects: "/crm/v3/objects".to_owned(),
                 contacts: "/crm/v3/objects/contacts".to_owned(),
+                definitions: "/crm/v3/properties".to_owned(),
+                associations: "/crm/v4/associations".to_owned(),
+                schemas: "/crm/v3/schemas".to_owned(),
                 lists: "/crm/v3/lists".to_owned(),
                 properties: "/crm/v3/properties/contacts".to_owned(),
                 preferences: "/communication-preferences/v4".to_owned(),
@@ -34,7 +46,11 @@ impl Paths {
             };
         }
         Paths {
+            objects: format!("/crm/objects/{version}"),
             contacts: format!("/crm/objects/{version}/contacts"),
+            definitions: format!("/crm/properties/{version}"),
+            associations: format!("/crm/associations/{version}"),
+            schemas: format!("/crm-object-schemas/{version}/schemas"),
             lists: format!("/crm/lists/{version}"),
             properties: format!("/crm/properties/{version}/contacts"),
             preferences: format!("/communication-preferences/{version}"),
@@ -55,6 +71,8 @@ mod tests {
         assert_eq!(paths.properties, "/crm/properties/2026-09/contacts");
         assert_eq!(paths.preferences, "/communication-preferences/2026-09");
         assert_eq!(paths.account, "/account-info/2026-09");
+        assert_eq!(paths.associations, "/crm/associations/2026-09");
+        assert_eq!(paths.schemas, "/crm-object-schemas/2026-09/schemas");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Contacts: read, write, create (HubSpot contract §7).
 
 use super::answers::{envelope, error, invalid, not_found};
+use super::objects::wanted_in_query;
 use super::portal::Portal;
 use super::record::{Record, folded};
 use crate::domain::failure::Service;
@@ -21,9 +22,9 @@ pub fn answer(
     path: &[&str],
 ) -> Option<WireResponse> {
     let response = match (request.method.as_str(), path) {
-        ("GET", []) => page(portal, request),
+        ("GET", []) => super::objects::page(&portal.contacts, &portal.archived, request, shown),
         ("POST", []) => create(portal, scene, request),
-        ("POST", ["search"]) => super::search::answer(portal, request),
+        ("POST", ["search"]) => super::search::answer(&portal.index, request, shown),
         ("POST", ["batch", "read"]) => batch_read(portal, scene, request),
         ("POST", ["batch", "update"]) => batch_update(portal, scene, request),
         ("POST", ["batch", "create"]) => batch_create(portal, scene, request),
@@ -60,11 +61,6 @@ pub fn wanted(body: &Value) -> Vec<String> {
     names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn wanted_in_query(request: &WireRequest) -> Vec<String> {
-    let values = request.query.iter().filter(|(name, _)| name == "properties");
-    values.flat_map(|(_, value)| value.split(',')).map(str::to_owned).collect()
-}
-
 fn find<'a>(portal: &'a Portal, id: &str, by: Option<&str>) -> Option<&'a Record> {
     match by {
         Some("email") => portal.contact_by_email(id).map(AsRef::as_ref),
@@ -77,24 +73,6 @@ fn one(portal: &Portal, request: &WireRequest, id: &str) -> WireResponse {
         Some(record) => WireResponse::json(200, &shown(record, &wanted_in_query(request))),
         None => not_found("resource"),
     }
-}
-
-fn page(portal: &Portal, request: &WireRequest) -> WireResponse {
-    let Some(limit @ 1..=100) = request.number("limit", 10) else {
-        return invalid("limit must lie between 1 and 100.");
-    };
-    let Ok(after) = request.query("after").map_or(Ok(0), str::parse::<u64>) else {
-        return error(400, "INVALID_CURSOR", "The cursor is wrong.", Vec::new());
-    };
-    let names = wanted_in_query(request);
-    let mut rows = portal.contacts.range(after.saturating_add(1)..);
-    let page: Vec<&Record> = rows.by_ref().take(limit).map(|(_, record)| record.as_ref()).collect();
-    let results: Vec<Value> = page.iter().map(|record| shown(record, &names)).collect();
-    let mut body = json!({ "results": results });
-    if let (Some(last), true) = (page.last(), rows.next().is_some()) {
-        set(&mut body, "paging", json!({ "next": { "after": last.id.to_string() } }));
-    }
-    WireResponse::json(200, &body)
 }
 
 /// The inputs of a batch, or why it is refused.

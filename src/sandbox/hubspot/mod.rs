@@ -2,10 +2,12 @@
 //! its state. It knows nothing of sockets, faults or Mailchimp.
 
 mod answers;
+mod associations;
 mod contacts;
 mod index;
 pub(super) mod limits;
 mod lists;
+mod objects;
 mod portal;
 mod preferences;
 mod properties;
@@ -74,6 +76,25 @@ impl Portal {
             {
                 contacts::answer(self, scene, request, rest)
             }
+            ["crm", "objects", version, kind, rest @ ..] | ["crm", version, "objects", kind, rest @ ..]
+                if known(version) =>
+            {
+                objects::answer(self, scene, request, named(kind), rest)
+            }
+            ["crm", "associations", version, from, to, rest @ ..]
+            | ["crm", version, "associations", from, to, rest @ ..]
+                if known(version) =>
+            {
+                associations::answer(self, scene, request, (named(from), named(to)), rest)
+            }
+            ["crm-object-schemas", version, "schemas"] | ["crm", version, "schemas"] if known(version) => {
+                Some(objects::schemas(self))
+            }
+            ["crm", "properties", version, kind]
+                if known(version) && self.objects.contains_key(named(kind)) =>
+            {
+                Some(properties::of_objects(self, named(kind)))
+            }
             ["crm", "properties", version, "contacts" | "0-1", rest @ ..]
             | ["crm", version, "properties", "contacts" | "0-1", rest @ ..]
                 if known(version) =>
@@ -85,5 +106,16 @@ impl Portal {
             }
             _ => None,
         }
+    }
+}
+
+/// A type by one name, whatever it is called by.
+fn named(kind: &str) -> &str {
+    match kind {
+        "0-1" => "contacts",
+        "0-2" => "companies",
+        "0-3" => "deals",
+        "0-421" => "appointments",
+        other => other,
     }
 }

@@ -22,6 +22,13 @@ pub struct Portal {
     /// Addresses opted out: of everything under `None`, else of a subscription type.
     pub(super) opt_outs: BTreeMap<(String, Option<u64>), Timestamp>,
     pub(super) index: Index,
+    /// Contacts in the recycle bin.
+    pub(super) archived: super::objects::Bin,
+    /// Records of the other types, by type.
+    pub(super) objects: BTreeMap<String, super::objects::Table>,
+    /// Custom types: their names by id.
+    pub(super) custom: BTreeMap<String, String>,
+    pub(super) links: super::associations::Links,
     pub(super) limits: super::limits::Limits,
     pub(super) traces: u64,
     following: BTreeSet<(Timestamp, u64)>,
@@ -32,6 +39,7 @@ impl Portal {
     /// Lets everything happen that is due: search catches up, dynamic lists follow.
     pub fn settle(&mut self, scene: &mut Scene<'_>) {
         self.index.advance(scene.now);
+        self.objects.values_mut().for_each(|table| table.index.advance(scene.now));
         while let Some((due, id)) = self.following.first().copied() {
             if due > scene.now {
                 break;
@@ -44,6 +52,7 @@ impl Portal {
     /// Search has seen everything.
     pub fn catch_up(&mut self, scene: &mut Scene<'_>) {
         self.index.catch_up();
+        self.objects.values_mut().for_each(|table| table.index.catch_up());
         for (_, id) in std::mem::take(&mut self.following) {
             self.follow(scene, id);
         }
@@ -86,10 +95,25 @@ impl Portal {
         self.opt_outs.contains_key(&(folded(address), None))
     }
 
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id = self.last_id.max(100) + 1;
+        self.last_id
+    }
+
+    /// Defines a custom type, for whoever builds a scenario.
+    pub fn define_object(&mut self, id: &str, name: &str) {
+        self.custom.insert(id.to_owned(), name.to_owned());
+        self.objects.entry(id.to_owned()).or_default();
+    }
+
+    /// Defines a type that HubSpot has anyway, for whoever builds a scenario.
+    pub fn has_objects(&mut self, kind: &str) {
+        self.objects.entry(kind.to_owned()).or_default();
+    }
+
     /// Makes a contact; duplicates and values are the caller's to check.
     pub fn create_contact(&mut self, scene: &mut Scene<'_>, properties: BTreeMap<String, String>) -> u64 {
-        self.last_id = self.last_id.max(100) + 1;
-        let id = self.last_id;
+        let id = self.next_id();
         let mut record =
             Record { id, properties, created: scene.now, modified: scene.now, merged: Vec::new() };
         record.properties.retain(|_, value| !value.is_empty());
@@ -255,10 +279,10 @@ impl Portal {
 
     /// Deletes a contact (to the bin). False without such a contact.
     pub fn delete_contact(&mut self, scene: &mut Scene<'_>, id: u64) -> bool {
-        if !self.contacts.contains_key(&id) {
-            return false;
-        }
+        let Some(record) = self.contacts.get(&id).cloned() else { return false };
         self.remove(scene, id);
+        self.archived.insert(id, (record, scene.now));
+        self.unlink("contacts", id);
         scene.record(Service::HubSpot, What::ContactDeleted { contact: id });
         true
     }
@@ -269,6 +293,7 @@ impl Portal {
             return false;
         }
         self.remove(scene, id);
+        self.unlink("contacts", id);
         self.merged.retain(|_, survivor| *survivor != id);
         scene.record(Service::HubSpot, What::ContactForgotten { contact: id });
         true
@@ -309,7 +334,8 @@ impl Portal {
         if let Some(record) = self.contacts.get(&id) {
             let mut record = Record::clone(record);
             record.created = first.created.min(second.created);
-            record.merged = vec![primary, other];
+            record.merged =
+                first.merged.iter().chain(&second.merged).copied().chain([primary, other]).collect();
             self.keep(scene, record);
         }
         for list in memberships {
@@ -317,6 +343,7 @@ impl Portal {
         }
         for old in [primary, other] {
             self.merged.insert(old, id);
+            self.relink("contacts", old, id);
             scene.record(Service::HubSpot, What::ContactMerged { contact: old, into: id });
         }
         Some(id)

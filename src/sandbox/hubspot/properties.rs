@@ -31,6 +31,16 @@ pub fn answer(
     }
 }
 
+/// The properties that any record of a type has.
+pub fn of_objects(portal: &Portal, kind: &str) -> WireResponse {
+    let own = portal.objects(kind).flat_map(|record| record.properties.keys().map(String::as_str));
+    let hubspots = ["createdate", "hs_lastmodifieddate", "hs_merged_object_ids", "hs_object_id"];
+    let names: std::collections::BTreeSet<&str> = own.chain(hubspots).collect();
+    let all: Vec<Value> =
+        names.into_iter().map(|name| shown(name, &Definition::plain(name, "string", "text"))).collect();
+    WireResponse::json(200, &json!({ "results": all }))
+}
+
 fn create(portal: &mut Portal, scene: &mut Scene<'_>, request: &WireRequest) -> WireResponse {
     let body = request.json().unwrap_or(Value::Null);
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -24,7 +24,9 @@ impl Record {
         match property {
             "hs_object_id" => Some(self.id.to_string()),
             "createdate" => Some(crate::sandbox::wire::iso_millis(self.created)),
-            "lastmodifieddate" => Some(crate::sandbox::wire::iso_millis(self.modified)),
+            "lastmodifieddate" | "hs_lastmodifieddate" => {
+                Some(crate::sandbox::wire::iso_millis(self.modified))
+            }
             "hs_merged_object_ids" if !self.merged.is_empty() => {
                 Some(self.merged.iter().map(u64::to_string).collect::<Vec<_>>().join(";"))
             }

@@ -1,8 +1,8 @@
 //! Search (HubSpot contract §8): over the index, which lags behind the records.
 
 use super::answers::invalid;
-use super::contacts::{shown, wanted};
-use super::portal::Portal;
+use super::contacts::wanted;
+use super::index::Index;
 use super::record::Record;
 use crate::domain::time::Timestamp;
 use crate::sandbox::wire::{WireRequest, WireResponse, set};
@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 const CEILING: usize = 10_000;
+const MODIFIED: [&str; 2] = ["lastmodifieddate", "hs_lastmodifieddate"];
 
 /// One condition of a group.
 struct Filter {
@@ -22,7 +23,11 @@ struct Filter {
 }
 
 /// Answers a search.
-pub fn answer(portal: &Portal, request: &WireRequest) -> WireResponse {
+pub fn answer(
+    index: &Index,
+    request: &WireRequest,
+    shown: impl Fn(&Record, &[String]) -> Value,
+) -> WireResponse {
     let Some(body) = request.json() else { return invalid("The body is no JSON.") };
     let limit = body.get("limit").map_or(Some(10), Value::as_u64);
     let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()).filter(|l| (1..=200).contains(l))
@@ -43,7 +48,7 @@ pub fn answer(portal: &Portal, request: &WireRequest) -> WireResponse {
         Ok(groups) => groups,
         Err(message) => return invalid(&message),
     };
-    let mut hits = hits(portal, &groups);
+    let mut hits = hits(index, &groups);
     sort(&mut hits, &body);
     let names = wanted(&body);
     let results: Vec<Value> =
@@ -94,26 +99,26 @@ const KNOWN: [&str; 11] =
     ["EQ", "NEQ", "GT", "GTE", "LT", "LTE", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY"];
 
 /// All versions that any group takes, by way of the narrowest index there is.
-fn hits<'a>(portal: &'a Portal, groups: &[Vec<Filter>]) -> Vec<&'a Arc<Record>> {
+fn hits<'a>(index: &'a Index, groups: &[Vec<Filter>]) -> Vec<&'a Arc<Record>> {
     let takes = |record: &Record| {
         groups.is_empty() || groups.iter().any(|group| group.iter().all(|f| f.takes(record)))
     };
     if let [group] = groups
         && let Some((from, to)) = modified_bounds(group)
     {
-        return portal.index.modified(from, to).into_iter().filter(|record| takes(record)).collect();
+        return index.modified(from, to).into_iter().filter(|record| takes(record)).collect();
     }
     let of_opted_out =
         |f: &Filter| f.property.starts_with("hs_email_optout") && f.operator == "EQ" && f.value == "true";
     if !groups.is_empty() && groups.iter().all(|group| group.iter().any(of_opted_out)) {
-        return portal.index.opted_out().into_iter().filter(|record| takes(record)).collect();
+        return index.opted_out().into_iter().filter(|record| takes(record)).collect();
     }
-    portal.index.all().filter(|record| takes(record)).collect()
+    index.all().filter(|record| takes(record)).collect()
 }
 
 fn modified_bounds(group: &[Filter]) -> Option<(Timestamp, Timestamp)> {
     let mut bounds = None;
-    for filter in group.iter().filter(|filter| filter.property == "lastmodifieddate") {
+    for filter in group.iter().filter(|filter| MODIFIED.contains(&filter.property.as_str())) {
         let (from, to) = bounds.unwrap_or((Timestamp(i64::MIN), Timestamp(i64::MAX)));
         let value = Timestamp::parse(&filter.value)?;
         bounds = Some(match filter.operator.as_str() {
@@ -129,7 +134,7 @@ fn modified_bounds(group: &[Filter]) -> Option<(Timestamp, Timestamp)> {
 /// A property's value in the form filters compare.
 fn comparable(record: &Record, property: &str) -> Option<String> {
     match property {
-        "lastmodifieddate" => Some(record.modified.0.to_string()),
+        "lastmodifieddate" | "hs_lastmodifieddate" => Some(record.modified.0.to_string()),
         "createdate" => Some(record.created.0.to_string()),
         _ => record.value(property),
     }
@@ -141,7 +146,7 @@ impl Filter {
         let Some(held) = held else {
             return matches!(self.operator.as_str(), "NOT_HAS_PROPERTY" | "NEQ" | "NOT_IN");
         };
-        let date = matches!(self.property.as_str(), "lastmodifieddate" | "createdate");
+        let date = self.property == "createdate" || MODIFIED.contains(&self.property.as_str());
         let versus = |value: &str| {
             let value = if date { Timestamp::parse(value).map(|at| at.0.to_string()) } else { None }
                 .unwrap_or_else(|| value.to_owned());
@@ -183,7 +188,7 @@ fn sort(hits: &mut [&Arc<Record>], body: &Value) {
     match property {
         "hs_object_id" => hits.sort_by_key(|record| record.id),
         "createdate" => hits.sort_by_key(|record| (record.created, record.id)),
-        "lastmodifieddate" => hits.sort_by_key(|record| (record.modified, record.id)),
+        "lastmodifieddate" | "hs_lastmodifieddate" => hits.sort_by_key(|record| (record.modified, record.id)),
         _ => hits.sort_by_cached_key(|record| (comparable(record, property), record.id)),
     }
     if down {

@@ -64,6 +64,9 @@ impl Builder {
         ] {
             sandbox.mailchimp.define_field(tag, name, kind);
         }
+        for kind in ["companies", "deals", "appointments"] {
+            sandbox.hubspot.has_objects(kind);
+        }
         Builder { sandbox }
     }
 
@@ -99,6 +102,26 @@ impl Builder {
         let properties =
             properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         portal.create_contact(&mut scene, properties)
+    }
+
+    /// Makes a custom type.
+    pub fn custom_object(&mut self, id: &str, name: &str) -> &mut Builder {
+        self.sandbox.hubspot.define_object(id, name);
+        self
+    }
+
+    /// Makes a record of another type than contacts and gives its id.
+    pub fn object(&mut self, kind: &str, properties: &[(&str, &str)]) -> u64 {
+        let (portal, _, scene) = self.sandbox.stage(Actor::Person);
+        let properties =
+            properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        portal.create_object(&scene, kind, properties)
+    }
+
+    /// Joins two records, with a label or without.
+    pub fn link(&mut self, from: (&str, u64), to: (&str, u64), label: &str) -> &mut Builder {
+        self.sandbox.hubspot.link(from, to, label);
+        self
     }
 
     /// Brings a contact into a list: into a dynamic one by the property it asks for.

@@ -1,9 +1,10 @@
-//! Scenarios: `tiny` (each condition once, about 40 people), `agency` (3,700 people) and `large` (as
-//! many as asked for). The same scenario and seed give the same world.
+//! Scenarios: `tiny` (each condition once, about 40 people), `agency` (3,700 people), `large` (as many as
+//! asked for) and `objects` (as many records of each type as asked for, and three associations to each). The same scenario and seed give the same world.
 
 mod agency;
 mod builder;
 mod config;
+mod objects;
 mod people;
 
 pub use builder::{AUDIENCE, Builder, START};
@@ -16,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 /// The names of the scenarios.
-pub const NAMES: [&str; 3] = ["tiny", "agency", "large"];
+pub const NAMES: [&str; 4] = ["tiny", "agency", "large", "objects"];
 
 /// A builder with the agency's lists, tags and properties, and nobody in them.
 pub fn agency_without_people() -> Builder {
@@ -24,12 +25,13 @@ pub fn agency_without_people() -> Builder {
 }
 
 /// The scenario of that name; none when there is no such. `people` sets the size of `large` (default
-/// 100,000) and of `agency`.
+/// 100,000), of `agency` and of `objects` (default 10,000).
 pub fn named(name: &str, seed: u64, people: Option<usize>) -> Option<Sandbox> {
     match name {
         "tiny" => Some(tiny(seed)),
         "agency" => Some(crowd(seed, people.unwrap_or(3_700))),
         "large" => Some(crowd(seed, people.unwrap_or(100_000))),
+        "objects" => Some(objects::records(seed, people.unwrap_or(10_000))),
         _ => None,
     }
 }

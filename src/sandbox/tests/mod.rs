@@ -2,6 +2,7 @@
 
 mod hubspot;
 mod mailchimp;
+mod objects;
 mod world;
 
 use super::scenario::{Builder, START};

@@ -5,21 +5,12 @@ use super::error::ScanError;
 use super::progress::{Progress, Source, Stop};
 use crate::domain::failure::FailureClass;
 use crate::domain::port::{CallResult, Page};
+use crate::domain::reread::Reread;
 use crate::sync::snapshot::{PageLog, PageRows, Position, SnapshotError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Tries of one call, when it fails.
-const TRIES: u32 = 8;
-/// Waits of one call, when the account's limit is what stops it: that is no failure.
-const WAITS: u32 = 60;
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// A service that asks for more than this is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What every part of a scan needs to read.
 pub(super) struct Reader<'a> {
@@ -63,7 +54,7 @@ impl Reader<'_> {
         F: Fn() -> Fut,
         Fut: Future<Output = CallResult<T>>,
     {
-        let (mut tries, mut waits, mut pause) = (0, 0, FIRST_PAUSE);
+        let mut reread = Reread::default();
         loop {
             if self.stop.is_set() || self.in_vain.is_set() {
                 return Err(ScanError::Stopped);
@@ -77,22 +68,10 @@ impl Reader<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let wait = match failure.class {
-                FailureClass::Transient | FailureClass::InDoubt if tries + 1 < TRIES => {
-                    tries += 1;
-                    pause
-                }
-                // A day's quota is not waited for: the next run goes on where this one stands.
-                FailureClass::RateLimited { retry_after }
-                    if waits < WAITS && retry_after.unwrap_or_default() <= LONGEST_WAIT =>
-                {
-                    waits += 1;
-                    retry_after.unwrap_or(pause)
-                }
-                _ => return Err(ScanError::Call { reading, failure }),
+            let Some(wait) = reread.after(failure.class) else {
+                return Err(ScanError::Call { reading, failure });
             };
             tracing::debug!(%reading, class = ?failure.class, status = ?failure.status, "reading again");
-            pause = (pause * 2).min(LONGEST_PAUSE);
             tokio::select! {
                 biased;
                 () = self.stopped() => return Err(ScanError::Stopped),

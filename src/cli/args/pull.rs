@@ -1,0 +1,74 @@
+//! `hsmc pull`: its arguments.
+
+use crate::domain::time::Timestamp;
+use crate::serve::pull::{PullRequest, PullWhat, Since};
+use clap::Args;
+
+/// `pull`
+#[derive(Clone, Debug, Args)]
+pub struct PullArgs {
+    /// contacts, companies, deals, appointments, a custom object, associations, all; or history
+    #[arg(value_name = "WHAT")]
+    pub what: String,
+    /// With associations: which two types (those of the config when left out); with history: of which engine
+    #[arg(value_name = "TYPE", num_args = 0..=2)]
+    pub engines: Vec<String>,
+    /// Read everything, instead of what changed
+    #[arg(long)]
+    pub full: bool,
+    /// Read what changed since a date (2026-11-23), a moment, or so long ago (7d); moves no watermark
+    #[arg(long, value_name = "DATE|DURATION", value_parser = since, conflicts_with = "full")]
+    pub since: Option<Since>,
+    /// Rows of a page, where HubSpot takes as many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batch_size: Option<u32>,
+    /// Show what would be pulled, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// At most so many records; moves no watermark
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Write every record anew, over newer ones too
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Tell of each page and call
+    #[arg(long)]
+    pub debug: bool,
+    /// How many past pulls `history` lists
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub last: usize,
+}
+
+impl PullArgs {
+    /// What is asked for; none where it is the history.
+    pub fn request(&self) -> Option<PullRequest> {
+        let what = match (self.what.as_str(), self.engines.as_slice()) {
+            ("history", _) => return None,
+            ("all", _) => PullWhat::All,
+            ("associations", [from, to]) => PullWhat::Associations(Some((from.clone(), to.clone()))),
+            ("associations", _) => PullWhat::Associations(None),
+            (name, _) => PullWhat::Object(name.to_owned()),
+        };
+        Some(PullRequest {
+            what,
+            full: self.full,
+            since: self.since,
+            batch_size: self.batch_size.and_then(|rows| usize::try_from(rows).ok()),
+            limit: self.limit,
+            dry_run: self.dry_run,
+            overwrite: self.overwrite,
+        })
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(span) = humantime::parse_duration(text) {
+        return Ok(Since::Ago(span));
+    }
+    // A bare number could be anything.
+    let plain = text.trim().parse::<i64>().is_ok();
+    Timestamp::parse(text)
+        .filter(|_| !plain)
+        .map(Since::At)
+        .ok_or_else(|| format!("`{text}` is neither a date such as 2026-11-23 nor a duration such as 7d"))
+}

@@ -1,0 +1,72 @@
+use super::Client;
+use crate::sandbox::Act;
+use crate::sandbox::scenario::Builder;
+use serde_json::json;
+
+const DEALS: &str = "/crm/objects/2026-09/deals";
+const PAIRS: &str = "/crm/associations/2026-09/contacts/deals/batch/read";
+
+/// Contact 101 is joined with deals 102 to 104, contact 105 with nothing.
+fn client() -> Client {
+    let mut builder = Builder::default();
+    builder.custom_object("2-7", "divisions").settings().association_page = 2;
+    let ann = builder.contact(&[("email", "ann@example.com")]);
+    for number in 1..=3 {
+        let deal = builder.object("deals", &[("dealname", &format!("No. {number}"))]);
+        builder.link(("contacts", ann), ("deals", deal), if number == 1 { "Owner" } else { "" });
+    }
+    builder.contact(&[("email", "ben@example.com")]);
+    Client::of(builder)
+}
+
+#[test]
+fn records_of_any_type_are_paged_searched_and_read_by_id() {
+    let mut client = client();
+    let (_, page) = client.hub("GET", &format!("{DEALS}?limit=2&properties=dealname"), None);
+    assert_eq!(page["results"][0]["properties"]["dealname"], "No. 1");
+    assert_eq!(page["paging"]["next"]["after"], "103");
+    let body = json!({ "filterGroups": [{ "filters": [
+        { "propertyName": "hs_object_id", "operator": "GT", "value": "102" },
+        { "propertyName": "hs_lastmodifieddate", "operator": "GTE", "value": "0" },
+    ] }], "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }], "limit": 1 });
+    let (_, found) = client.hub("POST", &format!("{DEALS}/search"), body);
+    assert_eq!((found["total"].as_u64(), found["results"][0]["id"].as_str()), (Some(2), Some("103")));
+    let body = json!({ "inputs": [{ "id": "104" }, { "id": "9" }], "properties": ["dealname"] });
+    let (status, read) = client.hub("POST", &format!("{DEALS}/batch/read"), body);
+    assert_eq!((status, read["results"][0]["id"].as_str()), (207, Some("104")));
+    assert_eq!(read["errors"][0]["context"]["ids"], json!(["9"]));
+    let (_, schemas) = client.hub("GET", "/crm-object-schemas/2026-09/schemas", None);
+    assert_eq!(schemas["results"][0]["objectTypeId"], "2-7");
+    assert_eq!(client.hub("GET", "/crm/objects/2026-09/2-7?limit=5", None).0, 200);
+}
+
+#[test]
+fn the_recycle_bin_holds_what_was_archived_and_a_merge_leaves_nothing_there() {
+    let mut client = client();
+    assert!(client.sandbox.act(&Act::DeleteObject { object: "deals".into(), record: 102 }));
+    assert!(client.sandbox.act(&Act::MergeObjects { object: "deals".into(), primary: 103, other: 104 }));
+    let (_, bin) = client.hub("GET", &format!("{DEALS}?limit=5&archived=true"), None);
+    assert_eq!(bin["results"].as_array().map(Vec::len), Some(1));
+    assert_eq!(bin["results"][0]["archived"], true);
+    let (_, rest) = client.hub("GET", &format!("{DEALS}?limit=5&properties=hs_merged_object_ids"), None);
+    assert_eq!(rest["results"][0]["properties"]["hs_merged_object_ids"], "103;104");
+}
+
+#[test]
+fn associations_are_paged_for_each_input_and_known_from_both_sides() {
+    let mut client = client();
+    let (_, first) = client.hub("POST", PAIRS, json!({ "inputs": [{ "id": "101" }, { "id": "105" }] }));
+    let row = &first["results"][0];
+    assert_eq!(row["to"][0]["associationTypes"][0]["label"], "Owner");
+    assert_eq!(
+        (row["to"].as_array().map(Vec::len), &row["paging"]["next"]["after"]),
+        (Some(2), &json!("103"))
+    );
+    assert_eq!(first["errors"][0]["subCategory"], "crm.associations.NO_ASSOCIATIONS_FOUND");
+    let (_, rest) = client.hub("POST", PAIRS, json!({ "inputs": [{ "id": "101", "after": "103" }] }));
+    assert_eq!(rest["results"][0]["to"][0]["toObjectId"], 104);
+    assert!(rest["results"][0].get("paging").is_none());
+    let back = "/crm/associations/2026-09/deals/contacts/batch/read";
+    let (_, back) = client.hub("POST", back, json!({ "inputs": [{ "id": "104" }] }));
+    assert_eq!(back["results"][0]["to"][0]["toObjectId"], 101);
+}
