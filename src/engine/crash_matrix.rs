@@ -10,6 +10,7 @@ use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use crate::domain::step::{Before, Delivery, Fingerprint, Inverse, OptOutScope, Step};
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,9 +27,11 @@ enum Fault {
     Refuse,
     /// The answer is lost, the work is done 100 s later, and when it is sent again it is refused.
     DoneLaterThenRefuse,
+    /// The answer is lost, and what the step is about is gone from then on: a look is refused, not answered.
+    LostThenGone,
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault::None,
     Fault::CrashBeforeCall,
     Fault::CrashAfterEffect,
@@ -40,6 +43,7 @@ const FAULTS: [Fault; 11] = [
     Fault::Limited,
     Fault::Refuse,
     Fault::DoneLaterThenRefuse,
+    Fault::LostThenGone,
 ];
 
 fn planned(step: Step, before: Before) -> PlannedStep {
@@ -136,6 +140,8 @@ fn samples() -> Vec<Move> {
 struct World {
     holds: Vec<bool>,
     later: Vec<(Timestamp, usize, bool)>,
+    /// Steps whose record is gone.
+    gone: BTreeSet<usize>,
     now: Timestamp,
     calls: usize,
     effects_repeated: usize,
@@ -169,6 +175,7 @@ fn perform(
     let mut world = World {
         holds: vec![false; sample.steps.len()],
         later: vec![],
+        gone: BTreeSet::new(),
         now: Timestamp(1_000_000),
         calls: 0,
         effects_repeated: 0,
@@ -183,7 +190,9 @@ fn perform(
             Next::Poll { .. } => panic!("no step here is ticketed"),
             Next::Probe { step, direction } => {
                 let wanted = direction == Direction::Forward;
-                let outcome = if world.holds[usize::from(step.0)] == wanted {
+                let outcome = if wanted && world.gone.contains(&usize::from(step.0)) {
+                    StepOutcome::Refused(Refusal { code: RefusalCode::NotFound, message: "gone".into() })
+                } else if world.holds[usize::from(step.0)] == wanted {
                     StepOutcome::Done
                 } else {
                     StepOutcome::ProbedNot
@@ -236,6 +245,13 @@ fn send(
         Fault::LostBefore => outcome(&doubt, journal),
         Fault::LostAfter => {
             apply(world);
+            outcome(&doubt, journal);
+        }
+        Fault::LostThenGone => {
+            for step in steps {
+                world.gone.insert(usize::from(step.0));
+                world.holds[usize::from(step.0)] = false;
+            }
             outcome(&doubt, journal);
         }
         Fault::LostThenDoneLater | Fault::DoneLaterThenRefuse => {

@@ -155,7 +155,13 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
             Progress::AlreadyHeld
         }
         StepOutcome::LeftTheirs => Progress::LeftTheirs,
-        StepOutcome::Refused(refusal) => Progress::Refused(refusal.clone()),
+        StepOutcome::Refused(refusal) => {
+            // Refused by a look, not by the call itself: once no call can be running any more, that is final too.
+            if !matches!(state.progress(direction), Progress::Sent { .. }) {
+                state.doubted_at = state.doubted_at.filter(|sent| sent.plus(still_running()) > at);
+            }
+            Progress::Refused(refusal.clone())
+        }
         StepOutcome::InDoubt { probe_at, why } => {
             state.doubted_at = state.sent_at;
             Progress::InDoubt { probe_at: *probe_at, why: why.clone() }

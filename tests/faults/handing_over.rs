@@ -2,8 +2,10 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, LONG_TERM, NEW_AGENTS, address};
+use hsmc::domain::failure::Service;
 use hsmc::sandbox::mailchimp::Status;
-use hsmc::sandbox::{Act, What};
+use hsmc::sandbox::{Act, FaultKind, What};
+use hsmc::serve::views::RunState;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_tag_with_a_destination_moves_the_person_and_archives_them() {
@@ -160,5 +162,29 @@ async fn exclusion_while_enrolled_untags_archives_and_unlists_but_never_unsubscr
         world.count_since(mark, |what| matches!(what, What::StatusChanged { to: "unsubscribed", .. })),
         0
     );
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_deleted_in_the_middle_of_a_handover_leaves_nothing_stuck() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+    })
+    .await;
+    // It has joined and left lists, and waits: HubSpot takes no notes now.
+    let busy = FaultKind::Status { code: 503, body: None };
+    world.fail(Service::HubSpot, "POST", "/batch/update", busy);
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
+    world.act(Act::DeleteContact { contact: address("ada") });
+    world.mend();
+    world.sync().await;
+    let report = world.synced().await;
+    assert!(report.stuck.is_empty(), "{:?}", report.stuck);
+    let app = world.open();
+    let open = app.workspace.shared.journal.open_moves(None, 10).unwrap();
+    app.close().await;
+    assert!(open.is_empty(), "{open:?}");
+    assert_eq!(world.person("ada"), "subscribed [General Single, General Single Finished]; not in HubSpot");
     world.assert_settled().await;
 }

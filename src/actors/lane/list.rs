@@ -1,16 +1,33 @@
 //! A HubSpot list's lane: members in and out.
 
+use super::contacts::remember_record;
 use super::perform::Ready;
 use crate::actors::context::Shared;
+use crate::domain::event::Direction;
 use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::port::{CallResult, ItemOutcome, Priority};
 use std::collections::BTreeSet;
 
-/// Adds; one outcome for each, in order.
+/// Adds; one outcome for each, in order. Who is put back and is not there any more is asked for: merged into another
+/// record, that one is put back instead; deleted, there is nothing left to put back.
 pub async fn join(shared: &Shared, list: ListId, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
     let written = shared.crm.list_add(urgency(part), list, &records(part)).await?;
-    Ok(outcomes(part, &written.added, &written.missing, true))
+    let mut outcomes = outcomes(part, &written.added, &written.missing, true);
+    for (ready, outcome) in part.iter().zip(&mut outcomes) {
+        let missing = ready.person.record.filter(|record| written.missing.contains(record));
+        if let (Direction::Undo, Some(record)) = (ready.item.direction, missing) {
+            *outcome = match shared.crm.contact(ready.item.priority, record).await? {
+                None => ItemOutcome::Done,
+                Some(contact) if contact.record != record => {
+                    remember_record(shared, ready, contact.record).await?;
+                    ItemOutcome::Unknown
+                }
+                Some(_) => continue,
+            };
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Removes; one outcome for each, in order. A record that does not exist is in no list.

@@ -6,7 +6,7 @@ use super::outcome::{holds, in_doubt, of_failure, refused};
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::domain::email::SubscriberHash;
-use crate::domain::event::StepOutcome;
+use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::failure::RefusalCode;
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::member::{Member, MemberStatus};
@@ -67,10 +67,18 @@ async fn lists(shared: &Shared, list: ListId, ready: Vec<Ready>) {
 async fn unnamed(shared: &Shared, one: &Ready, list: ListId, record: RecordId) -> StepOutcome {
     match shared.crm.contact(one.item.priority, record).await {
         Ok(None) if matches!(one.step.step, Step::LeaveList { .. }) => StepOutcome::Done,
-        Ok(None) => refused(RefusalCode::NotFound, "HubSpot has no such record"),
+        Ok(None) => gone(one),
         Ok(Some(contact)) if contact.record != record => survivor(shared, one, list, contact.record).await,
         Ok(Some(_)) => not_named(shared, one),
         Err(failure) => again(shared, &failure),
+    }
+}
+
+/// Where the record is gone nothing can be done; and nothing is left that could be taken back.
+fn gone(one: &Ready) -> StepOutcome {
+    match one.item.direction {
+        Direction::Forward => refused(RefusalCode::NotFound, "HubSpot has no such record"),
+        Direction::Undo => StepOutcome::Done,
     }
 }
 
@@ -124,7 +132,7 @@ async fn contact(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
             };
             Ok(match shared.crm.contact(priority, record).await? {
                 Some(contact) => holds(contact.properties.get(property).map_or("", String::as_str) == value),
-                None => refused(RefusalCode::NotFound, "HubSpot has no such record"),
+                None => gone(one),
             })
         }
         Step::EraseContact { record } => Ok(holds(shared.crm.contact(priority, *record).await?.is_none())),
