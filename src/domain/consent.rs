@@ -249,8 +249,14 @@ pub fn seen_by_planning(
         facts.push(ConsentFact::seen(ConsentChange::BounceNoted, at, mailchimp, "cleaned", "scan"));
     }
     if let (Some(since), None) = (after.opted_in_again, before.opted_in_again) {
-        let mailchimp = Witness::Service(Service::Mailchimp);
-        facts.push(ConsentFact::seen(ConsentChange::OptedInAgain, since, mailchimp, "subscribed", "scan"));
+        let taken_back =
+            after.opt_out.as_ref().filter(|o| o.delivered.is_none() && o.seen == Service::HubSpot);
+        let (seen, status) = match taken_back {
+            Some(_) => (Service::HubSpot, "not opted out any more"),
+            None => (Service::Mailchimp, "subscribed"),
+        };
+        let seen = Witness::Service(seen);
+        facts.push(ConsentFact::seen(ConsentChange::OptedInAgain, since, seen, status, "scan"));
     }
     facts
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{NOW, Side, Stage, ann, contact};
 use hsmc::domain::failure::Service;
+use hsmc::domain::id::RecordId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MoveKind, Pivot};
 use hsmc::domain::person::{OptOutMemory, PersonState};
@@ -153,6 +154,55 @@ fn r21a_what_was_seen_before_the_delivery_is_no_opt_in() {
     stage.world.seen = delivered;
     stage.rests(PersonState::OptedOut);
     assert!(stage.decision().notes.is_empty());
+}
+
+#[test]
+fn r21_an_opt_out_not_yet_delivered_arrives_although_its_contact_is_gone_or_merged() {
+    const UNTAG: &str = "clear tag \"General Single\"";
+    let untold = || ann().subscribed(&["General Single"]).opt_out_known(Service::HubSpot, false);
+    let due = |side: Side, steps: &[&str]| {
+        let mut stage = untold();
+        stage.side = side;
+        stage.is_due(MoveKind::OptOutMailchimp, steps);
+        stage.next().rests(PersonState::OptedOut);
+    };
+    for side in [Side::Gone, Side::Elsewhere] {
+        due(side, &[EVIDENCE, UNSUBSCRIBE, UNTAG]);
+    }
+    // The survivor of a merge has never heard of it either; nor when a run that was cut short has remembered it as
+    // their record.
+    let mut merged = contact(51);
+    merged.properties.insert("hs_merged_object_ids".to_owned(), "7".to_owned());
+    for survivor in [contact(99), merged] {
+        due(Side::Known(survivor), &[EVIDENCE, UNSUBSCRIBE, OPT_OUT, UNTAG]);
+    }
+    // Whether it is gone, only HubSpot can tell.
+    assert_eq!(untold().not_looked_up().asks(), Some(Question::LookUp));
+    let mut stage = untold().not_in_hubspot();
+    stage.memory.record = Some(RecordId(51));
+    assert_eq!(stage.asks(), Some(Question::Trace));
+}
+
+#[test]
+fn r20_an_opt_out_not_yet_delivered_arrives_although_its_member_is_archived_or_deleted() {
+    let untold = || ann().in_lists(&[987]).opt_out_known(Service::Mailchimp, false);
+    for stage in
+        [untold(), untold().member(MemberStatus::Archived, &[]), untold().member(MemberStatus::Cleaned, &[])]
+    {
+        stage.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+    }
+    assert_eq!(untold().not_looked_up().asks(), Some(Question::LookUp));
+}
+
+#[test]
+fn r21a_who_takes_an_opt_out_back_before_it_was_delivered_is_reported_and_left_alone() {
+    let listed = || ann().in_lists(&[987]).subscribed(&["General Single"]);
+    for seen in [Service::HubSpot, Service::Mailchimp] {
+        let stage = listed().opt_out_known(seen, false);
+        stage.rests(PersonState::OptedOut);
+        assert_eq!(stage.decision().notes.len(), 1, "{seen}");
+        assert!(stage.decision().memory.opted_in_again.is_some(), "{seen}");
+    }
 }
 
 #[test]

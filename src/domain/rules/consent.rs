@@ -10,7 +10,7 @@ use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use crate::domain::person::{OptOutMemory, Person};
-use crate::domain::step::{Before, Step};
+use crate::domain::step::{Before, OptOutScope, Step};
 use std::time::Duration;
 
 /// Listings may show a member as they were for a while after a change (Mailchimp contract §17).
@@ -22,6 +22,38 @@ const BOUNCED: &str = "true";
 
 fn opted_out_in_mailchimp(sight: &Sight<'_>) -> bool {
     sight.view.member.is_some_and(|member| member.status == MemberStatus::Unsubscribed)
+}
+
+/// The opt-out that the other side has not heard of.
+fn untold(memory: &Person) -> Option<&OptOutMemory> {
+    memory.opt_out.as_ref().filter(|opt_out| opt_out.delivered.is_none())
+}
+
+fn is_reachable(member: &Member) -> bool {
+    matches!(member.status, MemberStatus::Subscribed | MemberStatus::Pending | MemberStatus::Transactional)
+}
+
+/// Whether Mailchimp is where they opted out: as it shows them; or as it did when nobody had been told yet, and
+/// nothing there says otherwise since, an archive or a deletion least of all.
+fn out_in_mailchimp(sight: &Sight<'_>, memory: &Person) -> bool {
+    opted_out_in_mailchimp(sight)
+        || (untold(memory).is_some_and(|opt_out| opt_out.seen == Service::Mailchimp)
+            && !sight.view.member.is_some_and(is_reachable))
+}
+
+/// Whether HubSpot is where they opted out, in the same sense: a contact that is gone, merged or made anew says
+/// nothing of an opt-out that the one before it had.
+fn out_in_hubspot(sight: &Sight<'_>, memory: &Person) -> bool {
+    opted_out_in_hubspot(sight)
+        || (untold(memory).is_some_and(|opt_out| opt_out.seen == Service::HubSpot)
+            && !is_the_same_contact(sight))
+}
+
+fn is_the_same_contact(sight: &Sight<'_>) -> bool {
+    let known = sight.view.memory.record;
+    sight.contacts.iter().any(|contact| {
+        known.is_none_or(|known| known == contact.record) && contact.merged_records().next().is_none()
+    })
 }
 
 /// An opt-out of either twin counts for both.
@@ -48,6 +80,7 @@ pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
         };
         memory.opt_out = Some(OptOutMemory { seen, at: when.unwrap_or(sight.world.seen), delivered: None });
     }
+    let there = out_in_mailchimp(sight, memory);
     let told_anew = there && is_told_anew(sight, memory.email.as_ref());
     let Some(opt_out) = memory.opt_out.as_mut() else { return };
     if told_anew {
@@ -78,14 +111,17 @@ pub(super) fn is_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
 
 /// What HubSpot must be asked of the person before anything can be said (R20, R22).
 pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
-    let untold = memory.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
-    let tells = opted_out_in_mailchimp(sight)
-        && (untold || has_left_the_opted_out(sight, memory))
+    let tells = out_in_mailchimp(sight, memory)
+        && (untold(memory).is_some() || has_left_the_opted_out(sight, memory))
         && !sight.rules.opt_out_scopes.is_empty();
+    let hears = untold(memory).is_some_and(|opt_out| opt_out.seen == Service::HubSpot)
+        && sight.view.member.is_some_and(is_reachable);
     let notes = is_cleaned(sight) && !memory.bounce_noted && bounce_property(sight).is_some();
     match sight.view.contact {
-        ContactView::NotLookedUp if tells || notes => Some(Question::LookUp),
-        ContactView::NotInHubSpot if (tells || notes) && memory.record.is_some() => Some(Question::Trace),
+        ContactView::NotLookedUp if tells || hears || notes => Some(Question::LookUp),
+        ContactView::NotInHubSpot if (tells || hears || notes) && memory.record.is_some() => {
+            Some(Question::Trace)
+        }
         _ => None,
     }
 }
@@ -100,44 +136,41 @@ fn has_left_the_opted_out(sight: &Sight<'_>, memory: &Person) -> bool {
 /// The opt-out that is due, if any.
 pub(super) fn opt_out(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     if memory.opt_out.as_ref()?.delivered.is_some() {
-        return never_told(sight, memory).then(|| to_mailchimp(sight)).flatten();
+        return never_told(sight, memory).then(|| to_mailchimp(sight, memory)).flatten();
     }
-    to_hubspot(sight, memory).or_else(|| to_mailchimp(sight))
+    to_hubspot(sight, memory).or_else(|| to_mailchimp(sight, memory))
 }
 
 /// R20. Our tags stay on: an unsubscribed member gets no mail by them, and whoever looks at the
 /// member still sees which campaign they left.
 fn to_hubspot(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
-    let untold = !every_contact_opted_out(sight) || is_told_anew(sight, memory.email.as_ref());
-    let known = !sight.contacts.is_empty() && untold;
-    if !opted_out_in_mailchimp(sight) || !known || sight.rules.opt_out_scopes.is_empty() {
+    let unaware = !every_contact_opted_out(sight) || is_told_anew(sight, memory.email.as_ref());
+    let known = !sight.contacts.is_empty() && unaware;
+    if !out_in_mailchimp(sight, memory) || !known || sight.rules.opt_out_scopes.is_empty() {
         return None;
     }
     let mut steps = vec![evidence()];
-    steps.extend(
-        sight
-            .rules
-            .opt_out_scopes
-            .iter()
-            .map(|scope| PlannedStep { step: Step::OptOut { scope: *scope }, before: Before::NotHeld }),
-    );
+    steps.extend(opt_out_steps(sight));
     let why = ("R20", "unsubscribed in Mailchimp".to_owned());
     Some(sight.draft(MoveKind::OptOutHubSpot, why, steps, delivered(), None))
 }
 
+fn opt_out_steps(sight: &Sight<'_>) -> impl Iterator<Item = PlannedStep> {
+    let step =
+        |scope: &OptOutScope| PlannedStep { step: Step::OptOut { scope: *scope }, before: Before::NotHeld };
+    sight.rules.opt_out_scopes.iter().map(step)
+}
+
 /// R21, a protected bearer's tags too; never followed by an archive.
-fn to_mailchimp(sight: &Sight<'_>) -> Option<Move> {
-    let member = sight.view.member.filter(|_| opted_out_in_hubspot(sight))?;
-    let reachable = matches!(
-        member.status,
-        MemberStatus::Subscribed | MemberStatus::Pending | MemberStatus::Transactional
-    );
-    if !reachable {
-        return None;
-    }
+fn to_mailchimp(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
+    let member = sight.view.member.filter(|member| is_reachable(member) && out_in_hubspot(sight, memory))?;
     let unsubscribe =
         PlannedStep { step: Step::UnsubscribeMember, before: Before::Status(member.status.clone()) };
     let mut steps = vec![evidence(), unsubscribe];
+    // The contact they have now never heard of it either.
+    if !sight.contacts.is_empty() && !opted_out_in_hubspot(sight) {
+        steps.extend(opt_out_steps(sight));
+    }
     steps.extend(ours_borne(sight).into_iter().map(clear));
     let why = ("R21", "opted out in HubSpot".to_owned());
     Some(sight.draft(MoveKind::OptOutMailchimp, why, steps, delivered(), None))
@@ -162,10 +195,13 @@ fn never_told(sight: &Sight<'_>, memory: &Person) -> bool {
     long_ago && opted_out_in_hubspot(sight) && since.is_some_and(|since| since < opt_out.at)
 }
 
-/// Whether mail could reach somebody who had opted out and whose opt-out both sides had: they opted
-/// in again, and that is for a person to settle (R21a). What was seen before the opt-out was delivered
-/// shows them as they were, and says nothing.
+/// Whether mail could reach somebody who had opted out and whose opt-out both sides had, or who took it back before
+/// the other side had heard of it: they opted in again, and that is for a person to settle (R21a). What was seen
+/// before the opt-out was delivered shows them as they were, and says nothing.
 pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
+    if untold(memory).is_some() {
+        return sight.view.member.is_some_and(is_reachable);
+    }
     let delivered = memory.opt_out.as_ref().and_then(|opt_out| opt_out.delivered);
     delivered.is_some_and(|at| sight.world.seen > at)
         && sight.view.member.is_some_and(|member| member.status == MemberStatus::Subscribed)
