@@ -242,6 +242,39 @@ async fn mixed() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r26_a_run_about_some_people_leaves_what_was_planned_for_others_as_it_is() {
+    let world = mixed().await;
+    let app = world.open();
+    app.pause(Scope::All).await.unwrap();
+    app.close().await;
+    world.sync().await;
+    let open = |world: &World| {
+        let app = world.open();
+        async move {
+            let open = app.workspace.shared.journal.open_moves(None, 10).unwrap();
+            app.close().await;
+            open
+        }
+    };
+    let planned = open(&world).await;
+    assert_eq!(planned.len(), 4, "none of them has begun");
+    let app = world.open();
+    app.resume(Scope::All).await.unwrap();
+    app.close().await;
+    let only =
+        SyncRequest { yes: true, only: vec![Only::List(ListId(COMPETITION))], ..SyncRequest::default() };
+    world.try_sync(only).await.unwrap();
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+    assert_eq!(world.person("bram"), "subscribed [Competition]; lists [720]");
+    let left = open(&world).await;
+    assert!(left.len() == 3 && left.iter().all(|id| planned.contains(id)), "{left:?} of {planned:?}");
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.notes.get("moves of an earlier run taken over"), Some(&3));
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(open(&world).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_a_list_or_a_contact_changes_nobody_else() {
     let world = mixed().await;
     let only = |only| SyncRequest { yes: true, only: vec![only], ..SyncRequest::default() };

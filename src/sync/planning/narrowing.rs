@@ -35,9 +35,14 @@ impl Narrowing {
         (!words.is_empty()).then(|| words.join(", "))
     }
 
+    /// Whether it is about no lists or people in particular.
+    pub(super) fn is_about_everybody(&self) -> bool {
+        self.lists.is_empty() && self.emails.is_empty()
+    }
+
     /// Whether it is about the person of this row.
     pub(super) fn keeps(&self, row: &PersonRow, person: &Person) -> bool {
-        if self.lists.is_empty() && self.emails.is_empty() {
+        if self.is_about_everybody() {
             return true;
         }
         let in_list =

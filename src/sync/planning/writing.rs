@@ -98,9 +98,10 @@ impl Planning {
                     writer.forget(person)?;
                     writer.flush_when_full()?;
                 }
-                // Whoever no pass has met, because the run is narrowed or they are gone, has nothing due now.
+                // Whoever no pass has met is gone, and nothing is due for them; unless the run is not about them: then
+                // their moves stay as they are (R26).
                 for (person, unbegun) in &planning.unbegun {
-                    if !writer.met.contains(person) {
+                    if planning.narrowing.is_about_everybody() && !writer.met.contains(person) {
                         writer.gone(Some(unbegun), *person)?;
                         writer.flush_when_full()?;
                     }
