@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(130);
 /// Longer than that.
 const NEVER: Duration = Duration::from_secs(1_000);
 
+/// How often, of a hundred calls that change something, somebody interferes.
+const INTERFERE: u64 = 4;
+
 /// Where the accounts are reached.
 pub(super) const HUBSPOT: &str = "http://simulated.invalid/hubspot";
 pub(super) const MAILCHIMP: &str = "http://simulated.invalid/mailchimp/3.0";
@@ -74,6 +77,7 @@ impl Network {
         }
         let now = self.clock.true_now();
         stage.set_now(now);
+        let before = held(&stage.sandbox).effects.len();
         let reply = match refused {
             Some(response) => Reply { response, delivery: Delivery::Now },
             None => held(&stage.sandbox).handle(now, &request),
@@ -87,6 +91,9 @@ impl Network {
         });
         for act in stage.arrives(id) {
             stage.act(&act);
+        }
+        if !stage.calm {
+            stage.may_interfere(INTERFERE, before);
         }
         self.count_down();
         self.fuse.pass(Place::CallDone).await;

@@ -4,7 +4,7 @@ use super::chance::Chance;
 use super::stage::Happening;
 use crate::domain::rules::RuleSet;
 use crate::sandbox::hubspot::Rule;
-use crate::sandbox::{Act, Sandbox};
+use crate::sandbox::{Act, Actor, Effect, Sandbox, What};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Acts, and whom they touch: addresses in the form they are compared in.
@@ -88,6 +88,52 @@ pub(super) fn acts(chance: &mut Chance, sandbox: &Sandbox, rules: &RuleSet, call
         acts.happenings.push(Happening { after: chance.number(0, calls), act });
     }
     acts
+}
+
+/// Whoever a call has just changed does something themselves, or somebody else does it to them: between two steps of
+/// their move, between a plan and its delivery, or while nobody is there. With it, whom that touches. None where a call changed nobody.
+pub(super) fn interferes(
+    chance: &mut Chance,
+    sandbox: &Sandbox,
+    changed: &[Effect],
+) -> Option<(Act, BTreeSet<String>)> {
+    let by_calls: Vec<&Effect> = changed.iter().filter(|effect| effect.by == Actor::Api).collect();
+    let what = &chance.one_of(&by_calls)?.what;
+    let email = match what {
+        What::PropertySet { contact, .. }
+        | What::ListJoined { contact, .. }
+        | What::ListLeft { contact, .. }
+        | What::ContactCreated { contact } => sandbox.hubspot.contact(*contact)?.email().to_owned(),
+        What::MemberCreated { email, .. }
+        | What::StatusChanged { email, .. }
+        | What::Archived { email, .. }
+        | What::FieldSet { email, .. }
+        | What::TagSet { email, .. }
+        | What::TagCleared { email, .. } => email.clone(),
+        _ => return None,
+    };
+    if email.is_empty() {
+        return None;
+    }
+    let mut whose = BTreeSet::from([folded(&email)]);
+    whose.extend(sandbox.hubspot.contact_by_email(&email).into_iter().flat_map(|record| record.addresses()));
+    let act = match (chance.number(1, 100), what) {
+        (1..=35, _) => Act::Unsubscribe { email },
+        (36..=60, _) => Act::OptOut { email, subscription: None },
+        (61..=70, _) => Act::SetTag { email, tag: "VIP".to_owned() },
+        (71..=78, _) => Act::Archive { email },
+        (79..=88, What::ListJoined { list, contact }) => {
+            Act::LeaveList { contact: contact.to_string(), list: *list }
+        }
+        (79..=88, What::ListLeft { list, contact }) => {
+            Act::JoinList { contact: contact.to_string(), list: *list }
+        }
+        (79..=88, What::TagSet { tag, .. }) => Act::ClearTag { email, tag: tag.clone() },
+        (79..=88, What::TagCleared { tag, .. }) => Act::SetTag { email, tag: tag.clone() },
+        (89..=94, _) => Act::DeleteContact { contact: email },
+        _ => Act::SetProperty { contact: email, property: "firstname".to_owned(), value: "Zoë".to_owned() },
+    };
+    Some((act, whose))
 }
 
 fn static_list(sandbox: &Sandbox, list: u64) -> bool {

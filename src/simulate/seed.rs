@@ -14,7 +14,6 @@ use crate::domain::port::Entropy;
 use crate::journal::store::StoreError;
 use crate::sandbox::Sandbox;
 use crate::serve::views::{ReportView, RunState};
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -24,6 +23,10 @@ use std::time::Duration;
 const STACK: usize = 32 * 1024 * 1024;
 /// Runs until a healed world is at rest, at most.
 const RUNS: u32 = 40;
+/// How often somebody interferes whom one of the last changes of a process was about, before the next begins.
+const AFTERWARDS: u64 = 40;
+/// So many changes are the last ones.
+const LAST: usize = 12;
 /// From one run to the next.
 const EVERY: Duration = Duration::from_secs(8 * 3600);
 
@@ -111,19 +114,19 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     let trace = Arc::new(Trace::new(keep_trace));
     let config = config(seed, &folder.0)?;
     let world = Rest::of(seed, &config, accounts.clone(), &folder.0, Arc::clone(&trace), false)?;
-    let found = world.sandbox();
+    let (found, touched) = (world.sandbox(), world.stage.touched());
     broken.extend(world.broken);
     broken.extend(invariants::nothing_forbidden(&found));
     broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &found));
     broken.extend(invariants::only_what_is_named(&config.rules, &found));
-    broken.extend(invariants::protected_intact(&accounts, &found, &world.touched));
+    broken.extend(invariants::protected_intact(&accounts, &found, &touched));
     // Of whom a record is damaged, nothing goes on until an operator has looked: not even an opt-out of theirs.
     if !world.damaged {
         broken.extend(invariants::opt_outs_crossed(&found));
-        broken.extend(invariants::once(&found, &world.touched));
+        broken.extend(invariants::once(&found, &touched));
         // Whom a cap lets in depends on who comes first.
         if config.rules.audience_cap.is_none_or(|cap| cap >= 1_000) {
-            broken.extend(invariants::as_undisturbed(&undisturbed, &found, &world.touched));
+            broken.extend(invariants::as_undisturbed(&undisturbed, &found, &touched));
         }
     }
     for what in &broken {
@@ -150,7 +153,6 @@ fn config(seed: u64, folder: &Path) -> io::Result<Config> {
 /// A world that has come to rest, or has not.
 struct Rest {
     stage: Arc<Stage>,
-    touched: BTreeSet<String>,
     broken: Vec<String>,
     /// A record may be damaged: whom it is about is held, and that is right.
     damaged: bool,
@@ -172,8 +174,7 @@ impl Rest {
         let stage = Arc::new(Stage::new(accounts, meanwhile, folder.to_path_buf(), trace, calm));
         stage.pass(Duration::ZERO);
         let entropy: Arc<dyn Entropy> = Arc::new(Drawn::new(chance(seed, Concern::Hsmc)));
-        let (touched, broken) = (BTreeSet::new(), Vec::new());
-        let mut rest = Rest { stage, touched, broken, damaged: false, processes: 0, killed: 0 };
+        let mut rest = Rest { stage, broken: Vec::new(), damaged: false, processes: 0, killed: 0 };
         if !calm {
             rest.disturb(seed, config, &entropy)?;
         }
@@ -188,8 +189,7 @@ impl Rest {
     /// Processes live, and something happens to each.
     fn disturb(&mut self, seed: u64, config: &Config, entropy: &Arc<dyn Entropy>) -> io::Result<()> {
         let drawn = acts(&mut chance(seed, Concern::People), &held(&self.stage.sandbox), &config.rules, 250);
-        self.touched = drawn.touched;
-        self.stage.will_happen(drawn.happenings);
+        self.stage.will_happen(drawn.happenings, drawn.touched);
         let mut fates = chance(seed, Concern::Fates);
         for _ in 0..fates.number(1, 5) {
             for fault in faults(&mut fates, self.stage.now()) {
@@ -211,6 +211,8 @@ impl Rest {
                 Ended::Ran(_) | Ended::Failed(_) | Ended::Stopped(_) => {}
             }
             self.stage.pass(fate.pause);
+            let effects = held(&self.stage.sandbox).effects.len();
+            self.stage.may_interfere(AFTERWARDS, effects.saturating_sub(LAST));
         }
         Ok(())
     }

@@ -3,15 +3,19 @@
 
 use super::chance::Chance;
 use super::held;
+use super::people::interferes;
 use super::trace::Trace;
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
 use crate::journal::store::drive::Drive;
 use crate::sandbox::{Act, Sandbox, WireRequest};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// Above so many people touched, nobody interferes any more: the others must show what an undisturbed run does.
+const TOUCHED: usize = 16;
 
 /// A call on its way.
 struct Underway {
@@ -38,6 +42,8 @@ struct Wire {
     underway: BTreeMap<u64, Underway>,
     /// In order.
     happenings: Vec<Happening>,
+    /// Nobody does anything any more.
+    over: bool,
 }
 
 /// The stage.
@@ -50,6 +56,8 @@ pub(super) struct Stage {
     pub(super) chance: Mutex<Chance>,
     /// Nothing but a little time is drawn: the undisturbed run.
     pub(super) calm: bool,
+    /// Whom people touch: addresses in the form they are compared in.
+    touched: Mutex<BTreeSet<String>>,
     wire: Mutex<Wire>,
     now: Mutex<Timestamp>,
 }
@@ -70,6 +78,7 @@ impl Stage {
             trace,
             chance: Mutex::new(chance),
             calm,
+            touched: Mutex::default(),
             wire: Mutex::default(),
             now: Mutex::new(now),
         }
@@ -93,10 +102,35 @@ impl Stage {
         held(&self.sandbox).settle(now);
     }
 
-    /// What people are going to do.
-    pub(super) fn will_happen(&self, mut happenings: Vec<Happening>) {
+    /// What people are going to do, and whom it touches.
+    pub(super) fn will_happen(&self, mut happenings: Vec<Happening>, touched: BTreeSet<String>) {
+        held(&self.touched).extend(touched);
         happenings.sort_by_key(|happening| happening.after);
         held(&self.wire).happenings = happenings;
+    }
+
+    /// Whom people have touched, or are going to.
+    pub(super) fn touched(&self) -> BTreeSet<String> {
+        held(&self.touched).clone()
+    }
+
+    /// What calls have changed since there were so many effects may make somebody interfere, with this likelihood.
+    pub(super) fn may_interfere(&self, percent: u64, since: usize) {
+        if held(&self.wire).over {
+            return;
+        }
+        let drawn = {
+            let (mut chance, sandbox) = (held(&self.chance), held(&self.sandbox));
+            let changed = sandbox.effects.since(since);
+            if changed.is_empty() || held(&self.touched).len() >= TOUCHED || !chance.percent(percent) {
+                return;
+            }
+            interferes(&mut chance, &sandbox, changed)
+        };
+        if let Some((act, whose)) = drawn {
+            held(&self.touched).extend(whose);
+            self.act(&act);
+        }
     }
 
     /// Calls that arrived so far.
@@ -155,7 +189,11 @@ impl Stage {
 
     /// Everything that people were going to do has been done: what is left is done now.
     pub(super) fn let_all_happen(&self) {
-        let left = std::mem::take(&mut held(&self.wire).happenings);
+        let left = {
+            let mut wire = held(&self.wire);
+            wire.over = true;
+            std::mem::take(&mut wire.happenings)
+        };
         for Happening { act, .. } in left {
             self.act(&act);
         }
