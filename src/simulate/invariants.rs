@@ -39,10 +39,22 @@ impl Consent {
     }
 }
 
-/// Every call was one that a careful client makes.
+/// Every call was one that a careful client makes. What people did a moment before it could not be known.
 pub(super) fn nothing_forbidden(sandbox: &Sandbox) -> Vec<String> {
-    let told = sandbox.effects.violations();
-    told.into_iter().map(|(rule, detail)| format!("a forbidden call: {rule}: {detail}")).collect()
+    let mut broken = Vec::new();
+    let mut set_by_people: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for Effect { at, by, what, .. } in sandbox.effects.all() {
+        match what {
+            What::TagSet { tag, .. } if *by != Actor::Api => {
+                set_by_people.insert(tag, *at);
+            }
+            What::Violation { rule: "protected-bearer-archived", detail }
+                if set_by_people.get(detail.as_str()).is_some_and(|since| since.plus(OVERLOOKED) >= *at) => {}
+            What::Violation { rule, detail } => broken.push(format!("a forbidden call: {rule}: {detail}")),
+            _ => {}
+        }
+    }
+    broken
 }
 
 /// Nobody is subscribed by a call who had opted out, bounced, or was archived by others (design §3.4), nor is mail

