@@ -258,7 +258,8 @@ impl Contact {
 
     fn load(&mut self, id: MoveId) -> Result<(), LoadError> {
         let events = self.shared.journal.events(id)?;
-        let status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
+        let mut status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
+        status.ask_anew(self.shared.clock.now());
         self.current = Some(Current { id, status, out: None, overtaken: false });
         Ok(())
     }

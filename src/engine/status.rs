@@ -133,6 +133,16 @@ pub struct MoveStatus {
 }
 
 impl MoveStatus {
+    /// Asks anew where a service had asked to be left alone until later: for as long as that is so, its account holds
+    /// the call back by itself, and an earlier process cannot know that it is so no longer.
+    pub fn ask_anew(&mut self, now: Timestamp) {
+        for progress in self.steps.iter_mut().flat_map(|state| [&mut state.forward, &mut state.undo]) {
+            if let Progress::Waiting { at, class: FailureClass::RateLimited { .. }, .. } = progress {
+                *at = now.min(*at);
+            }
+        }
+    }
+
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))

@@ -81,6 +81,21 @@ async fn a_days_quota_that_is_used_up_ends_the_run_and_the_next_goes_on() {
     world.assert_settled().await;
 }
 
+/// Somebody bought more: the service takes calls again long before its midnight, and hsmc is started anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_asks_whether_a_days_quota_is_still_used_up_and_goes_on_with_what_waited_for_it() {
+    let world = world().await;
+    let body = r#"{"status":"error","message":"You have reached your daily limit.","errorType":"RATE_LIMIT","policyName":"DAILY"}"#;
+    for matches in writes(Service::HubSpot).into_iter().filter(|one| one.method.as_deref() == Some("PUT")) {
+        world.fault(matches, FaultKind::Status { code: 429, body: Some(body.to_owned()) });
+    }
+    assert_eq!(world.sync().await.run.state, RunState::Failed);
+    world.mend();
+    world.synced().await;
+    assert_all_done(&world);
+    world.assert_settled().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quota_used_up_before_the_scan_says_so_within_the_minute() {
     let world = world().await;
