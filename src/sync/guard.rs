@@ -1,6 +1,6 @@
 //! Looks once more, right before moves begin: consent on both sides before anything that needs it
-//! (design §3.10), protected tags before anything that takes somebody away, the exit tag before a handover (R15).
-//! Whoever does not pass is dropped, by name; the next run sees them.
+//! (design §3.10), protected tags and HubSpot's opt-outs before anything that takes somebody away, the exit tag
+//! before a handover (R15). Whoever does not pass is dropped, by name; the next run sees them.
 
 use super::error::RunError;
 use super::patience::patiently;
@@ -75,6 +75,9 @@ impl<'a> Guard<'a> {
         for person in self.protected(&chunk).await? {
             refused.insert(person, "bears a protected tag since the plan was made");
         }
+        for person in self.to_be_told(&chunk).await? {
+            refused.insert(person, "opted out since the plan was made");
+        }
         for person in self.changed_since(&chunk).await? {
             refused.insert(person, "changed by somebody else since the undo was planned");
         }
@@ -137,8 +140,7 @@ impl<'a> Guard<'a> {
         }
         let mut whom = Vec::new();
         for due in chunk {
-            let takes_away = matches!(due.kind, MoveKind::Exclude | MoveKind::HandOver | MoveKind::Orphan);
-            if takes_away
+            if takes_away(due.kind)
                 && !fold(&shared.journal.events(due.id)?).is_ok_and(|status| is_critical(&status.draft))
             {
                 whom.extend(shared.journal.person(due.person)?.as_ref().map(Whom::of));
@@ -146,6 +148,21 @@ impl<'a> Guard<'a> {
         }
         patiently(self.workspace, Service::Mailchimp, || reading::protected(shared, &whom, reading::SINGLY))
             .await
+    }
+
+    /// Who is to be taken away and has opted out in HubSpot since the scan: archived, they would stay subscribed to
+    /// whoever brings them back, and Mailchimp could not be told any more (R21).
+    async fn to_be_told(&self, chunk: &[Due]) -> Result<BTreeSet<PersonId>, RunError> {
+        let shared = &self.workspace.shared;
+        let mut whom = Vec::new();
+        if shared.clock.now().since(self.seen) > STALE_AFTER {
+            for due in chunk.iter().filter(|due| takes_away(due.kind)) {
+                let person = shared.journal.person(due.person)?;
+                // Of an opt-out that is known both sides were told, or are by a move of its own.
+                whom.extend(person.filter(|person| person.opt_out.is_none()).as_ref().map(Whom::of));
+            }
+        }
+        patiently(self.workspace, Service::HubSpot, || reading::opted_out_contacts(shared, &whom)).await
     }
 
     /// Whose undo is no longer what it was planned on, by a look that is no older than a minute (R28).
@@ -207,4 +224,9 @@ impl<'a> Guard<'a> {
         .await?;
         Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && member.bears(&exit_tag)))
     }
+}
+
+/// Whether a move of this kind archives or untags whom it is about.
+fn takes_away(kind: MoveKind) -> bool {
+    matches!(kind, MoveKind::Exclude | MoveKind::HandOver | MoveKind::Orphan)
 }

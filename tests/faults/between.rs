@@ -264,6 +264,27 @@ async fn r20_who_unsubscribes_between_plan_and_archive_is_not_archived_and_hubsp
     world.assert_settled().await;
 }
 
+/// HubSpot keeps its opt-outs, and yet: who is archived cannot be told of any more, and comes back as subscribed when
+/// somebody brings them back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_who_opts_out_in_hubspot_between_plan_and_archive_is_unsubscribed_and_not_archived() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::finished(builder, "bram");
+    })
+    .await;
+    world
+        .sync_while(Source::Contacts, |world| {
+            act(world, Act::OptOut { email: address("ada"), subscription: None });
+        })
+        .await;
+    assert!(world.person("ada").starts_with("subscribed ["), "{}", world.person("ada"));
+    assert_eq!(world.person("bram"), "archived []; lists [946]");
+    world.synced().await;
+    assert!(world.person("ada").starts_with("unsubscribed []"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
 fn people_leave(world: &World, names: &[&str]) {
     for name in names {
         world.act(Act::LeaveList { contact: address(name), list: GENERAL });
