@@ -25,6 +25,7 @@
 //! - [`config`]: the config file, its layers and checks, secrets.
 //! - [`journal`]: the durable record. Log and snapshots are the truth, sled is the index.
 //! - [`mirror`]: a copy of HubSpot's objects, to be asked without a call, and the engines that pull it.
+//! - [`people`]: who is asked for, page by page, and who belongs to which segment.
 //! - [`engine`]: what comes next for a move, as a pure function of what was recorded of it.
 //! - [`connect`]: both accounts over HTTP; what a failed call means.
 //! - [`actors`]: one writer for each person in flight, each list, tag and account.
@@ -50,6 +51,7 @@ pub mod engine;
 pub mod failpoint;
 pub mod journal;
 pub mod mirror;
+pub mod people;
 pub mod sandbox;
 pub mod serve;
 pub mod simulate;

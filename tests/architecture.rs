@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("journal", &["failpoint", "domain"]),
     // How records are written, and directories made; not the store: docs/decisions/0011-the-mirror-has-a-sled-of-its-own.md.
     ("mirror", &["journal", "domain"]),
+    ("people", &["mirror", "journal", "domain"]),
     ("engine", &["failpoint", "domain"]),
     ("connect", &["domain"]),
     ("actors", &["engine", "journal", "failpoint", "domain"]),
@@ -36,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "actors",
             "connect",
             "engine",
+            "people",
             "mirror",
             "journal",
             "config",
@@ -57,6 +59,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// What of a module another one may name, where that is not all of it.
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
     ("mirror", "journal", &["codec", "directory", "store"]),
+    ("people", "journal", &["codec"]),
     ("sync", "journal", &["consent", "forgotten", "ledger", "naming", "store"]),
     ("sync", "engine", &["MoveStatus", "Phase", "fold", "recovery", "retry"]),
     ("simulate", "sync", &["scan"]),
@@ -69,6 +72,7 @@ const ONLY_THIS: &[(&str, &str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("kameo", &["actors/"]),
     ("axum", &["serve/"]),
+    ("csv", &["cli/export/"]),
     ("sled", &["journal/", "mirror/disk.rs"]),
     ("bincode", &["journal/", "sync/snapshot/"]),
     ("clap", &["cli/"]),

@@ -537,6 +537,8 @@ impl Control for App {
             Call::Consent(ConsentRequest::Of(address)) => json(self.consent_of(&address).await),
             Call::Consent(ConsentRequest::Verify) => json(self.verify_consent().await),
             Call::State(request) => json(self.look_after(request).await),
+            Call::People(request) => json(self.people(request).await),
+            Call::Segments(request) => json(self.segments(request).await),
             Call::Forget(request) => json(self.forget(request).await),
             Call::Pull(request) => json(self.pull(request, &|_| ()).await),
             Call::PullHistory(request) => json(self.pull_history(request).await),

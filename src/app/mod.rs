@@ -13,6 +13,7 @@ pub mod deliver;
 mod forget;
 pub mod lists;
 pub mod parked;
+pub mod people;
 pub mod plan_file;
 pub mod ports;
 pub mod pull;
@@ -121,6 +122,7 @@ pub struct App {
     /// HubSpot's objects, for the mirror.
     objects: Arc<dyn ObjectAccount>,
     mirror: Arc<pull::Held>,
+    keeping: people::Keeping,
     stop: signal::Sender<bool>,
     /// The store in the state directory; none where the journal is kept elsewhere.
     disk: Option<Arc<LiveStore>>,
@@ -272,6 +274,7 @@ impl App {
             http,
             objects: crm,
             mirror,
+            keeping: people::Keeping::default(),
             stop,
             disk,
         })

@@ -15,6 +15,7 @@ use crate::journal::forgotten::ForgottenPeople;
 pub use crate::mirror::pull::Told;
 use crate::mirror::pull::{Ask, LeaveOut, PullError, Puller};
 use crate::mirror::{AssociationDefinition, Mirror, ObjectDefinition, Opened, Pull, PullEnd, ShelfError};
+use crate::people;
 use crate::serve::pull::{FailureView, HistoryRequest, PullAnswer, PullRequest, PullView, PullWhat, Since};
 use crate::serve::requests::Trouble;
 use crate::sync::error::RunError;
@@ -84,9 +85,16 @@ impl Copied for Held {
         }
         let mirror = self.mirror().await.map_err(|error| BrokenOff(error.to_string()))?;
         let (records, hashes, now) = (records.to_vec(), hashes.to_vec(), self.clock.now());
-        let erased = long_work(self.hands.as_ref(), move |_| mirror.erase(&records, &hashes, now)).await?;
+        let erased = long_work(self.hands.as_ref(), move |_| {
+            let stood = people::let_go(&mirror, &records, &hashes)?;
+            match mirror.erase(&records, &hashes, now)? {
+                0 if stood => mirror.rewrite(),
+                _ => Ok(()),
+            }
+        })
+        .await?;
         match erased {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             // What cannot be read is begun anew: nothing of them is left either.
             Err(ShelfError::Damaged(_)) => {
                 self.condemn().await.map_err(|error| BrokenOff(error.to_string()))?;
@@ -141,6 +149,10 @@ impl Definitions {
         }
         for object in objects.iter_mut().filter(|object| object.kind == ObjectType::contacts()) {
             object.properties.extend(config.rules.all_properties());
+            // Nobody's consent can be told without it.
+            object.properties.insert("hs_email_optout".to_owned());
+            let of_segments = config.rules.segments.iter().flat_map(|segment| segment.rule.properties());
+            object.properties.extend(of_segments.map(str::to_owned));
         }
         let mut associations: Vec<AssociationDefinition> = Vec::new();
         for (from, to) in &config.pull.associations {
@@ -172,6 +184,11 @@ impl Definitions {
         })
     }
 
+    /// The definition of a type.
+    pub(super) fn of_kind(&self, kind: &ObjectType) -> Option<&ObjectDefinition> {
+        self.objects.iter().find(|object| object.kind == *kind)
+    }
+
     /// The engine of a type.
     fn engine(&self, kind: &ObjectType) -> String {
         let named = self.objects.iter().find(|object| object.kind == *kind);
@@ -196,7 +213,7 @@ impl App {
     pub async fn pull(&self, request: PullRequest, tell: Tell<'_>) -> Done<PullAnswer> {
         let _one_at_a_time = self.mirror.pulling.lock().await;
         let mut stop = self.workspace.stop.clone();
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             // A page is either whole in the mirror or not at all: stopping is like being killed.
             _ = stop.wait_for(|stop| *stop) => Err(Trouble {
@@ -205,7 +222,15 @@ impl App {
                     .with_way_out("what was pulled stays: the same command goes on from there")
             }),
             done = self.pull_all(&request, tell) => done,
+        };
+        // What was pulled is there, whatever comes of this; the next time looks at it again.
+        if done.is_ok()
+            && !request.dry_run
+            && let Err(trouble) = self.keep_segments().await
+        {
+            tracing::warn!(why = %trouble.message, "segments are not up to date");
         }
+        done
     }
 
     async fn pull_all(&self, request: &PullRequest, tell: Tell<'_>) -> Done<PullAnswer> {

@@ -1,7 +1,9 @@
 //! The command line: every command and flag is defined, explained and read here, and nowhere else.
 
+mod people;
 mod pull;
 
+pub use people::{Format, PeopleArgs, SegmentsCommand};
 pub use pull::PullArgs;
 
 use crate::domain::event::OperatorRequest;
@@ -155,6 +157,14 @@ pub enum Command {
     },
     /// Copy HubSpot's objects and what joins them into the mirror, or list past pulls: nothing is written there
     Pull(PullArgs),
+    /// Show or export people: members of a segment, or whoever a rule holds for
+    People(PeopleArgs),
+    /// List the segments of the config and how many belong to each
+    Segments {
+        /// What to do with them; lists them when left out
+        #[command(subcommand)]
+        command: Option<SegmentsCommand>,
+    },
     /// List kept scans; show what one saw, or what is different in another
     Snapshots {
         /// What to do with them; lists them when left out
@@ -738,6 +748,11 @@ mod tests {
             "hsmc state compact",
             "hsmc notify test",
             "hsmc forget a@example.com --yes --json",
+            "hsmc people --segment cold --where company=x --sort -createdate --limit 5 --columns email,record",
+            "hsmc people --format csv --cursor abc",
+            "hsmc people --json",
+            "hsmc segments",
+            "hsmc segments show cold",
             "hsmc pull all --full --debug",
             "hsmc pull contacts --since 7d --batch-size 50 --limit 10 --overwrite",
             "hsmc pull deals --since 2026-11-23 --dry-run",
@@ -761,6 +776,9 @@ mod tests {
             "hsmc consent everybody",
             "hsmc forget",
             "hsmc pull",
+            "hsmc people --limit 0",
+            "hsmc people --format xml",
+            "hsmc segments show",
             "hsmc pull contacts --since yesterday",
             "hsmc pull contacts --since 30",
             "hsmc pull contacts --full --since 7d",

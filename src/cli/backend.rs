@@ -11,6 +11,7 @@ use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
+use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
 use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
@@ -95,6 +96,14 @@ pub trait Backend: Send + Sync {
     async fn pull(&self, request: PullRequest, progress: &dyn Progress) -> Answer<PullAnswer>;
     /// Past pulls, the newest first.
     async fn pull_history(&self, request: HistoryRequest) -> Answer<Vec<PullView>>;
+    /// People, page after page: each is handed over, and what is handed back is asked next.
+    async fn people(
+        &self,
+        request: PeopleRequest,
+        take: &mut (dyn FnMut(PeoplePage) -> Option<PeopleRequest> + Send),
+    ) -> Answer<()>;
+    /// The segments of the config, or one of them.
+    async fn segments(&self, request: SegmentsRequest) -> Answer<SegmentsView>;
     /// What kept scans saw.
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

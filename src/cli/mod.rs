@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod error;
 mod exit_code;
+mod export;
 mod holding;
 mod progress;
 pub mod render;

@@ -21,6 +21,7 @@ use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
+use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
 use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
@@ -448,6 +449,29 @@ impl Backend for System {
         self.own("pull", |app| async move { app.pull_history(request).await }).await
     }
 
+    async fn people(
+        &self,
+        request: PeopleRequest,
+        take: &mut (dyn FnMut(PeoplePage) -> Option<PeopleRequest> + Send),
+    ) -> Answer<()> {
+        let mut next = Some(request);
+        while let Some(request) = next {
+            let Some(answer) = self.ask(&Call::People(request.clone())).await else {
+                // The directory is free: it is held from here to the last page.
+                return self.own("people", |app| page_by_page(app, request, take)).await;
+            };
+            next = take(answer?);
+        }
+        Ok(())
+    }
+
+    async fn segments(&self, request: SegmentsRequest) -> Answer<SegmentsView> {
+        if let Some(answer) = self.ask(&Call::Segments(request.clone())).await {
+            return answer;
+        }
+        self.own("segments", |app| async move { app.segments(request).await }).await
+    }
+
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {
         if let Some(answer) = self.ask(&Call::Snapshots(request.clone())).await {
             return answer;
@@ -474,6 +498,19 @@ impl System {
                 .collect(),
         })
     }
+}
+
+/// People, asked of whoever owns the directory.
+async fn page_by_page(
+    app: Arc<App>,
+    request: PeopleRequest,
+    take: &mut (dyn FnMut(PeoplePage) -> Option<PeopleRequest> + Send),
+) -> Result<(), Trouble> {
+    let mut next = Some(request);
+    while let Some(request) = next {
+        next = take(app.people(request).await?);
+    }
+    Ok(())
 }
 
 /// The answer to `status` is one of three; which, follows from what was asked.

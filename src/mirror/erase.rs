@@ -67,6 +67,17 @@ impl Mirror {
     }
 }
 
+impl Mirror {
+    /// Leaves no byte of what was deleted.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn rewrite(&self) -> Result<(), ShelfError> {
+        let _alone = self.write();
+        self.shelf().rewrite()
+    }
+}
+
 impl Draft<'_> {
     /// Parts a record from everybody it is joined with, read from one side.
     fn part_all(

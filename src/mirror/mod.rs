@@ -23,5 +23,6 @@ mod store;
 pub use definition::{AssociationDefinition, ObjectDefinition};
 pub use history::{Counts, Mode, Pull, PullEnd};
 pub use record::{Changed, Gone, Identity, Kept, Live, Pair, State, Totals};
+pub(crate) use record::{seal, unseal};
 pub use shelf::ShelfError;
 pub use store::{Mirror, Opened};

@@ -13,6 +13,7 @@ pub mod explained;
 pub mod forget;
 pub mod lists;
 pub mod parked;
+pub mod people;
 pub mod pull;
 pub mod report_page;
 pub mod requests;

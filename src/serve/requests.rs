@@ -9,6 +9,7 @@ use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
 use crate::serve::parked::ReleaseRequest;
+use crate::serve::people::{PeopleRequest, SegmentsRequest};
 use crate::serve::pull::{HistoryRequest, PullRequest};
 use crate::serve::snapshots::SnapshotsRequest;
 use crate::serve::undo::UndoRequest;
@@ -177,6 +178,10 @@ pub enum Call {
     Undo(UndoRequest),
     /// What kept scans saw.
     Snapshots(SnapshotsRequest),
+    /// One page of people.
+    People(PeopleRequest),
+    /// Segments, and who belongs to one.
+    Segments(SegmentsRequest),
     /// Forget somebody for good.
     Forget(ForgetRequest),
     /// Copy HubSpot's objects into the mirror.
@@ -202,7 +207,9 @@ impl Call {
             | Call::Consent(_)
             | Call::Pull(_)
             | Call::PullHistory(_)
-            | Call::Snapshots(_) => true,
+            | Call::Snapshots(_)
+            | Call::People(_)
+            | Call::Segments(_) => true,
             Call::Approve(request) => request.dry_run,
             Call::Reject(_)
             | Call::Operate(_)

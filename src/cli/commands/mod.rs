@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod consent;
 mod explain;
+mod export;
 mod forget;
 mod init;
 mod lists;
@@ -15,6 +16,7 @@ mod people;
 mod plan;
 mod pull;
 mod runs;
+mod segments;
 mod setup;
 mod simulate;
 mod snapshots;
@@ -66,6 +68,8 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
         Command::Why { address } => people::why(backend, address, &show).await,
         Command::Pull(args) => pull::pull(backend, args, &show).await,
+        Command::People(args) => export::people(backend, args, &show).await,
+        Command::Segments { command } => segments::segments(backend, command.as_ref(), &show).await,
         Command::Snapshots { command } => {
             let request = command.as_ref().map_or(SnapshotsRequest::List, SnapshotsRequest::from);
             snapshots::snapshots(backend, request, &show).await

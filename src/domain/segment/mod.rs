@@ -17,6 +17,7 @@ mod name;
 mod parse;
 mod print;
 mod rule;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -29,6 +30,7 @@ pub use mistake::Mistake;
 pub use moment::{Moment, Period};
 pub use name::SegmentName;
 pub use rule::{Condition, ConsentState, MomentTest, NumberTest, Order, Rule, Test, TextTest};
+pub use standing::{Standing, Turn};
 
 /// A named rule.
 #[derive(Clone, Debug, PartialEq)]

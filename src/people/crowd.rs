@@ -1,0 +1,18 @@
+//! Where people are read from.
+
+use super::one::One;
+use crate::domain::id::RecordId;
+
+/// Everybody, in the order of their record ids.
+pub trait Crowd {
+    /// The next people behind a record, at most so many; fewer than asked for only at the end.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<One>, CrowdError>;
+}
+
+/// People cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CrowdError(pub String);
