@@ -43,13 +43,18 @@ impl Consent {
 pub(super) fn nothing_forbidden(sandbox: &Sandbox) -> Vec<String> {
     let mut broken = Vec::new();
     let mut set_by_people: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let mut archived_by_people: Option<Timestamp> = None;
+    let just_before =
+        |done: Option<Timestamp>, at: Timestamp| done.is_some_and(|done| done.plus(OVERLOOKED) >= at);
     for Effect { at, by, what, .. } in sandbox.effects.all() {
         match what {
             What::TagSet { tag, .. } if *by != Actor::Api => {
                 set_by_people.insert(tag, *at);
             }
+            What::Archived { .. } if *by != Actor::Api => archived_by_people = Some(*at),
             What::Violation { rule: "protected-bearer-archived", detail }
-                if set_by_people.get(detail.as_str()).is_some_and(|since| since.plus(OVERLOOKED) >= *at) => {}
+                if just_before(set_by_people.get(detail.as_str()).copied(), *at) => {}
+            What::Violation { rule: "tag-without-member", .. } if just_before(archived_by_people, *at) => {}
             What::Violation { rule, detail } => broken.push(format!("a forbidden call: {rule}: {detail}")),
             _ => {}
         }
