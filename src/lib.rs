@@ -31,7 +31,7 @@
 //! - [`actors`]: one writer for each person in flight, each list, tag and account.
 //! - [`sync`]: a run, from recovery and scan to plan, application and report.
 //! - [`sandbox`]: both accounts simulated, as a function from request to response.
-//! - [`serve`]: what can be asked and what is answered, the control socket, the sandbox's HTTP face.
+//! - [`serve`]: what can be asked and what is answered, the control socket, the HTTP API, the sandbox's HTTP face.
 //! - [`app`]: puts the parts together, does what is asked, takes them apart in order.
 //! - [`simulate`]: the app against the sandbox in virtual time, with every disaster that a seed draws.
 //! - [`bench`](mod@bench): measures these parts on the machine at hand, each beside something simpler.

@@ -542,6 +542,7 @@ impl Control for App {
             Call::Forget(request) => json(self.forget(request).await),
             Call::Pull(request) => json(self.pull(request, &|_| ()).await),
             Call::PullHistory(request) => json(self.pull_history(request).await),
+            Call::Tokens(request) => json(self.tokens(request).await),
         }
     }
 

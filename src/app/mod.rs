@@ -4,6 +4,7 @@
 //! summary that `status` reads when nobody runs.
 
 pub mod alerts;
+pub mod api;
 pub mod arenas;
 pub mod check;
 mod consent;
@@ -23,6 +24,7 @@ pub mod show;
 pub mod snapshots;
 pub mod state;
 pub mod summary;
+pub mod tokens;
 pub mod undo;
 pub mod watch;
 pub mod why;

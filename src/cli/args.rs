@@ -10,17 +10,20 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::domain::token::{TokenId, TokenScope};
 use crate::serve::bench::{Bench, BenchRequest, Part};
 use crate::serve::consent::ConsentRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{AdoptRequest, Only, PlanRequest, SandboxRequest, Scope, Subject, SyncRequest};
 use crate::serve::snapshots::{SnapshotPart, SnapshotsRequest};
+use crate::serve::tokens::TokenRequest;
 use crate::serve::undo::UndoOf;
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Keeps HubSpot and Mailchimp telling the same story about every person, and loses no one.
 #[derive(Clone, Debug, Parser)]
@@ -202,6 +205,12 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: NotifyCommand,
+    },
+    /// Say who may ask a daemon over HTTP (`[api]` in the config)
+    Token {
+        /// What to do
+        #[command(subcommand)]
+        command: TokenCommand,
     },
     /// Tell what a code means and what to do: HSMC3001; without one, list them all
     Explain {
@@ -411,6 +420,42 @@ pub enum StateCommand {
 pub enum NotifyCommand {
     /// Send a test message to every target under `[notify]`, and show what it answers
     Test,
+}
+
+/// `token …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token; it is shown this once, and kept only as a hash
+    Create {
+        /// What it may do: read, operate or admin; each includes those before it
+        #[arg(long, value_name = "SCOPE")]
+        scope: TokenScope,
+        /// What it is for
+        #[arg(long, value_name = "NAME", default_value = "")]
+        name: String,
+        /// How long it is good, as 90d; without it, until it is revoked
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        expires: Option<Duration>,
+    },
+    /// List all tokens, without their secrets
+    List,
+    /// Let a token be good for nothing from now on
+    Revoke {
+        /// Its id, as `hsmc token list` shows it
+        id: TokenId,
+    },
+}
+
+impl From<&TokenCommand> for TokenRequest {
+    fn from(command: &TokenCommand) -> TokenRequest {
+        match command {
+            TokenCommand::Create { scope, name, expires } => {
+                TokenRequest::Create { name: name.clone(), scope: *scope, expires: *expires }
+            }
+            TokenCommand::List => TokenRequest::List,
+            TokenCommand::Revoke { id } => TokenRequest::Revoke(*id),
+        }
+    }
 }
 
 /// `sandbox`
@@ -747,6 +792,9 @@ mod tests {
             "hsmc state restore b.tar.zst --force",
             "hsmc state compact",
             "hsmc notify test",
+            "hsmc token create --scope read --name grafana --expires 90d",
+            "hsmc token list",
+            "hsmc token revoke 0123456789abcdef",
             "hsmc forget a@example.com --yes --json",
             "hsmc people --segment cold --where company=x --sort -createdate --limit 5 --columns email,record",
             "hsmc people --format csv --cursor abc",
@@ -795,6 +843,9 @@ mod tests {
             "hsmc parked release --all --reason fake-address",
             "hsmc plan --only everything",
             "hsmc status whatever",
+            "hsmc token create",
+            "hsmc token create --scope everything",
+            "hsmc token revoke 12",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

@@ -19,6 +19,7 @@ use crate::serve::requests::{
 };
 use crate::serve::snapshots::{SnapshotsAnswer, SnapshotsRequest};
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
+use crate::serve::tokens::{TokenAnswer, TokenRequest};
 use crate::serve::undo::{UndoAnswer, UndoRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, PlanView, ReportView, RunView, StatusAnswer, SyncAnswer,
@@ -104,6 +105,8 @@ pub trait Backend: Send + Sync {
     ) -> Answer<()>;
     /// The segments of the config, or one of them.
     async fn segments(&self, request: SegmentsRequest) -> Answer<SegmentsView>;
+    /// Who may ask over HTTP.
+    async fn tokens(&self, request: TokenRequest) -> Answer<TokenAnswer>;
     /// What kept scans saw.
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

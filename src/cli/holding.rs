@@ -8,10 +8,11 @@ use super::error::Failure;
 use super::signals::Signals;
 use super::system::System;
 use crate::app::reload::Change;
-use crate::app::{App, OpenError, daemon};
+use crate::app::{App, OpenError, api, daemon};
 use crate::config::{self, Config, Environment};
 use crate::domain::code::Code;
 use crate::journal::store::StoreError;
+use crate::serve::api::Served;
 use crate::serve::requests::{Call, Trouble};
 use crate::serve::socket::{self, Asked};
 use serde::de::DeserializeOwned;
@@ -31,12 +32,13 @@ const LEAVING_LOOK: Duration = Duration::from_millis(250);
 pub(super) struct Held {
     pub(super) app: Arc<App>,
     _socket: Option<socket::Served>,
+    _api: Option<Served>,
 }
 
 impl Held {
     /// Lets go of the directory, in order.
     pub(super) async fn close(self) {
-        let Held { app, _socket } = self;
+        let Held { app, _socket, _api } = self;
         app.close().await;
     }
 }
@@ -87,8 +89,20 @@ impl System {
         let served = socket::serve(&self.state, control)
             .map_err(|problem| tracing::warn!(%problem, "no control socket: `hsmc status` shows the summary file only"))
             .ok();
+        let api = match what {
+            "daemon" => api::serve(&app, &self.config).await,
+            _ => Ok(None),
+        };
+        let api = match api {
+            Ok(api) => api,
+            Err(trouble) => {
+                drop(served);
+                app.close().await;
+                return Err(trouble.into());
+            }
+        };
         signals.follow(&app);
-        Ok(Held { app, _socket: served })
+        Ok(Held { app, _socket: served, _api: api })
     }
 
     /// Asks the process that owns the directory; none, when there is none, or when it ended over the question and the

@@ -30,6 +30,7 @@ use crate::serve::requests::{
 use crate::serve::snapshots::{SnapshotsAnswer, SnapshotsRequest};
 use crate::serve::socket;
 use crate::serve::state::{RestoreView, StateAnswer, StateRequest};
+use crate::serve::tokens::{TokenAnswer, TokenRequest};
 use crate::serve::undo::{UndoAnswer, UndoRequest};
 use crate::serve::views::{
     Acknowledgement, CheckView, DemoView, Finding, PlanView, ReportView, RunView, Severity, StatusAnswer,
@@ -470,6 +471,13 @@ impl Backend for System {
             return answer;
         }
         self.own("segments", |app| async move { app.segments(request).await }).await
+    }
+
+    async fn tokens(&self, request: TokenRequest) -> Answer<TokenAnswer> {
+        if let Some(answer) = self.ask(&Call::Tokens(request.clone())).await {
+            return answer;
+        }
+        self.own("token", |app| async move { app.tokens(request).await }).await
     }
 
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {

@@ -431,6 +431,29 @@ pub const KEYS: &[Key] = &[
         None,
         "The type, or its name here, they are joined with. Must be given.",
     ),
+    key(
+        "api.listen",
+        Kind::Text,
+        None,
+        "Address and port at which a daemon answers over HTTP, as 127.0.0.1:4680. Without it, it does not.",
+    ),
+    key(
+        "api.tls_cert",
+        Kind::Text,
+        None,
+        "A certificate chain (PEM file, relative to the config); with tls_key.",
+    ),
+    key("api.tls_key", Kind::Text, None, "The certificate's private key (PEM file)."),
+    key(
+        "api.behind_proxy",
+        Kind::Truth,
+        Some("false"),
+        "Lets it listen beyond this machine without TLS, because a proxy in front does that.",
+    ),
+    key("api.body_limit_kb", Kind::Whole, Some("256"), "The largest body of a request, in KiB."),
+    key("api.requests_per_minute", Kind::Whole, Some("600"), "Requests that one token may make in a minute."),
+    key("api.concurrency", Kind::Whole, Some("64"), "Requests answered at once, of everybody together."),
+    key("api.answer_within", Kind::Span, Some("30s"), "An answer that takes longer is given up."),
 ];
 
 /// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.

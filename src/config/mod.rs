@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod anything_tests;
+mod api;
 pub mod condition;
 mod environment;
 mod error;
@@ -30,6 +31,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use api::{Api, Tls};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use json_schema::schema;

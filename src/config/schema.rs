@@ -29,6 +29,7 @@ pub(super) struct Document {
     pub(super) notify: Notify,
     pub(super) log: Log,
     pub(super) pull: Pull,
+    pub(super) api: Api,
 }
 
 /// `[workspace]`
@@ -257,4 +258,18 @@ pub(super) struct PullObject {
 pub(super) struct PullAssociation {
     pub(super) from: Option<Text>,
     pub(super) to: Option<Text>,
+}
+
+/// `[api]`: asking over HTTP; off where `listen` is absent.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    pub(super) listen: Option<Text>,
+    pub(super) tls_cert: Option<Text>,
+    pub(super) tls_key: Option<Text>,
+    pub(super) behind_proxy: Option<Truth>,
+    pub(super) body_limit_kb: Option<Whole>,
+    pub(super) requests_per_minute: Option<Whole>,
+    pub(super) concurrency: Option<Whole>,
+    pub(super) answer_within: Option<Span>,
 }

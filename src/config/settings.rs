@@ -1,5 +1,6 @@
 //! The config in final types, and the checks that look at one section alone.
 
+use super::api::{self, Api};
 use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
 use super::notify::{self, Notify};
@@ -33,6 +34,8 @@ pub struct Config {
     pub log: Log,
     /// What the mirror holds.
     pub pull: Pull,
+    /// Asking over HTTP; none for not at all.
+    pub api: Option<Api>,
     /// The rules of the sync.
     pub rules: RuleSet,
     /// What is known of contact properties without asking HubSpot.
@@ -168,7 +171,7 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
     let (segments, fields) = segments::check(&document, problems);
     let rules = rules::check(&document, segments, problems);
-    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, pull, .. } = document;
+    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, pull, api, .. } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
     let sync = check_sync(sync, problems);
@@ -176,6 +179,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
     let notify = notify::check(notify, problems);
     let log = check_log(log, problems);
     let pull = pull::check(pull, problems);
+    let api = api::check(api, problems);
     Some(Config {
         workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
         hubspot: hubspot?,
@@ -185,6 +189,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         notify,
         log,
         pull,
+        api,
         rules: rules?,
         fields,
     })
@@ -358,7 +363,7 @@ pub(super) fn required(
     found
 }
 
-fn between(
+pub(super) fn between(
     key: &str,
     value: Option<Whole>,
     default: u64,

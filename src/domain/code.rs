@@ -4,15 +4,17 @@
 //! number means the same in every version, and one that is given up is not given to anything else
 //! (`tests/codes.rs` holds them). Never: an exit code, a retry, or anything else that a program decides by a code.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 /// Each code is written down once: its name, its number, its title. The page lies at `docs/errors/HSMC<number>.md`.
 macro_rules! codes {
     ($($name:ident = $number:literal: $title:literal,)+) => {
-        /// What an operator can meet. Grouped by the first digit: 1 command line and config, 2 accounts, 3 state
+        /// What an operator can meet. Grouped by the first digit: 1 command line, config and API, 2 accounts, 3 state
         /// directory, 4 runs, 5 people and their moves, 6 alerts and telling them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
@@ -67,6 +69,15 @@ codes! {
     ConfigNotTakenOver = 1108: "a changed config was not taken over",
     LogFile = 1109: "the log file cannot be written",
     NobodyToTell = 1110: "the config names nobody to tell of alerts",
+
+    // 12xx: the HTTP API
+    ApiNotServed = 1201: "the API cannot be served",
+    TokenNotTaken = 1202: "no token, or none that is good",
+    ScopeTooNarrow = 1203: "the token's scope does not reach so far",
+    TooManyRequests = 1204: "too many requests",
+    RequestMalformed = 1205: "the request is not what belongs there",
+    NoSuchPath = 1206: "the API has no such path or method",
+    AnswerTakesLong = 1207: "the answer takes too long",
 
     // 20xx: what the accounts let hsmc do
     CredentialsRefused = 2001: "a service refuses the credentials",
@@ -211,6 +222,20 @@ impl Serialize for Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Code, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^HSMC[0-9]{4}$",
+            "description": "What it is: `hsmc explain CODE`, or /v1/codes/CODE, tells what to do."
+        })
     }
 }
 

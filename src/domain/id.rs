@@ -1,5 +1,6 @@
 //! Numbers that name things. Each has a type of its own, so that none can be taken for another.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::str::FromStr;
 macro_rules! number_id {
     ($(#[$meta:meta])* $name:ident($inner:ty)) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub struct $name(pub $inner);
 
         impl fmt::Display for $name {
@@ -53,7 +54,7 @@ number_id!(
 
 /// One move: the run that planned it and its number there. Sorts as run, then number; prints as
 /// `run.number`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct MoveId {
     /// The run that planned the move.
     pub run: RunId,

@@ -34,6 +34,7 @@ pub mod shown;
 pub mod step;
 pub mod tag;
 pub mod time;
+pub mod token;
 pub mod undo;
 pub mod watermark;
 pub mod window;

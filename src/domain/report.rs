@@ -6,12 +6,13 @@ use super::failure::Service;
 use super::id::{PersonId, RunId};
 use super::run::{Run, RunPhase};
 use super::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a run found beside its counts. Bounded: it stays as small for a run over half a million people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
     /// How the run was narrowed, in words; none when it was about everybody.
     pub narrowed: Option<String>,
@@ -44,7 +45,7 @@ impl RunReport {
 }
 
 /// What makes a plan wait for a yes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Asked {
     /// `apply = "never"`: no yes is taken before the config says otherwise.
     Never,
@@ -69,7 +70,7 @@ impl Asked {
 }
 
 /// Subscribed members before and after a plan, and how many there may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AudienceSize {
     /// Before.
     pub before: u64,
@@ -89,7 +90,7 @@ impl AudienceSize {
 }
 
 /// Parked people, by reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedFor {
     /// The refusal's word.
     pub reason: String,
@@ -106,7 +107,7 @@ impl fmt::Display for ParkedFor {
 }
 
 /// What kind of thing repeats itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum RepeatedKind {
     /// The run failed.
     Run,
@@ -119,7 +120,7 @@ pub enum RepeatedKind {
 }
 
 /// Something that happened in this run as it did in earlier ones: no progress is made on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeated {
     /// What kind of thing.
     pub kind: RepeatedKind,
@@ -152,7 +153,7 @@ impl fmt::Display for Repeated {
 }
 
 /// How long a phase took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseTook {
     /// `reading`, `planning`, `opt-outs`, `applying`, `reporting`, `before`.
     pub phase: String,
@@ -163,7 +164,7 @@ pub struct PhaseTook {
 }
 
 /// Calls of one service over the time of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallCurve {
     /// Of which service.
     pub service: Service,
@@ -179,7 +180,7 @@ pub struct CallCurve {
 }
 
 /// A plan that waits for a yes: everything somebody needs who is asked, on whatever way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalAsked {
     /// The run that waits.
     pub run: RunId,

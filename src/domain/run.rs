@@ -4,6 +4,7 @@ use super::code::Code;
 use super::id::RunId;
 use super::report::{Asked, RunReport};
 use super::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +70,7 @@ pub enum RunCause {
 }
 
 /// Counts of a run, for `status` and its report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunCounts {
     /// People by state word, after planning.
     pub people: BTreeMap<String, u64>,

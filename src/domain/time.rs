@@ -1,12 +1,13 @@
 //! Moments, as milliseconds since 1970 in UTC. This module never asks what time it is: clocks are
 //! ports (`port::Clock`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

@@ -43,6 +43,7 @@ mod snapshot;
 pub mod store;
 #[cfg(test)]
 mod together;
+pub mod tokens;
 mod totals;
 mod upgrade;
 pub mod verify;

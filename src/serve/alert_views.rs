@@ -3,11 +3,12 @@
 use crate::domain::alert::{Hindrance, Standing, Trying};
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One alert that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertView {
     /// Its number.
     pub number: u64,
@@ -51,7 +52,7 @@ impl From<&Standing> for AlertView {
 }
 
 /// One place where alerts are told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetView {
     /// `teams`, `slack`, `webhook`.
     pub target: String,

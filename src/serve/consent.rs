@@ -3,6 +3,7 @@
 use crate::domain::code::Code;
 use crate::domain::id::{MoveId, PersonId};
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What `consent` is asked.
@@ -16,7 +17,7 @@ pub enum ConsentRequest {
 }
 
 /// The evidence of one person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConsentView {
     /// Their number.
     pub person: PersonId,
@@ -27,7 +28,7 @@ pub struct ConsentView {
 }
 
 /// One link of the chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkView {
     /// Its place in the chain.
     pub place: u64,
@@ -58,7 +59,7 @@ pub struct LinkView {
 }
 
 /// Whether the chain holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChainView {
     /// Links that hold, from the first on.
     pub links: u64,
@@ -73,7 +74,7 @@ pub struct ChainView {
 }
 
 /// A place at which the chain does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakView {
     /// The code of it.
     pub code: Code,

@@ -1,10 +1,11 @@
 //! What `explain` shows: a code, and its page.
 
 use crate::domain::code::Code;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainedView {
     /// Which.
     pub code: Code,

@@ -2,10 +2,11 @@
 
 use crate::domain::id::ListId;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The lists that the config names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListsView {
     /// When they were seen; none before the first scan.
     pub seen: Option<Timestamp>,
@@ -14,7 +15,7 @@ pub struct ListsView {
 }
 
 /// One list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListView {
     /// Its id.
     pub id: ListId,
@@ -31,7 +32,7 @@ pub struct ListView {
 }
 
 /// A name from a moment on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameView {
     /// The name.
     pub name: String,

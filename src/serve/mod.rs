@@ -5,6 +5,7 @@
 //! face listens on loopback or a private socket only. Never: deciding anything.
 
 pub mod alert_views;
+pub mod api;
 pub mod bench;
 pub mod codes;
 pub mod consent;
@@ -21,6 +22,7 @@ pub mod sandbox_http;
 pub mod snapshots;
 pub mod socket;
 pub mod state;
+pub mod tokens;
 pub mod undo;
 pub mod views;
 pub mod why;

@@ -2,10 +2,11 @@
 
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whom to judge afresh. Nobody's opt-out is touched by it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ReleaseRequest {
     /// These people, by address: parked, contested or handed over.
     People(Vec<String>),
@@ -16,7 +17,7 @@ pub enum ReleaseRequest {
 }
 
 /// Whom hsmc leaves alone for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedView {
     /// When this was true.
     pub at: Timestamp,
@@ -29,7 +30,7 @@ pub struct ParkedView {
 }
 
 /// Everybody left alone for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedGroupView {
     /// The reason's word, as `--reason` takes it: `fake-address`, `contested`, `twin`.
     pub reason: String,
@@ -45,7 +46,7 @@ pub struct ParkedGroupView {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ParkedPersonView {
     /// Their address.
     pub person: String,

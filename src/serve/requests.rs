@@ -12,6 +12,7 @@ use crate::serve::parked::ReleaseRequest;
 use crate::serve::people::{PeopleRequest, SegmentsRequest};
 use crate::serve::pull::{HistoryRequest, PullRequest};
 use crate::serve::snapshots::SnapshotsRequest;
+use crate::serve::tokens::TokenRequest;
 use crate::serve::undo::UndoRequest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -188,6 +189,8 @@ pub enum Call {
     Pull(PullRequest),
     /// Past pulls.
     PullHistory(HistoryRequest),
+    /// Who may ask over HTTP.
+    Tokens(TokenRequest),
 }
 
 impl Call {
@@ -221,6 +224,7 @@ impl Call {
             | Call::State(_)
             | Call::Undo(_)
             | Call::Forget(_) => false,
+            Call::Tokens(request) => *request == TokenRequest::List,
         }
     }
 }

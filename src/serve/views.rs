@@ -10,11 +10,12 @@ use crate::domain::id::{MoveId, RunId};
 use crate::domain::report::{ApprovalAsked, RunReport};
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Whether a process owns the state directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessView {
     /// It does.
@@ -29,7 +30,7 @@ pub enum ProcessView {
 }
 
 /// Everything at a glance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// When this was true.
     pub at: Timestamp,
@@ -69,7 +70,7 @@ pub struct StatusView {
 }
 
 /// One open move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoveView {
     /// Which.
     pub id: MoveId,
@@ -97,7 +98,7 @@ pub struct MoveView {
 }
 
 /// Where an open move stands, the most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MovePhase {
     /// It can neither go on nor be unwound.
@@ -132,7 +133,7 @@ impl MovePhase {
 }
 
 /// One lane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LaneView {
     /// `list 946`, `tag Recruitment`, `audience`.
     pub target: String,
@@ -145,7 +146,7 @@ pub struct LaneView {
 }
 
 /// The budget of one account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetView {
     /// `HubSpot`, `Mailchimp`.
     pub service: String,
@@ -162,7 +163,7 @@ pub struct BudgetView {
 }
 
 /// How a run stands, for exit codes and scripts; `phase` beside it is for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunState {
     /// In progress.
@@ -186,7 +187,7 @@ pub enum RunState {
 }
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunView {
     /// Its number.
     pub id: RunId,
@@ -259,7 +260,7 @@ impl From<&Run> for RunView {
 }
 
 /// One move with its whole life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoveDetailView {
     /// Which.
     pub id: MoveId,
@@ -281,7 +282,7 @@ pub struct MoveDetailView {
 }
 
 /// One step, in words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepView {
     /// What shall be true.
     pub text: String,
@@ -290,7 +291,7 @@ pub struct StepView {
 }
 
 /// A plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanView {
     /// When the world was seen.
     pub seen: Timestamp,
@@ -318,7 +319,7 @@ pub struct PlanView {
 }
 
 /// One move of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanMoveView {
     /// Whose.
     pub person: String,
@@ -331,7 +332,7 @@ pub struct PlanMoveView {
 }
 
 /// The report of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportView {
     /// The run with its counts.
     pub run: RunView,
@@ -376,7 +377,7 @@ pub struct CheckView {
 }
 
 /// A request was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acknowledgement {
     /// What happens now, in one sentence.
     pub message: String,
@@ -406,7 +407,7 @@ pub enum StatusAnswer {
 }
 
 /// The answer to `sync` and `apply`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SyncAnswer {
     /// It ran, or stands before a gate.

@@ -5,10 +5,11 @@ use super::views::MoveView;
 use crate::domain::code::Code;
 use crate::domain::id::{PersonId, RecordId, RunId};
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One person's whole story.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhyView {
     /// When this was true.
     pub at: Timestamp,
@@ -39,7 +40,7 @@ pub struct WhyView {
 }
 
 /// The one state of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateView {
     /// Its word.
     pub word: String,
@@ -50,7 +51,7 @@ pub struct StateView {
 }
 
 /// Something that holds of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldView {
     /// `987 "General"`, `subscribed`, a tag's name.
     pub what: String,
@@ -61,7 +62,7 @@ pub struct HeldView {
 }
 
 /// Something hsmc remembers of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RememberedView {
     /// What.
     pub what: String,
@@ -73,7 +74,7 @@ pub struct RememberedView {
 }
 
 /// One thing that befell a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventView {
     /// When.
     pub at: Timestamp,
@@ -84,7 +85,7 @@ pub struct EventView {
 }
 
 /// What the next run would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextView {
     /// The scan this follows from; none before the first.
     pub seen: Option<(RunId, Timestamp)>,

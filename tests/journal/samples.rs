@@ -25,6 +25,7 @@ use hsmc::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use hsmc::domain::step::{Before, Delivery, Fingerprint, OptOutScope, Step};
 use hsmc::domain::tag::TagName;
 use hsmc::domain::time::Timestamp;
+use hsmc::domain::token::{Token, TokenId, TokenScope};
 use hsmc::domain::watermark::Watermark;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -407,4 +408,16 @@ pub fn alerts() -> Vec<Standing> {
         ..Standing::new(number as u64, alert, AT)
     };
     alerts.into_iter().enumerate().map(standing).collect()
+}
+
+pub fn token() -> Token {
+    Token {
+        id: TokenId([1, 2, 3, 4, 5, 6, 7, 8]),
+        name: "grafana".to_owned(),
+        scope: TokenScope::Operate,
+        hash: [9; 32],
+        created: AT,
+        expires: Some(AT),
+        revoked: Some(AT),
+    }
 }

@@ -22,6 +22,7 @@ mod simulate;
 mod snapshots;
 mod state;
 mod status;
+mod token;
 mod undo;
 
 use super::Terminal;
@@ -89,6 +90,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Explain { code } => explain::explain(code.as_deref(), &show),
         Command::State { command } => state::state(backend, command, &show).await,
         Command::Notify { command } => notify::notify(backend, *command, &show).await,
+        Command::Token { command } => token::token(backend, command, &show).await,
         Command::Bench(args) => bench::bench(backend, args, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
     }

@@ -19,6 +19,7 @@ mod segments;
 mod snapshots;
 mod state;
 mod status;
+mod tokens;
 mod undo;
 mod why;
 
@@ -40,6 +41,7 @@ pub use segments::{segment, segments};
 pub use snapshots::{snapshot, snapshot_diff, snapshots};
 pub use state::{backup, compacted, restored, size, sound};
 pub use status::status;
+pub use tokens::tokens;
 pub use undo::undo;
 pub use why::why;
 

@@ -1,0 +1,109 @@
+//! What goes on for longer: runs and approvals are begun here, and followed by their number.
+
+use super::super::route::{Ask, How, Name, Nothing, Routes};
+use super::looking::RunPath;
+use crate::domain::id::ListId;
+use crate::domain::time::Timestamp;
+use crate::domain::token::TokenScope;
+use crate::serve::api::operations::{OperationView, follow};
+use crate::serve::api::problem::Problem;
+use crate::serve::requests::{ApproveRequest, Call, Only, SyncRequest};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a run shall do.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct SyncBody {
+    /// Passes gates, never limits.
+    yes: bool,
+    /// Plan and show only.
+    dry_run: bool,
+    /// Read everything.
+    full: bool,
+    /// Read what changed since then.
+    since: Option<Timestamp>,
+    /// Only people of these lists.
+    lists: Vec<ListId>,
+    /// Only these people, by address.
+    people: Vec<String>,
+    /// At most so many moves.
+    limit: Option<u64>,
+}
+
+impl From<SyncBody> for SyncRequest {
+    fn from(body: SyncBody) -> SyncRequest {
+        let SyncBody { yes, dry_run, full, since, lists, people, limit } = body;
+        let only = lists.into_iter().map(Only::List).chain(people.into_iter().map(Only::Contact)).collect();
+        SyncRequest { yes, dry_run, full, since, only, limit }
+    }
+}
+
+/// How a yes is meant.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ApproveBody {
+    /// Show what would be applied now, and do nothing.
+    dry_run: bool,
+}
+
+/// Something that was begun.
+#[derive(Deserialize, JsonSchema)]
+struct OperationPath {
+    /// Its number.
+    operation: u64,
+}
+
+fn begin(
+    ask_api: &std::sync::Arc<crate::serve::api::Api>,
+    what: &str,
+    call: Call,
+) -> Result<OperationView, Problem> {
+    if ask_api.owner.is_leaving() {
+        return Err(Problem::leaving());
+    }
+    Ok(ask_api.operations.begin(&ask_api.owner, what, call))
+}
+
+pub(super) fn add(routes: &mut Routes) {
+    let name = |how, path, operation, summary| Name {
+        how,
+        path,
+        scope: Some(if how == How::Get { TokenScope::Read } else { TokenScope::Operate }),
+        group: "operations",
+        operation,
+        summary,
+    };
+    routes.add(
+        name(How::Begin, "/v1/runs", "sync", "Run once: scan, plan, apply, report"),
+        |ask: Ask<Nothing, Nothing, SyncBody>| async move {
+            begin(&ask.api, "sync", Call::Sync(ask.body.into()))
+        },
+    );
+    let approve = "Say yes to the plan of a waiting run: what still comes out the same is applied";
+    routes.add(
+        name(How::Begin, "/v1/runs/{run}/approve", "approve", approve),
+        |ask: Ask<RunPath, Nothing, ApproveBody>| async move {
+            let request = ApproveRequest { run: ask.path.run, dry_run: ask.body.dry_run };
+            begin(&ask.api, "approve", Call::Approve(request))
+        },
+    );
+    routes.add(
+        name(How::Get, "/v1/operations", "operations", "What was begun over HTTP, the newest first"),
+        |ask: Ask| async move { Ok(ask.api.operations.all()) },
+    );
+    routes.add(
+        name(How::Get, "/v1/operations/{operation}", "operation", "How something that was begun stands"),
+        |ask: Ask<OperationPath>| async move { ask.api.operations.one(ask.path.operation) },
+    );
+    routes.add_raw::<OperationPath, _, _>(
+        name(
+            How::Get,
+            "/v1/operations/{operation}/events",
+            "follow",
+            "Follow it to its end, as server-sent events: `operation` and `run`, each with the view as JSON",
+        ),
+        "text/event-stream",
+        |ask: Ask<OperationPath>| async move { follow(ask.api, ask.path.operation) },
+    );
+}
