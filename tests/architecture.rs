@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sync", &["actors", "engine", "journal", "failpoint", "domain"]),
     ("sandbox", &["domain"]),
     // The sandbox's HTTP face, and no sync: docs/decisions/0006-serve-carries-values.md.
-    ("serve", &["sandbox", "domain"]),
+    ("serve", &["sandbox", "telemetry", "domain"]),
     (
         "app",
         &[

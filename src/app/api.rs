@@ -9,6 +9,7 @@ use crate::journal::tokens;
 use crate::serve::api::{self, Owner, Served, TlsFiles};
 use crate::serve::requests::Trouble;
 use crate::serve::views::RunView;
+use crate::serve::webhooks::{HubSpotSource, MailchimpSource, SigningKey, Sources, Whom};
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,14 @@ impl Owner for App {
 
     fn newest_run(&self) -> Result<Option<RunView>, Trouble> {
         Ok(self.workspace.shared.journal.runs(1)?.first().map(RunView::from))
+    }
+
+    async fn hear_of(&self, whom: Vec<Whom>) -> Result<u64, Trouble> {
+        App::hear_of(self, whom).await
+    }
+
+    fn waiting(&self) -> u64 {
+        self.hints.waiting() as u64
     }
 }
 
@@ -63,5 +72,20 @@ fn settings(config: &Config, config_path: &Path) -> Option<api::Settings> {
         requests_per_minute: from.requests_per_minute,
         concurrency: from.concurrency,
         answer_within: from.answer_within,
+        webhooks: sources(config),
     })
+}
+
+fn sources(config: &Config) -> Sources {
+    let from = &config.webhooks;
+    let hubspot = from.hubspot_key().and_then(SigningKey::new).zip(from.url.as_ref());
+    let mailchimp = from.mailchimp_key().and_then(SigningKey::new);
+    Sources {
+        hubspot: hubspot.map(|(key, url)| HubSpotSource {
+            key,
+            url: format!("{url}/v1/webhooks/hubspot"),
+            portal: config.hubspot.portal_id,
+        }),
+        mailchimp: mailchimp.map(|key| MailchimpSource { key, audience: config.mailchimp.audience.clone() }),
+    }
 }

@@ -127,7 +127,9 @@ fn first_due(app: &App) -> Timestamp {
     let now = app.workspace.shared.clock.now();
     let journal = &app.workspace.shared.journal;
     let open = journal.open_moves(None, 1).is_ok_and(|open| !open.is_empty());
-    let runs = journal.runs(16).unwrap_or_default();
+    let mut runs = journal.runs(64).unwrap_or_default();
+    // What a webhook led to says nothing of the schedule.
+    runs.retain(|run| run.cause != RunCause::Webhook);
     let waits = runs.iter().find(|run| matches!(run.phase, RunPhase::AwaitingApproval { .. }));
     // One that failed, or was cut short, is tried again at once, whatever waits behind it.
     let failed = |run: &Run| {

@@ -12,6 +12,7 @@ pub mod control;
 pub mod daemon;
 pub mod deliver;
 mod forget;
+pub mod hints;
 pub mod lists;
 pub mod parked;
 pub mod people;
@@ -126,6 +127,8 @@ pub struct App {
     mirror: Arc<pull::Held>,
     keeping: people::Keeping,
     stop: signal::Sender<bool>,
+    /// Whom webhooks told of, until somebody has looked.
+    pub hints: hints::Hints,
     /// The store in the state directory; none where the journal is kept elsewhere.
     disk: Option<Arc<LiveStore>>,
 }
@@ -165,6 +168,7 @@ impl App {
         };
         let journal = Journal::new(store);
         let pauses = pauses(&journal)?;
+        let hints = hints::Hints::left(&journal)?;
         for (id, why) in damage::incompatible(&journal)? {
             let code = Code::MoveIncompatible;
             tracing::error!(move.id = %id, %code, %why, "this hsmc cannot go on with an open move: it holds its person");
@@ -262,6 +266,7 @@ impl App {
             stop: stopped,
             chore: Arc::default(),
             running: Arc::default(),
+            deciding: Arc::default(),
             patience: Arc::default(),
         };
         let targets = deliver::targets(&config.notify);
@@ -278,6 +283,7 @@ impl App {
             mirror,
             keeping: people::Keeping::default(),
             stop,
+            hints,
             disk,
         })
     }

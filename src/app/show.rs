@@ -7,7 +7,7 @@ use crate::domain::event::{Direction, MoveEnd, MoveEvent};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, Pivot};
 use crate::domain::plan::PlanSummary;
-use crate::domain::run::{Run, RunPhase};
+use crate::domain::run::{Run, RunCause, RunPhase};
 use crate::domain::step::{Before, Delivery, Inverse, Step};
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold};
@@ -50,7 +50,9 @@ pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError>
     let workspace = &app.workspace;
     let journal = &workspace.shared.journal;
     let now = workspace.shared.clock.now();
-    let runs = journal.runs(8)?;
+    // What a webhook led to is small, and would hide what runs on schedule do.
+    let mut runs = journal.runs(64)?;
+    runs.retain(|run| run.cause != RunCause::Webhook);
     let last_run = runs.iter().find(|run| matches!(run.phase, RunPhase::Finished(_)));
     let current = runs.first().filter(|run| !matches!(run.phase, RunPhase::Finished(_)));
     let (mut moves, mut open_moves, mut by_phase) = (Vec::new(), 0u64, BTreeMap::<String, u64>::new());

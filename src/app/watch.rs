@@ -4,6 +4,7 @@
 use super::App;
 use crate::domain::alert::{Alert, Withheld};
 use crate::domain::failure::Service;
+use crate::domain::run::RunCause;
 use crate::domain::time::Timestamp;
 use crate::sync::RunError;
 use crate::sync::alerts::{late, look_at_open};
@@ -74,7 +75,7 @@ pub async fn look(app: &App, up_since: Option<Timestamp>) -> Result<(), RunError
 /// have begun one: it counts from its own start.
 fn overdue(app: &App, up_since: Timestamp, now: Timestamp) -> Result<Option<Alert>, RunError> {
     let every = app.workspace.settings.every;
-    let last = app.workspace.shared.journal.runs(1)?.into_iter().next();
+    let last = app.workspace.shared.journal.runs(64)?.into_iter().find(|run| run.cause != RunCause::Webhook);
     let since = last.map_or(up_since, |run| run.started.max(up_since));
     let is_late = now.since(since) > every * 2;
     Ok(is_late.then_some(Alert::RunOverdue { since, every }))

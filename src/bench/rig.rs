@@ -80,6 +80,7 @@ impl Rig {
             patience: Arc::default(),
             chore: Arc::default(),
             running: Arc::default(),
+            deciding: Arc::default(),
         };
         Ok(Rig { workspace, store, _stop: stop })
     }

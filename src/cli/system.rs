@@ -8,7 +8,7 @@ use super::holding::LOCK_TRIES;
 use super::progress::Progress;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
-use crate::app::{App, OpenError, check, daemon, deliver, pull, state, summary, watch};
+use crate::app::{App, OpenError, check, daemon, deliver, hints, pull, state, summary, watch};
 use crate::bench;
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
@@ -244,9 +244,10 @@ impl Backend for System {
         loop {
             let keeper = tokio::spawn(daemon::keep_summary(Arc::clone(&held.app)));
             let watcher = tokio::spawn(watch::keep_watch(Arc::clone(&held.app)));
+            let looker = tokio::spawn(hints::keep_looking(Arc::clone(&held.app)));
             let teller = tokio::spawn(deliver::keep_telling(Arc::clone(&held.app)));
             let ended = daemon::run_forever(&held.app, due, &signals.reload, |run| told(run, progress)).await;
-            for task in [keeper, watcher, teller] {
+            for task in [keeper, watcher, looker, teller] {
                 task.abort();
             }
             if ended.is_err() {

@@ -454,6 +454,24 @@ pub const KEYS: &[Key] = &[
     key("api.requests_per_minute", Kind::Whole, Some("600"), "Requests that one token may make in a minute."),
     key("api.concurrency", Kind::Whole, Some("64"), "Requests answered at once, of everybody together."),
     key("api.answer_within", Kind::Span, Some("30s"), "An answer that takes longer is given up."),
+    key(
+        "webhooks.hubspot_secret",
+        Kind::Secret,
+        None,
+        "The client secret of HubSpot's app, by which its webhooks are checked. Without it, none is taken.",
+    ),
+    key(
+        "webhooks.mailchimp_secret",
+        Kind::Secret,
+        None,
+        "The signing secret of Mailchimp's webhook. Without it, none is taken.",
+    ),
+    key(
+        "webhooks.url",
+        Kind::Text,
+        None,
+        "The API's address as both services call it, as https://sync.example.com; HubSpot signs it.",
+    ),
 ];
 
 /// The key at a path; numbers of entries are left out: `group[0].list[2].tag`.

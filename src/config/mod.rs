@@ -30,6 +30,7 @@ mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use api::{Api, Tls};
 pub use environment::Environment;
@@ -41,3 +42,4 @@ pub use position::Positions;
 pub use pull::{Pull, PullObject};
 pub use settings::{Apply, Config, Consent, HubSpot, Log, Mailchimp, Sync};
 pub use template::TEMPLATE;
+pub use webhooks::Webhooks;

@@ -30,6 +30,7 @@ pub(super) struct Document {
     pub(super) log: Log,
     pub(super) pull: Pull,
     pub(super) api: Api,
+    pub(super) webhooks: Webhooks,
 }
 
 /// `[workspace]`
@@ -272,4 +273,13 @@ pub(super) struct Api {
     pub(super) requests_per_minute: Option<Whole>,
     pub(super) concurrency: Option<Whole>,
     pub(super) answer_within: Option<Span>,
+}
+
+/// `[webhooks]`: secrets that webhooks are checked by; off where there is none.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Webhooks {
+    pub(super) hubspot_secret: Option<Text>,
+    pub(super) mailchimp_secret: Option<Text>,
+    pub(super) url: Option<Text>,
 }

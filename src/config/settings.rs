@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::lenient::{Limit, Share, Span, Text, Truth, Whole};
 use super::notify::{self, Notify};
 use super::pull::{self, Pull};
+use super::webhooks::{self, Webhooks};
 use super::{rules, schema, segments};
 use crate::domain::code::Code;
 use crate::domain::port::OptOutBasis;
@@ -36,6 +37,8 @@ pub struct Config {
     pub pull: Pull,
     /// Asking over HTTP; none for not at all.
     pub api: Option<Api>,
+    /// What webhooks are checked by.
+    pub webhooks: Webhooks,
     /// The rules of the sync.
     pub rules: RuleSet,
     /// What is known of contact properties without asking HubSpot.
@@ -171,7 +174,19 @@ pub(super) const LEGAL_BASES: [&str; 7] = [
 pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> Option<Config> {
     let (segments, fields) = segments::check(&document, problems);
     let rules = rules::check(&document, segments, problems);
-    let schema::Document { workspace, hubspot, mailchimp, sync, consent, notify, log, pull, api, .. } = document;
+    let schema::Document {
+        workspace,
+        hubspot,
+        mailchimp,
+        sync,
+        consent,
+        notify,
+        log,
+        pull,
+        api,
+        webhooks,
+        ..
+    } = document;
     let hubspot = check_hubspot(hubspot, problems);
     let mailchimp = check_mailchimp(mailchimp, problems);
     let sync = check_sync(sync, problems);
@@ -180,6 +195,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
     let log = check_log(log, problems);
     let pull = pull::check(pull, problems);
     let api = api::check(api, problems);
+    let webhooks = webhooks::check(webhooks, api.as_ref(), problems);
     Some(Config {
         workspace: workspace.name.map_or_else(|| "default".to_owned(), |name| name.0),
         hubspot: hubspot?,
@@ -190,6 +206,7 @@ pub(super) fn check(document: schema::Document, problems: &mut Vec<Problem>) -> 
         log,
         pull,
         api,
+        webhooks,
         rules: rules?,
         fields,
     })

@@ -78,6 +78,7 @@ codes! {
     RequestMalformed = 1205: "the request is not what belongs there",
     NoSuchPath = 1206: "the API has no such path or method",
     AnswerTakesLong = 1207: "the answer takes too long",
+    WebhookRefused = 1208: "a webhook is refused",
 
     // 20xx: what the accounts let hsmc do
     CredentialsRefused = 2001: "a service refuses the credentials",

@@ -13,6 +13,7 @@ pub mod email;
 pub mod event;
 pub mod failure;
 pub mod forget;
+pub mod hint;
 pub mod id;
 pub mod member;
 pub mod memory;

@@ -67,6 +67,8 @@ pub enum RunCause {
     Approval,
     /// An operator undoes an earlier run, or a move of it.
     Undo,
+    /// A webhook said that somebody changed: nothing but opt-outs.
+    Webhook,
 }
 
 /// Counts of a run, for `status` and its report.

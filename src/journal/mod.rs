@@ -25,6 +25,7 @@ mod fault;
 pub mod forgotten;
 mod frame;
 mod gather;
+pub mod hints;
 mod index;
 pub mod inspect;
 pub mod key;

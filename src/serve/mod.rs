@@ -25,4 +25,5 @@ pub mod state;
 pub mod tokens;
 pub mod undo;
 pub mod views;
+pub mod webhooks;
 pub mod why;

@@ -191,7 +191,7 @@ pub enum RunState {
 pub struct RunView {
     /// Its number.
     pub id: RunId,
-    /// `command`, `schedule`, `plan file`, `approval`, `undo`.
+    /// `command`, `schedule`, `plan file`, `approval`, `undo`, `webhook`.
     pub cause: String,
     /// The earlier run that it approves or undoes.
     pub of: Option<RunId>,
@@ -227,6 +227,7 @@ impl From<&Run> for RunView {
             RunCause::PlanFile => "plan file",
             RunCause::Approval => "approval",
             RunCause::Undo => "undo",
+            RunCause::Webhook => "webhook",
         };
         let state = match &run.phase {
             RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => {

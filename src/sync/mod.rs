@@ -17,6 +17,7 @@ pub mod damage;
 pub mod error;
 pub mod forgetting;
 pub mod guard;
+pub mod hinted;
 pub mod identify;
 pub mod judging;
 mod looking;

@@ -30,6 +30,19 @@ pub struct Accounts {
     missing_fields: BTreeSet<String>,
 }
 
+impl Accounts {
+    /// Nothing of them was read: enough where nothing but opt-outs is decided.
+    pub(super) fn unread() -> Accounts {
+        Accounts {
+            read_only: BTreeSet::new(),
+            merge_fields: BTreeMap::new(),
+            notes: Vec::new(),
+            missing_properties: BTreeMap::new(),
+            missing_fields: BTreeSet::new(),
+        }
+    }
+}
+
 /// The name under which the journal keeps the portal's time zone.
 pub(super) const ZONE: &str = "portal zone";
 

@@ -127,6 +127,7 @@ async fn show(
 ) -> Result<Shown, RunError> {
     let (context, picture, forgotten) = look(workspace, run, options, progress).await?;
     let (seen, full) = (picture.header().seen, picture.header().full);
+    let _deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, accounts).await?;
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context).await?;
@@ -310,6 +311,8 @@ async fn phases(
     enter(run, Some("planning"), clock.now());
     put(workspace, run).await?;
 
+    // Until everything is journaled; whoever looks at a few people waits for that.
+    let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
     planning.held.extend(workspace.shared.journal.damaged_people());
@@ -363,6 +366,7 @@ async fn phases(
     note(&mut summary.notes, &planning.names.lines());
     note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
     drop(planning);
+    drop(deciding);
     renumber(workspace, scanned, run.id);
     count_plan(run, &summary, &limits, cap);
     if confirmed > 0 {
@@ -497,8 +501,10 @@ async fn opt_outs(
 /// Starts a run, or takes up one whose scan was cut short.
 async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunError> {
     let journal = &workspace.shared.journal;
+    // A number that nobody else takes.
+    let _deciding = workspace.deciding.lock().await;
     let now = workspace.shared.clock.now();
-    if let Some(last) = journal.runs(1)?.into_iter().next()
+    if let Some(last) = journal.runs(16)?.into_iter().find(|run| run.cause != RunCause::Webhook)
         && last.phase == RunPhase::Scanning
         && now.since(last.started) < SCAN_KEEPS
         && last.started <= now

@@ -84,6 +84,8 @@ pub struct Workspace {
     pub chore: Arc<std::sync::Mutex<Option<tokio::task::JoinHandle<()>>>>,
     /// One applying run at a time (R26).
     pub running: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever makes a plan and journals it: memory does not change meanwhile but by them.
+    pub deciding: Arc<tokio::sync::Mutex<()>>,
     /// What the present run bears with.
     pub patience: Arc<Patience>,
 }

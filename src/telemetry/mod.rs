@@ -6,6 +6,7 @@
 
 pub mod field;
 mod file;
+pub mod metric;
 
 pub use file::{Level, LogFile};
 

@@ -67,7 +67,8 @@ async fn no_secret_of_a_token_is_written_to_the_disk() {
     let bytes = stage.bytes_on_disk();
     let raw = hex::decode(&secret).unwrap();
     let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-    assert!(bytes.len() > 1000);
+    // What is kept of it is there.
+    assert!(holds(b"token "));
     assert!(!holds(secret.as_bytes()) && !holds(&raw));
 }
 

@@ -5,5 +5,8 @@
 
 mod access;
 mod asking;
+mod clock;
 mod following;
+mod load;
 mod support;
+mod webhooks;

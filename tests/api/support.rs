@@ -1,9 +1,6 @@
 //! A daemon's app on two simulated accounts, its API on a free port, and a client.
 
-#[path = "../faults/support/clock.rs"]
-mod clock;
-
-pub use clock::Hurried;
+pub use crate::clock::Hurried;
 use hsmc::app::{App, Ports, api};
 use hsmc::config::{self, Environment};
 use hsmc::domain::token::TokenScope;

@@ -10,6 +10,7 @@ use hsmc::domain::email::{Email, SubscriberHash};
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
 use hsmc::domain::forget::{Forgotten, Receipt, Trace};
+use hsmc::domain::hint::Hint;
 use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, SegmentId, StepIndex};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
@@ -420,4 +421,8 @@ pub fn token() -> Token {
         expires: Some(AT),
         revoked: Some(AT),
     }
+}
+
+pub fn hint() -> Hint {
+    Hint { at: AT, people: vec![PersonId(51), PersonId(70_000)] }
 }

@@ -4,9 +4,10 @@ use crate::cli::table::Layout;
 use crate::serve::explained::ExplainedView;
 
 /// What the first two digits stand for.
-const GROUPS: [(u16, &str); 10] = [
+const GROUPS: [(u16, &str); 11] = [
     (10, "the command line"),
     (11, "the config"),
+    (12, "the API and webhooks"),
     (20, "what the accounts let hsmc do"),
     (21, "what the config names in the accounts"),
     (30, "the state directory"),

@@ -139,6 +139,7 @@ async fn every(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
         response.headers_mut().insert(REQUEST_ID.clone(), value);
     }
     let elapsed_ms = u64::try_from(api.owner.now().since(began).as_millis()).unwrap_or(u64::MAX);
+    api.answers.count(response.status().as_u16());
     let (status, path) = (response.status().as_u16(), path.as_deref().unwrap_or("(none)"));
     tracing::debug!(request = %id.0, %method, path, status, elapsed_ms, "answered");
     response

@@ -10,7 +10,9 @@
 mod bucket;
 mod description;
 mod guard;
+mod hooks;
 mod listen;
+mod metrics;
 mod operations;
 mod page;
 mod problem;
@@ -25,6 +27,7 @@ pub use problem::Problem;
 use super::requests::{Call, Trouble};
 use super::socket::Control;
 use super::views::RunView;
+use super::webhooks::{Sources, Whom};
 use crate::domain::code::Code;
 use crate::domain::id::PersonId;
 use crate::domain::time::Timestamp;
@@ -57,10 +60,17 @@ pub trait Owner: Control {
     /// # Errors
     /// The journal cannot be read.
     fn newest_run(&self) -> Result<Option<RunView>, Trouble>;
+    /// Keeps whom a webhook is about, durably, until somebody has looked; how many of them were not waiting yet.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    async fn hear_of(&self, whom: Vec<Whom>) -> Result<u64, Trouble>;
+    /// How many people wait to be looked at.
+    fn waiting(&self) -> u64;
 }
 
 /// How the API is served.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where.
     pub listen: SocketAddr,
@@ -74,6 +84,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// An answer that takes longer is given up.
     pub answer_within: Duration,
+    /// Where webhooks come from.
+    pub webhooks: Sources,
 }
 
 /// What every path has at hand.
@@ -82,6 +94,8 @@ pub(crate) struct Api {
     settings: Settings,
     guard: guard::Guard,
     operations: operations::Operations,
+    hooks: hooks::Hooks,
+    answers: metrics::Answers,
     description: String,
 }
 
@@ -107,7 +121,7 @@ impl Api {
 /// The address, the certificate or its key cannot be had: the message says which.
 pub async fn serve(settings: Settings, owner: Arc<dyn Owner>) -> Result<Served, Trouble> {
     let (listen, tls) = (settings.listen, settings.tls.clone());
-    let connections = settings.concurrency.saturating_mul(4);
+    let connections = settings.concurrency.saturating_mul(4).max(1_024);
     listen::serve(listen, tls.as_ref(), connections, router(settings, owner)).await
 }
 
@@ -117,11 +131,13 @@ fn router(settings: Settings, owner: Arc<dyn Owner>) -> axum::Router {
     let api = Arc::new(Api {
         guard: guard::Guard::new(settings.requests_per_minute, settings.concurrency),
         operations: operations::Operations::default(),
+        hooks: hooks::Hooks::new(settings.webhooks.clone()),
+        answers: metrics::Answers::default(),
         description: routes.description(),
         owner,
         settings,
     });
-    guard::around(routes.router(), &api).with_state(api)
+    guard::around(hooks::add(routes.router()), &api).with_state(api)
 }
 
 /// The description alone, as OpenAPI 3.1.

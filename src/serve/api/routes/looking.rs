@@ -3,12 +3,14 @@
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::id::RunId;
 use crate::domain::token::TokenScope;
+use crate::serve::api::metrics;
 use crate::serve::api::problem::Problem;
 use crate::serve::lists::ListsView;
 use crate::serve::parked::ParkedView;
 use crate::serve::requests::{Call, Subject};
 use crate::serve::views::{MoveDetailView, ReportView, RunView, StatusView};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,6 +50,22 @@ impl MovePath {
 }
 
 pub(super) fn add(routes: &mut Routes) {
+    routes.add_raw::<Nothing, _, _>(
+        Name {
+            how: How::Get,
+            path: "/metrics",
+            scope: Some(TokenScope::Read),
+            group: "about",
+            operation: "metrics",
+            summary: "Figures for Prometheus",
+        },
+        "text/plain",
+        |ask: Ask| async move {
+            let status: StatusView = ask.api.ask(Call::Status(Subject::All)).await?;
+            let page = metrics::page(&status, ask.api.owner.waiting(), &ask.api.hooks, &ask.api.answers);
+            Ok(([(header::CONTENT_TYPE, metrics::MEDIA)], page).into_response())
+        },
+    );
     let read = |path, group, operation, summary| Name {
         how: How::Get,
         path,

@@ -1,0 +1,193 @@
+//! Hints of webhooks: kept durably before the webhook is answered, then looked into, many at once.
+//!
+//! Promises: a hint that was answered for is looked into, over restarts too; somebody who waits to be looked at waits
+//! once, however many webhooks tell of them. A flood takes no more than half of the time, and its calls stand behind
+//! none but those of opt-outs' own; runs go on beside it.
+
+use super::App;
+use super::control::Done;
+use crate::domain::hint::Hint;
+use crate::domain::id::PersonId;
+use crate::journal::ledger::JournalError;
+use crate::journal::store::Batch;
+use crate::journal::{Journal, hints};
+use crate::serve::webhooks::Whom;
+use crate::sync::hinted;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What comes together is looked into together.
+const GATHER: Duration = Duration::from_millis(250);
+/// People looked at in one go.
+const AT_ONCE: usize = 500;
+/// After a look that failed.
+const AGAIN: Duration = Duration::from_secs(20);
+
+#[derive(Default)]
+struct Waiting {
+    last: u64,
+    /// In the order in which they came.
+    hints: VecDeque<(u64, Vec<PersonId>)>,
+    /// Everybody in them.
+    people: BTreeMap<PersonId, u32>,
+}
+
+/// Hints that wait to be looked into.
+#[derive(Default)]
+pub struct Hints {
+    waiting: Mutex<Waiting>,
+    told: Notify,
+}
+
+impl Hints {
+    /// Those that an earlier process left.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(super) fn left(journal: &Journal) -> Result<Hints, JournalError> {
+        let hints = Hints::default();
+        for (number, hint) in hints::all(journal)? {
+            hints.add(number, hint.people);
+        }
+        Ok(hints)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many people wait to be looked at.
+    pub fn waiting(&self) -> usize {
+        self.held().people.len()
+    }
+
+    fn next_number(&self) -> u64 {
+        let mut waiting = self.held();
+        waiting.last += 1;
+        waiting.last
+    }
+
+    fn add(&self, number: u64, people: Vec<PersonId>) {
+        let mut waiting = self.held();
+        waiting.last = waiting.last.max(number);
+        for person in &people {
+            *waiting.people.entry(*person).or_default() += 1;
+        }
+        waiting.hints.push_back((number, people));
+        drop(waiting);
+        self.told.notify_one();
+    }
+
+    /// Whoever of these does not wait yet.
+    fn new_among(&self, people: BTreeSet<PersonId>) -> Vec<PersonId> {
+        let waiting = self.held();
+        people.into_iter().filter(|person| !waiting.people.contains_key(person)).collect()
+    }
+
+    /// Takes hints out, of so many people.
+    fn take(&self) -> Vec<(u64, Vec<PersonId>)> {
+        let mut waiting = self.held();
+        let (mut taken, mut people) = (Vec::new(), 0);
+        while people < AT_ONCE {
+            let Some(hint) = waiting.hints.pop_front() else { break };
+            people += hint.1.len();
+            for person in &hint.1 {
+                if let Some(times) = waiting.people.get_mut(person) {
+                    *times -= 1;
+                    if *times == 0 {
+                        waiting.people.remove(person);
+                    }
+                }
+            }
+            taken.push(hint);
+        }
+        taken
+    }
+}
+
+impl App {
+    /// Keeps whom a webhook is about; durable when this returns. Whoever hsmc does not know, the next scan finds.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    pub async fn hear_of(&self, whom: Vec<Whom>) -> Done<u64> {
+        let journal = &self.workspace.shared.journal;
+        let mut people = BTreeSet::new();
+        for one in whom {
+            people.extend(match one {
+                Whom::Record(record) => journal.person_by_record(record)?,
+                Whom::Member(hash) => journal.person_by_hash(hash)?,
+            });
+        }
+        let people = self.hints.new_among(people);
+        let new = people.len() as u64;
+        if new > 0 {
+            let number = self.hints.next_number();
+            let hint = Hint { at: self.workspace.shared.clock.now(), people };
+            let mut batch = Batch::new();
+            hints::put(journal, &mut batch, number, &hint)?;
+            journal.commit(batch).await?;
+            self.hints.add(number, hint.people);
+        }
+        Ok(new)
+    }
+
+    /// Looks into what waits now.
+    ///
+    /// # Errors
+    /// In words; the hints wait again.
+    pub async fn look_into_hints(&self) -> Result<(), String> {
+        let taken = self.hints.take();
+        let people: BTreeSet<PersonId> = taken.iter().flat_map(|(_, people)| people).copied().collect();
+        if people.is_empty() {
+            return Ok(());
+        }
+        if let Err(problem) = hinted::look_at(&self.workspace, &people).await {
+            for (number, people) in taken {
+                self.hints.add(number, people);
+            }
+            return Err(problem.to_string());
+        }
+        let journal = &self.workspace.shared.journal;
+        let mut batch = Batch::new();
+        for (number, _) in taken {
+            hints::delete(journal, &mut batch, number);
+        }
+        journal.commit(batch).await.map(|_| ()).map_err(|problem| problem.to_string())
+    }
+}
+
+/// Looks into hints until the app stops.
+pub async fn keep_looking(app: Arc<App>) {
+    let clock = Arc::clone(&app.workspace.shared.clock);
+    let mut stop = app.workspace.stop.clone();
+    loop {
+        let wait = async {
+            if app.hints.waiting() == 0 {
+                app.hints.told.notified().await;
+            }
+            clock.sleep(GATHER).await;
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = wait => {}
+        }
+        let began = clock.now();
+        let rest = match app.look_into_hints().await {
+            // As long as it took: with hints coming without end, half of the time is everybody else's.
+            Ok(()) => clock.now().since(began),
+            Err(problem) => {
+                tracing::warn!(%problem, "people of whom webhooks told could not be looked at; they wait");
+                AGAIN
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = clock.sleep(rest) => {}
+        }
+    }
+}

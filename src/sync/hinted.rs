@@ -1,0 +1,158 @@
+//! Looks at a few people of whom a webhook said that they changed, and delivers their opt-outs at once (R24). What the
+//! webhook said is not believed: both services are read, and the rules decide.
+//!
+//! Promises: nothing but opt-outs is done, so that neither a gate nor a limit is passed by; it goes beside a run that
+//! reads or applies, and never beside one that plans. Memory is written by whoever carries the move, as always: one
+//! writer for each person. Never: a plan that waits for a yes made to lapse, or somebody judged by an older look than
+//! this one where it counts.
+
+use super::applying::{Applied, apply};
+use super::error::RunError;
+use super::identify;
+use super::judging::{Asked, judge, world};
+use super::naming;
+use super::planning::Due;
+use super::preflight::Accounts;
+use super::reporting::{Fates, tally};
+use super::run::{put, report_and_finish};
+use super::snapshot::{self, PersonKey, PersonRow, Snapshot};
+use super::workspace::{ApplyMode, Workspace};
+use crate::actors::reading::{Bar, Whom, barred};
+use crate::domain::event::MoveEvent;
+use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::moves::Move;
+use crate::domain::port::Priority;
+use crate::domain::report::RunReport;
+use crate::domain::rules::Verdict;
+use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use crate::domain::time::Timestamp;
+use crate::journal::store::Batch;
+use std::collections::BTreeSet;
+
+/// Looks at these people; the run that delivered opt-outs of theirs, if there were any.
+///
+/// # Errors
+/// A call, the journal or the last scan cannot be read: the people are to be looked at again.
+pub async fn look_at(workspace: &Workspace, people: &BTreeSet<PersonId>) -> Result<Option<Run>, RunError> {
+    let shared = &workspace.shared;
+    let snapshots = workspace.settings.state.join("snapshots");
+    // Before the first scan nobody is known well enough; with `never`, nothing is written.
+    let Some(picture) = snapshot::newest_finished(&snapshots, None)? else { return Ok(None) };
+    if workspace.settings.apply == ApplyMode::Never {
+        return Ok(None);
+    }
+    let mut known = Vec::new();
+    for id in people {
+        known.extend(shared.journal.person(*id)?);
+    }
+    let whom: Vec<Whom> = known.iter().map(Whom::of).collect();
+    let out = barred(shared, &whom, picture.header().seen).await?.why;
+    known.retain(|person| out.get(&person.id) == Some(&Bar::OptedOut));
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let _beside = beside(workspace).await?;
+    // Nobody plans until these moves are over: a plan must not be made of memory that is about to change.
+    let _deciding = workspace.deciding.lock().await;
+    let mut due = Vec::new();
+    for person in known {
+        due.extend(opt_out(workspace, &picture, person.id).await?);
+    }
+    if due.is_empty() { Ok(None) } else { deliver(workspace, due).await.map(Some) }
+}
+
+/// Waits for whatever may not go on at the same time: an undo, a forgetting, a release. A run that reads or applies may.
+async fn beside(workspace: &Workspace) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, RunError> {
+    if let Ok(held) = workspace.running.try_lock() {
+        return Ok(Some(held));
+    }
+    let newest = workspace.shared.journal.runs(1)?.into_iter().next();
+    let may = newest.is_some_and(|run| {
+        run.cause != RunCause::Undo && matches!(run.phase, RunPhase::Scanning | RunPhase::Applying)
+    });
+    if may { Ok(None) } else { Ok(Some(workspace.running.lock().await)) }
+}
+
+/// The opt-out that is due of somebody, as both services and the journal are now.
+async fn opt_out(workspace: &Workspace, picture: &Snapshot, id: PersonId) -> Result<Option<Move>, RunError> {
+    let shared = &workspace.shared;
+    let Some(person) = shared.journal.person(id)? else { return Ok(None) };
+    let Some(hash) = person.email.as_ref().map(|email| email.hash()) else { return Ok(None) };
+    let key = PersonKey::Hash(hash);
+    let nothing = PersonRow { key, contacts: Vec::new(), member: None, looked_up: None };
+    let mut row = picture.person(key)?.unwrap_or(nothing);
+    if let Some(record) = person.record
+        && let Some(contact) = shared.crm.contact(Priority::OptOut, record).await?
+    {
+        let is_alone = row.contacts.is_empty();
+        match row.contacts.iter_mut().find(|(known, _)| known.record == contact.record) {
+            Some((known, _)) => *known = contact,
+            None if is_alone => row.contacts.push((contact, Default::default())),
+            // Several contacts, or another than the scan saw: that takes a whole run.
+            None => return Ok(None),
+        }
+    }
+    if let Some(email) = person.member_email() {
+        row.member = shared.audience.member(Priority::OptOut, email.hash()).await?;
+    }
+    let names = naming::names_under(&shared.journal, &workspace.rules, picture.header())?.as_they_are();
+    let mut world = world(picture.header(), &Accounts::unread(), &names);
+    world.seen = shared.clock.now();
+    let known = identify::known(&shared.journal, &row)?;
+    if known.as_ref().map(|known| known.id) != Some(id) {
+        return Ok(None);
+    }
+    let verdict = judge(&workspace.rules, &world, &row, &person, row.member.as_ref(), Asked::default());
+    let Verdict::Settled(decision) = verdict else { return Ok(None) };
+    Ok(decision.due.filter(|due| due.kind.is_opt_out()))
+}
+
+/// Carries opt-outs, as a run of their own.
+async fn deliver(workspace: &Workspace, due: Vec<Move>) -> Result<Run, RunError> {
+    let shared = &workspace.shared;
+    let now: Timestamp = shared.clock.now();
+    let id = RunId(shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
+    let narrowed = match due.len() {
+        1 => "one person, after a webhook".to_owned(),
+        several => format!("{several} people, after webhooks"),
+    };
+    let mut run = Run {
+        id,
+        cause: RunCause::Webhook,
+        of: None,
+        full: false,
+        started: now,
+        seen: now,
+        ended: None,
+        phase: RunPhase::Applying,
+        counts: RunCounts::default(),
+        report: RunReport { narrowed: Some(narrowed), ..RunReport::default() },
+        code: None,
+    };
+    let (mut batch, mut moves) = (Batch::new(), Vec::new());
+    for (number, one) in (1..).zip(&due) {
+        let id = MoveId { run: id, number };
+        *run.counts.planned.entry(one.kind.word().to_owned()).or_default() += 1;
+        let planned = MoveEvent::Planned { draft: Box::new(one.clone()), at: now };
+        shared.journal.append_event(&mut batch, id, one.person, &planned)?;
+        moves.push(Due::of(id, one));
+    }
+    shared.journal.put_run(&mut batch, &run)?;
+    shared.journal.commit(batch).await?;
+    tracing::info!(run = %run.id, people = moves.len(), "opt-outs are delivered after webhooks");
+    let applied = apply(workspace, moves, now).await?;
+    let mut fates = Fates::default();
+    tally(workspace, &mut fates, &mut run, id).await;
+    if applied == Applied::Stopped {
+        put(workspace, &run).await?;
+        return Err(RunError::Stopped);
+    }
+    let end = match applied {
+        Applied::Waiting => {
+            RunEnd::Failed { why: super::reporting::in_vain(workspace, fates.waits_for.take()) }
+        }
+        _ if run.counts.ended.contains_key("stuck") => RunEnd::Stuck,
+        _ => RunEnd::Done,
+    };
+    report_and_finish(workspace, run, end, None).await
+}
