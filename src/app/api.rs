@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenId};
 use crate::journal::tokens;
 use crate::serve::api::{self, Owner, Served, TlsFiles};
+use crate::serve::pull::PullView;
 use crate::serve::requests::Trouble;
 use crate::serve::views::RunView;
 use crate::serve::webhooks::{HubSpotSource, MailchimpSource, SigningKey, Sources, Whom};
@@ -35,6 +36,10 @@ impl Owner for App {
 
     fn newest_run(&self) -> Result<Option<RunView>, Trouble> {
         Ok(self.workspace.shared.journal.runs(1)?.first().map(RunView::from))
+    }
+
+    async fn newest_pull(&self) -> Result<Option<PullView>, Trouble> {
+        App::newest_pull(self).await
     }
 
     async fn hear_of(&self, whom: Vec<Whom>) -> Result<u64, Trouble> {

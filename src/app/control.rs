@@ -542,7 +542,9 @@ impl Control for App {
             Call::Forget(request) => json(self.forget(request).await),
             Call::Pull(request) => json(self.pull(request, &|_| ()).await),
             Call::PullHistory(request) => json(self.pull_history(request).await),
+            Call::ClearMirror(request) => json(self.clear_mirror(request).await),
             Call::Tokens(request) => json(self.tokens(request).await),
+            Call::Webhooks(request) => json(self.set_up_webhooks(request).await),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod api;
 pub mod arenas;
 pub mod check;
+pub mod clearing;
 mod consent;
 pub mod control;
 pub mod daemon;
@@ -19,6 +20,7 @@ pub mod people;
 pub mod plan_file;
 pub mod ports;
 pub mod pull;
+pub mod pulling;
 pub mod reload;
 pub mod reports;
 pub mod show;
@@ -28,6 +30,7 @@ pub mod summary;
 pub mod tokens;
 pub mod undo;
 pub mod watch;
+pub mod webhooks;
 pub mod why;
 
 use crate::actors::account::{AccountArgs, AccountGate};
@@ -44,7 +47,8 @@ use crate::domain::failure::Service;
 use crate::domain::forget::Copied;
 use crate::domain::object::ObjectAccount;
 use crate::domain::pause::Pauses;
-use crate::domain::port::{CrmAccount, Gate};
+use crate::domain::port::{AudienceAccount, CrmAccount, Gate};
+use crate::domain::webhook::WebhookAccount;
 use crate::engine::retry::RetryPolicy;
 use crate::journal::consent::ConsentLedger;
 use crate::journal::ledger::{Journal, JournalError};
@@ -124,6 +128,8 @@ pub struct App {
     http: Http,
     /// HubSpot's objects, for the mirror.
     objects: Arc<dyn ObjectAccount>,
+    /// Mailchimp's webhooks.
+    hooks: Arc<dyn WebhookAccount>,
     mirror: Arc<pull::Held>,
     keeping: people::Keeping,
     stop: signal::Sender<bool>,
@@ -215,7 +221,7 @@ impl App {
             Arc::new(hubspot.clone()) as Arc<dyn Gate>,
             http.clone(),
         ));
-        let audience = MailchimpClient::new(
+        let audience = Arc::new(MailchimpClient::new(
             MailchimpSettings {
                 base_url: address("mailchimp.base_url", &config.mailchimp.base_url)?,
                 api_key: config.mailchimp.api_key.clone(),
@@ -223,12 +229,12 @@ impl App {
             },
             Arc::new(mailchimp.clone()) as Arc<dyn Gate>,
             http.clone(),
-        );
+        ));
         let shared = Arc::new(Shared {
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&entropy)),
             journal,
             crm: Arc::clone(&crm) as Arc<dyn CrmAccount>,
-            audience: Arc::new(audience),
+            audience: Arc::clone(&audience) as Arc<dyn AudienceAccount>,
             clock,
             entropy,
             hands,
@@ -280,6 +286,7 @@ impl App {
             targets,
             http,
             objects: crm,
+            hooks: audience,
             mirror,
             keeping: people::Keeping::default(),
             stop,

@@ -21,11 +21,18 @@ use crate::serve::people::{
 use crate::serve::requests::Trouble;
 use crate::sync::snapshot::{self, PersonKey, PersonRow, Snapshot, SnapshotError};
 use std::path::Path;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Held by whoever brings what is kept of people up to date.
 #[derive(Default)]
 pub(super) struct Keeping(Mutex<()>);
+
+impl Keeping {
+    /// Nobody brings anything up to date until this is dropped.
+    pub(super) async fn alone(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().await
+    }
+}
 
 /// Members shown of a segment; `hsmc people --segment` has them all.
 const SHOWN: usize = 20;
@@ -105,7 +112,7 @@ impl App {
     pub async fn keep_segments(&self) -> Done<()> {
         let mirror = self.filled_mirror().await?;
         self.take_over_newest(&mirror).await?;
-        let _one_at_a_time = self.keeping.0.lock().await;
+        let _one_at_a_time = self.keeping.alone().await;
         let (segments, now) = (self.config.rules.segments.clone(), self.workspace.shared.clock.now());
         let hands = self.workspace.shared.hands.as_ref();
         let caught =
@@ -119,7 +126,7 @@ impl App {
     }
 
     /// The mirror, where something was pulled.
-    async fn filled_mirror(&self) -> Done<Mirror> {
+    pub(super) async fn filled_mirror(&self) -> Done<Mirror> {
         let mirror = self.mirror().await?;
         if mirror.identity()?.is_none() {
             return Err(Trouble::usage(
@@ -133,7 +140,7 @@ impl App {
 
     /// Takes over what the newest scan saw, unless that was done.
     async fn take_over_newest(&self, mirror: &Mirror) -> Done<()> {
-        let _one_at_a_time = self.keeping.0.lock().await;
+        let _one_at_a_time = self.keeping.alone().await;
         let (state, journal) = (self.workspace.settings.state.clone(), self.workspace.shared.journal.clone());
         let mirror = mirror.clone();
         let hands = self.workspace.shared.hands.as_ref();

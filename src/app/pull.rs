@@ -32,7 +32,7 @@ pub(super) struct Held {
     hands: Arc<dyn Hands>,
     clock: Arc<dyn Clock>,
     /// Held by whoever pulls.
-    pulling: Mutex<()>,
+    pub(super) pulling: Mutex<()>,
     open: Mutex<Option<Mirror>>,
     /// Why the last opening began anew; told once.
     lost: std::sync::Mutex<Option<String>>,
@@ -65,12 +65,20 @@ impl Held {
             tracing::warn!(%why, "the mirror is begun anew: the next pulls read everything");
             *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         }
+        // Whoever opens it first is the only process there is: what is still open was left by one that ended.
+        let left = mirror.clone();
+        long_work(self.hands.as_ref(), move |_| left.close_abandoned()).await??;
         *held = Some(mirror.clone());
         Ok(mirror)
     }
 
+    /// Whether anything was ever pulled.
+    pub(super) fn is_there(&self) -> bool {
+        self.place.exists()
+    }
+
     /// Opens it anew the next time, and without what is there.
-    async fn condemn(&self) -> Result<(), ShelfError> {
+    pub(super) async fn condemn(&self) -> Result<(), ShelfError> {
         *self.open.lock().await = None;
         Mirror::condemn(&self.place)
     }
@@ -174,6 +182,11 @@ impl Definitions {
             }
         }
         Definitions { objects, associations }
+    }
+
+    /// The types.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectDefinition> {
+        self.objects.iter()
     }
 
     fn named(&self, name: &str) -> Option<&ObjectDefinition> {
@@ -394,6 +407,14 @@ impl App {
         let pulls = mirror.history(request.engine.as_deref(), request.last)?;
         Ok(pulls.into_iter().map(|pull| view(pull, false)).collect())
     }
+
+    /// The newest pull, as far as it has come.
+    ///
+    /// # Errors
+    /// The mirror cannot be read.
+    pub async fn newest_pull(&self) -> Done<Option<PullView>> {
+        Ok(self.mirror().await?.newest_pull()?.map(|pull| view(pull, false)))
+    }
 }
 
 /// Whether a type goes by a name that HubSpot's paths take: one that it has anyway, an id, or a full name.
@@ -415,6 +436,7 @@ fn view(pull: Pull, dry_run: bool) -> PullView {
         PullEnd::Open => ("open", None),
         PullEnd::Done => ("done", None),
         PullEnd::Limited => ("limited", None),
+        PullEnd::Interrupted => ("interrupted", None),
     };
     let counts = pull.counts;
     PullView {

@@ -27,7 +27,10 @@ impl App {
             let plan = undo::plan(workspace, whole).await?;
             return Ok(UndoAnswer { plan: self.undo_view(request.of, &plan), report: None });
         }
-        let agreed: Option<BTreeSet<Fingerprint>> = request.agreed.map(|agreed| agreed.into_iter().collect());
+        // What is no fingerprint is of no move.
+        let read = |text: &String| u64::from_str_radix(text, 16).ok().map(Fingerprint);
+        let agreed: Option<BTreeSet<Fingerprint>> =
+            request.agreed.map(|agreed| agreed.iter().filter_map(read).collect());
         let undone = undo::undo(workspace, whole, agreed.as_ref()).await;
         self.keep_reports().await;
         let (plan, run) = undone?;
@@ -89,7 +92,11 @@ impl App {
             seen: plan.seen,
             moves: moves.collect(),
             total: plan.taken.len() as u64,
-            agreed: plan.taken.iter().map(|taken| move_fingerprint(&taken.due)).collect(),
+            agreed: plan
+                .taken
+                .iter()
+                .map(|taken| format!("{:016x}", move_fingerprint(&taken.due).0))
+                .collect(),
             stays: stays.collect(),
             stays_total: plan.left.len() as u64,
             stays_because,

@@ -153,6 +153,8 @@ pub(super) fn changing(effects: &[Effect], ids_of_a_write: u64) -> Calls {
             | What::OptedIn { .. }
             | What::JourneyStarted { .. }
             | What::BatchSubmitted { .. }
+            | What::WebhookCreated { .. }
+            | What::WebhookDeleted { .. }
             | What::Violation { .. } => {}
         }
     }

@@ -2,9 +2,11 @@
 
 mod people;
 mod pull;
+mod webhooks;
 
 pub use people::{Format, PeopleArgs, SegmentsCommand};
 pub use pull::PullArgs;
+pub use webhooks::WebhooksCommand;
 
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
@@ -205,6 +207,12 @@ pub enum Command {
         /// What to do
         #[command(subcommand)]
         command: NotifyCommand,
+    },
+    /// Show how webhooks of both services are set up (`[webhooks]` in the config)
+    Webhooks {
+        /// What to do about them; shows them when left out
+        #[command(subcommand)]
+        command: Option<WebhooksCommand>,
     },
     /// Say who may ask a daemon over HTTP (`[api]` in the config)
     Token {
@@ -794,6 +802,8 @@ mod tests {
             "hsmc notify test",
             "hsmc token create --scope read --name grafana --expires 90d",
             "hsmc token list",
+            "hsmc webhooks",
+            "hsmc webhooks setup --replace --json",
             "hsmc token revoke 0123456789abcdef",
             "hsmc forget a@example.com --yes --json",
             "hsmc people --segment cold --where company=x --sort -createdate --limit 5 --columns email,record",
@@ -806,6 +816,7 @@ mod tests {
             "hsmc pull deals --since 2026-11-23 --dry-run",
             "hsmc pull associations contacts companies",
             "hsmc pull history contacts --last 5 --json",
+            "hsmc pull clear --yes",
             "hsmc forget a@example.com --dry-run",
             "hsmc completions bash",
         ] {

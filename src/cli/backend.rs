@@ -9,10 +9,11 @@ use crate::serve::alert_views::TestedView;
 use crate::serve::bench::{BenchRequest, BenchView, Part, PartView};
 use crate::serve::consent::{ChainView, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
+use crate::serve::hooks_setup::{WebhooksRequest, WebhooksView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
-use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
+use crate::serve::pull::{ClearRequest, ClearView, HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, OperateRequest, PlanRequest, SandboxRequest, Scope, Subject,
     SyncRequest,
@@ -97,6 +98,8 @@ pub trait Backend: Send + Sync {
     async fn pull(&self, request: PullRequest, progress: &dyn Progress) -> Answer<PullAnswer>;
     /// Past pulls, the newest first.
     async fn pull_history(&self, request: HistoryRequest) -> Answer<Vec<PullView>>;
+    /// Empties the mirror, or says what is in it.
+    async fn clear_mirror(&self, request: ClearRequest) -> Answer<ClearView>;
     /// People, page after page: each is handed over, and what is handed back is asked next.
     async fn people(
         &self,
@@ -107,6 +110,8 @@ pub trait Backend: Send + Sync {
     async fn segments(&self, request: SegmentsRequest) -> Answer<SegmentsView>;
     /// Who may ask over HTTP.
     async fn tokens(&self, request: TokenRequest) -> Answer<TokenAnswer>;
+    /// How webhooks are set up.
+    async fn webhooks(&self, request: WebhooksRequest) -> Answer<WebhooksView>;
     /// What kept scans saw.
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer>;
 }

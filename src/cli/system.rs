@@ -8,7 +8,7 @@ use super::holding::LOCK_TRIES;
 use super::progress::Progress;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
-use crate::app::{App, OpenError, check, daemon, deliver, hints, pull, state, summary, watch};
+use crate::app::{App, OpenError, check, daemon, deliver, hints, pull, pulling, state, summary, watch};
 use crate::bench;
 use crate::config::{self, Config, Environment};
 use crate::domain::alert::Alert;
@@ -19,10 +19,11 @@ use crate::serve::alert_views::TestedView;
 use crate::serve::bench::{BenchRequest, BenchView, Part, PartView};
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::forget::{ForgetRequest, ForgetView};
+use crate::serve::hooks_setup::{WebhooksRequest, WebhooksView};
 use crate::serve::lists::ListsView;
 use crate::serve::parked::{ParkedView, ReleaseRequest};
 use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
-use crate::serve::pull::{HistoryRequest, PullAnswer, PullRequest, PullView};
+use crate::serve::pull::{ClearRequest, ClearView, HistoryRequest, PullAnswer, PullRequest, PullView};
 use crate::serve::requests::{
     AdoptRequest, ApplyRequest, ApproveRequest, Call, OperateRequest, PlanRequest, SandboxRequest, Scope,
     Subject, SyncRequest, Trouble,
@@ -246,8 +247,10 @@ impl Backend for System {
             let watcher = tokio::spawn(watch::keep_watch(Arc::clone(&held.app)));
             let looker = tokio::spawn(hints::keep_looking(Arc::clone(&held.app)));
             let teller = tokio::spawn(deliver::keep_telling(Arc::clone(&held.app)));
+            let puller = tokio::spawn(pulling::keep_pulling(Arc::clone(&held.app)));
+            let turner = tokio::spawn(pulling::keep_turning(Arc::clone(&held.app)));
             let ended = daemon::run_forever(&held.app, due, &signals.reload, |run| told(run, progress)).await;
-            for task in [keeper, watcher, looker, teller] {
+            for task in [keeper, watcher, looker, teller, puller, turner] {
                 task.abort();
             }
             if ended.is_err() {
@@ -451,6 +454,13 @@ impl Backend for System {
         self.own("pull", |app| async move { app.pull_history(request).await }).await
     }
 
+    async fn clear_mirror(&self, request: ClearRequest) -> Answer<ClearView> {
+        if let Some(answer) = self.ask(&Call::ClearMirror(request.clone())).await {
+            return answer;
+        }
+        self.own("pull", |app| async move { app.clear_mirror(request).await }).await
+    }
+
     async fn people(
         &self,
         request: PeopleRequest,
@@ -479,6 +489,13 @@ impl Backend for System {
             return answer;
         }
         self.own("token", |app| async move { app.tokens(request).await }).await
+    }
+
+    async fn webhooks(&self, request: WebhooksRequest) -> Answer<WebhooksView> {
+        if let Some(answer) = self.ask(&Call::Webhooks(request.clone())).await {
+            return answer;
+        }
+        self.own("webhooks", |app| async move { app.set_up_webhooks(request).await }).await
     }
 
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {

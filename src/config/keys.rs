@@ -396,6 +396,12 @@ pub const KEYS: &[Key] = &[
     key("log.size_mb", Kind::Whole, Some("10"), "The log file is put aside at this size, in MiB."),
     key("log.keep", Kind::Whole, Some("5"), "How many log files put aside are kept."),
     key(
+        "pull.every",
+        Kind::Span,
+        None,
+        "How often a daemon pulls everything, at the lowest priority. Without it, only `hsmc pull` does.",
+    ),
+    key(
         "pull.overlap",
         Kind::Span,
         Some("5m"),

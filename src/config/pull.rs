@@ -12,6 +12,8 @@ use std::time::Duration;
 /// `[pull]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pull {
+    /// How often a daemon pulls everything; none for not at all.
+    pub every: Option<Duration>,
     /// How far behind its watermark a pull reads again.
     pub overlap: Duration,
     /// Objects, as far as the config names them.
@@ -32,8 +34,10 @@ pub struct PullObject {
 }
 
 const OVERLAP: Duration = Duration::from_secs(300);
+/// A daemon pulls no oftener.
+const OFTENEST: Duration = Duration::from_secs(60);
 /// Names that `hsmc pull` takes for something else.
-const TAKEN: [&str; 3] = ["all", "associations", "history"];
+const TAKEN: [&str; 4] = ["all", "associations", "clear", "history"];
 
 pub(super) fn check(from: schema::Pull, problems: &mut Vec<Problem>) -> Pull {
     let mut objects: Vec<PullObject> = Vec::new();
@@ -68,7 +72,20 @@ pub(super) fn check(from: schema::Pull, problems: &mut Vec<Problem>) -> Pull {
             associations.push((from, to));
         }
     }
-    Pull { overlap: from.overlap.map_or(OVERLAP, |Span(span)| span), objects, associations }
+    if from.every.as_ref().is_some_and(|Span(span)| *span < OFTENEST) {
+        problems.push(Problem::new(
+            Code::ConfigValue,
+            "pull.every",
+            "a pull would begin before the last one is over",
+            "write \"1m\" or more",
+        ));
+    }
+    Pull {
+        every: from.every.map(|Span(span)| span),
+        overlap: from.overlap.map_or(OVERLAP, |Span(span)| span),
+        objects,
+        associations,
+    }
 }
 
 fn parsed(key: &str, text: &str, problems: &mut Vec<Problem>) -> Option<ObjectType> {

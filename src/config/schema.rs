@@ -235,6 +235,7 @@ pub(super) struct Log {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pull {
+    pub(super) every: Option<Span>,
     pub(super) overlap: Option<Span>,
     #[serde(default)]
     pub(super) object: Vec<PullObject>,

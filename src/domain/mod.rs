@@ -38,4 +38,5 @@ pub mod time;
 pub mod token;
 pub mod undo;
 pub mod watermark;
+pub mod webhook;
 pub mod window;

@@ -232,6 +232,20 @@ impl Shelf for Disk {
         self.settle()
     }
 
+    fn clear(&self) -> Result<(), ShelfError> {
+        let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // From here on, whoever opens it begins anew.
+        write_mark(&self.root, CONDEMNED)?;
+        drop(held.take());
+        let place = self.place();
+        directory::remove_all(&place).map_err(|error| on_disk(&error))?;
+        directory::make(&place).map_err(|error| on_disk(&error))?;
+        *held = Some(opened(&place)?);
+        self.puts.store(0, Ordering::Release);
+        drop(held);
+        self.settle()
+    }
+
     fn size(&self) -> u64 {
         // What cannot be told is told as nothing.
         self.with(|db| db.size_on_disk()).unwrap_or(0)
@@ -328,6 +342,25 @@ mod tests {
         drop(disk);
         let (disk, lost) = Disk::open(folder.path()).unwrap();
         assert_eq!((lost, disk.scan(b"", None, 9).unwrap().len()), (None, 3), "two entries and the count");
+    }
+
+    #[test]
+    fn what_was_emptied_leaves_no_byte_and_is_no_loss() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Disk::open(folder.path()).unwrap();
+        put(&disk, b"a", b"ann@example.com");
+        disk.settle().unwrap();
+        disk.clear().unwrap();
+        assert_eq!(disk.scan(b"", None, 9).unwrap(), []);
+        for (file, _) in directory::files(&folder.path().join("sled")).unwrap() {
+            let bytes = fs::read(&file).unwrap_or_default();
+            assert!(!bytes.windows(3).any(|part| part == b"ann"), "{}", file.display());
+        }
+        put(&disk, b"b", b"later");
+        disk.settle().unwrap();
+        drop(disk);
+        let (disk, lost) = Disk::open(folder.path()).unwrap();
+        assert_eq!((lost, disk.get(b"b").unwrap().as_deref()), (None, Some(&b"later"[..])));
     }
 
     #[test]

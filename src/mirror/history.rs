@@ -155,6 +155,8 @@ pub enum PullEnd {
         /// Why.
         why: String,
     },
+    /// It was cut short, and no other goes on with it: it had read nothing yet, or was a look on the side.
+    Interrupted,
 }
 
 /// What a pull did.

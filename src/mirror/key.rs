@@ -57,6 +57,9 @@ pub(crate) fn change(sequence: u64) -> Vec<u8> {
     with(CHANGES.to_vec(), &[sequence])
 }
 
+/// How all engines stand.
+pub(crate) const ENGINES: &[u8] = b"e";
+
 /// How an engine stands.
 pub(crate) fn engine(name: &str) -> Vec<u8> {
     named(b'e', &[name])

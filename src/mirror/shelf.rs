@@ -57,6 +57,11 @@ pub trait Shelf: Send + Sync + 'static {
     fn rewrite(&self) -> Result<(), ShelfError> {
         Ok(())
     }
+    /// Empties it; no byte of what was there is left.
+    ///
+    /// # Errors
+    /// The disk. Whoever opens it then finds it empty, or begins it anew.
+    fn clear(&self) -> Result<(), ShelfError>;
     /// Bytes it takes on the disk.
     fn size(&self) -> u64 {
         0
@@ -147,6 +152,11 @@ impl Shelf for Memory {
     }
 
     fn hand_over(&self) -> Result<(), ShelfError> {
+        Ok(())
+    }
+
+    fn clear(&self) -> Result<(), ShelfError> {
+        *self.held() = Held::default();
         Ok(())
     }
 

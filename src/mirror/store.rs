@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::draft::{Draft, pair_name};
-use super::history::{Engine, Pull};
+use super::history::{Engine, Pull, PullEnd};
 use super::key;
 use super::record::{Changed, Gone, Identity, Kept, Live, Number, Pair, State, Totals, unseal};
 use super::shelf::{Shelf, ShelfError};
@@ -10,7 +10,7 @@ use crate::domain::id::RecordId;
 use crate::domain::object::ObjectType;
 use crate::domain::time::Timestamp;
 use crate::journal::codec::Record;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -295,6 +295,35 @@ impl Mirror {
         self.get(&key::pull(number))
     }
 
+    /// Closes the pulls that a process left open when it ended and that no other will go on with. Nobody pulls meanwhile.
+    ///
+    /// # Errors
+    /// The mirror cannot be read or written.
+    pub fn close_abandoned(&self) -> Result<(), ShelfError> {
+        let _alone = self.write();
+        let mut goes_on = BTreeSet::new();
+        for (_, value) in self.shelf.scan(key::ENGINES, None, usize::MAX)? {
+            let engine: Engine = unseal(&value)?;
+            goes_on.extend(engine.open.map(|position| position.pull));
+        }
+        let pulls: Vec<(u64, Pull)> = self.rows(key::PULLS, None, usize::MAX)?;
+        let left =
+            pulls.into_iter().filter(|(number, pull)| pull.end == PullEnd::Open && !goes_on.contains(number));
+        let mut draft = self.draft(Timestamp::default());
+        for (number, pull) in left {
+            draft.put(key::pull(number), &Pull { end: PullEnd::Interrupted, ..pull })?;
+        }
+        draft.commit()
+    }
+
+    /// The newest pull of all.
+    ///
+    /// # Errors
+    /// The mirror cannot be read.
+    pub fn newest_pull(&self) -> Result<Option<Pull>, ShelfError> {
+        self.pull(self.last_pull()?)
+    }
+
     /// The last pulls of an engine, or of all, newest first.
     ///
     /// # Errors
@@ -305,18 +334,35 @@ impl Mirror {
         Ok(pulls.into_iter().rev().map(|(_, pull)| pull).filter(of_engine).take(last).collect())
     }
 
+    /// How many there are of everything: of a type under its name, of pairs under both, as `contacts>deals`.
+    ///
+    /// # Errors
+    /// The mirror cannot be read.
+    pub fn all_totals(&self) -> Result<BTreeMap<String, Totals>, ShelfError> {
+        let rows = self.shelf.scan(key::TOTALS, None, usize::MAX)?;
+        let name = |key: &[u8]| key.get(1..key.len().saturating_sub(1)).unwrap_or_default().to_vec();
+        rows.iter()
+            .map(|(key, value)| Ok((String::from_utf8_lossy(&name(key)).into_owned(), unseal(value)?)))
+            .collect()
+    }
+
     /// The types between which there are, or were, pairs.
     pub(crate) fn joined_types(&self) -> Result<Vec<(ObjectType, ObjectType)>, ShelfError> {
-        let mut types = Vec::new();
-        for (row, _) in self.shelf.scan(key::TOTALS, None, usize::MAX)? {
-            let name = row.get(1..row.len().saturating_sub(1)).unwrap_or_default();
-            let name = String::from_utf8_lossy(name);
-            let Some((from, to)) = name.split_once('>') else { continue };
-            if let (Ok(from), Ok(to)) = (from.parse(), to.parse()) {
-                types.push((from, to));
-            }
-        }
-        Ok(types)
+        let names = self.all_totals()?.into_keys();
+        let types = names.filter_map(|name| {
+            let (from, to) = name.split_once('>')?;
+            Some((from.parse().ok()?, to.parse().ok()?))
+        });
+        Ok(types.collect())
+    }
+
+    /// Empties it: as if nothing had ever been pulled.
+    ///
+    /// # Errors
+    /// The disk. It is to be opened anew then.
+    pub fn clear(&self) -> Result<(), ShelfError> {
+        let _alone = self.write();
+        self.shelf.clear()
     }
 
     /// Bytes it takes on the disk.

@@ -84,6 +84,10 @@ pub enum What {
     TagRenamed { from: String, to: String },
     /// A loud tag started a journey: mail leaves.
     JourneyStarted { email: String, tag: String },
+    /// A webhook was made.
+    WebhookCreated { url: String },
+    /// A webhook is gone.
+    WebhookDeleted { url: String },
     /// An asynchronous batch was taken.
     BatchSubmitted { batch: String, operations: usize },
     /// A call that a careful client does not make. `rule` is a stable word, such as `dynamic-list`.

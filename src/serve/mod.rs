@@ -12,6 +12,7 @@ pub mod consent;
 mod cut;
 pub mod explained;
 pub mod forget;
+pub mod hooks_setup;
 pub mod lists;
 pub mod parked;
 pub mod people;

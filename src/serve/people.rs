@@ -2,6 +2,7 @@
 
 use crate::domain::id::RecordId;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who is asked for, and what of them. Everything as it is written on a command line.
@@ -23,7 +24,7 @@ pub struct PeopleRequest {
 }
 
 /// One page of people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeoplePage {
     /// The columns' names.
     pub columns: Vec<String>,
@@ -43,7 +44,7 @@ pub struct SegmentsRequest {
 }
 
 /// One segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentView {
     /// Its name.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct SegmentView {
 }
 
 /// A member of a segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberView {
     /// The contact's record.
     pub record: RecordId,
@@ -71,7 +72,7 @@ pub struct MemberView {
 }
 
 /// Segments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentsView {
     /// The moment they are of.
     pub at: Timestamp,

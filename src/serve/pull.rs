@@ -2,7 +2,9 @@
 
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Pull, and how.
@@ -24,6 +26,21 @@ pub struct PullRequest {
     pub overwrite: bool,
 }
 
+impl PullRequest {
+    /// What changed of this, with everything else as usual.
+    pub fn of(what: PullWhat) -> PullRequest {
+        PullRequest {
+            what,
+            full: false,
+            since: None,
+            batch_size: None,
+            limit: None,
+            dry_run: false,
+            overwrite: false,
+        }
+    }
+}
+
 /// What to pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PullWhat {
@@ -33,6 +50,19 @@ pub enum PullWhat {
     Object(String),
     /// What joins two types; those of the config, when none are named.
     Associations(Option<(String, String)>),
+}
+
+impl PullWhat {
+    /// By its words: `all`, `associations` with which two types, or one type.
+    pub fn named(what: &str, types: Option<(&str, &str)>) -> PullWhat {
+        match (what, types) {
+            ("all", _) => PullWhat::All,
+            ("associations", types) => {
+                PullWhat::Associations(types.map(|(from, to)| (from.to_owned(), to.to_owned())))
+            }
+            (name, _) => PullWhat::Object(name.to_owned()),
+        }
+    }
 }
 
 /// A moment, or how long ago it was.
@@ -45,7 +75,7 @@ pub enum Since {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullAnswer {
     /// Each engine's pull, in order.
     pub pulls: Vec<PullView>,
@@ -60,6 +90,30 @@ impl PullAnswer {
     }
 }
 
+/// Empties the mirror, once somebody has seen what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearRequest {
+    /// `confirm` of what was shown; without it, that is shown and nothing done.
+    pub confirm: Option<String>,
+}
+
+/// What is in the mirror, or was until now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClearView {
+    /// Records, by type.
+    pub records: BTreeMap<String, u64>,
+    /// What joins them, by the two types.
+    pub associations: BTreeMap<String, u64>,
+    /// Pulls remembered.
+    pub pulls: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Whether it was emptied.
+    pub cleared: bool,
+    /// Give this as `confirm` to empty the mirror as it is shown here; none once it was.
+    pub confirm: Option<String>,
+}
+
 /// Asks for past pulls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryRequest {
@@ -70,7 +124,7 @@ pub struct HistoryRequest {
 }
 
 /// One pull of one engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PullView {
     /// Its number; 0 where nothing was written.
     pub number: u64,
@@ -78,7 +132,8 @@ pub struct PullView {
     pub engine: String,
     /// `full` or `changes`.
     pub mode: String,
-    /// `done`, `limited`, `failed`, `dry run`, `open` (under way, or cut short: the next pull goes on).
+    /// `done`, `limited`, `failed`, `dry run`, `open` (under way, or cut short: the next pull goes on), `interrupted` (cut
+    /// short, and no other goes on with it).
     pub state: String,
     /// It read what changed since then.
     pub since: Option<Timestamp>,
@@ -129,7 +184,7 @@ pub struct PullView {
 impl Eq for PullView {}
 
 /// A record that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureView {
     /// Its id.
     pub id: u64,

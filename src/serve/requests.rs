@@ -8,9 +8,10 @@ use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, MoveId, RunId};
 use crate::domain::time::Timestamp;
+use crate::serve::hooks_setup::WebhooksRequest;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::people::{PeopleRequest, SegmentsRequest};
-use crate::serve::pull::{HistoryRequest, PullRequest};
+use crate::serve::pull::{ClearRequest, HistoryRequest, PullRequest};
 use crate::serve::snapshots::SnapshotsRequest;
 use crate::serve::tokens::TokenRequest;
 use crate::serve::undo::UndoRequest;
@@ -189,8 +190,12 @@ pub enum Call {
     Pull(PullRequest),
     /// Past pulls.
     PullHistory(HistoryRequest),
+    /// Empty the mirror, or show what is in it.
+    ClearMirror(ClearRequest),
     /// Who may ask over HTTP.
     Tokens(TokenRequest),
+    /// How webhooks are set up.
+    Webhooks(WebhooksRequest),
 }
 
 impl Call {
@@ -224,6 +229,8 @@ impl Call {
             | Call::State(_)
             | Call::Undo(_)
             | Call::Forget(_) => false,
+            Call::Webhooks(request) => !request.setup,
+            Call::ClearMirror(request) => request.confirm.is_none(),
             Call::Tokens(request) => *request == TokenRequest::List,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::views::{PlanMoveView, ReportView};
 use crate::domain::id::{MoveId, RunId};
-use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub struct UndoRequest {
     pub apply: bool,
     /// The moves that somebody has seen and said yes to, by fingerprint; none when whatever comes out may be
     /// done.
-    pub agreed: Option<Vec<Fingerprint>>,
+    pub agreed: Option<Vec<String>>,
 }
 
 /// A plan to undo.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UndoView {
     /// `run 12`, `move 12.3`.
     pub of: String,
@@ -40,7 +40,7 @@ pub struct UndoView {
     /// How many there are in all.
     pub total: u64,
     /// All of them, by fingerprint.
-    pub agreed: Vec<Fingerprint>,
+    pub agreed: Vec<String>,
     /// What stays as it is; cut, see `stays_total`.
     pub stays: Vec<StaysView>,
     /// How much stays in all.
@@ -56,7 +56,7 @@ pub struct UndoView {
 }
 
 /// Something that is not undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StaysView {
     /// Whose.
     pub person: String,
@@ -69,7 +69,7 @@ pub struct StaysView {
 }
 
 /// The answer to `undo`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UndoAnswer {
     /// The plan.
     pub plan: UndoView,

@@ -14,7 +14,7 @@ async fn nothing_but_health_and_the_description_is_answered_without_a_good_token
     let mut guarded = 0;
     for (path, methods) in description["paths"].as_object().unwrap() {
         let path = path.replace("{run}", "1").replace("{move}", "1.1").replace("{person}", "1");
-        let path = path.replace("{operation}", "1").replace("{code}", "HSMC1001");
+        let path = path.replace("{operation}", "1").replace("{code}", "HSMC1001").replace("{segment}", "a");
         for (method, operation) in methods.as_object().unwrap() {
             let response = stage.send(&method.to_uppercase(), &path, None, Some(json!({}))).await;
             if operation["security"].as_array().unwrap().is_empty() {
@@ -105,6 +105,13 @@ async fn what_is_not_asked_for_in_the_right_way_is_refused_with_a_code() {
         ("GET", "/v1/runs/twelve", None, 400, "HSMC1205"),
         ("GET", "/v1/runs?limit=0", None, 400, "HSMC1205"),
         ("GET", "/v1/runs/7", None, 404, "HSMC1003"),
+        ("GET", "/v1/runs/18446744073709551615", None, 404, "HSMC1003"),
+        ("GET", "/v1/runs/18446744073709551616", None, 400, "HSMC1205"),
+        ("POST", "/v1/runs/18446744073709551615/reject", None, 404, "HSMC1003"),
+        ("GET", "/v1/operations/18446744073709551615", None, 404, "HSMC1003"),
+        ("GET", "/v1/people/18446744073709551615/why", None, 404, "HSMC1004"),
+        ("GET", "/v1/moves/999999999999999999.999999999", None, 404, "HSMC1003"),
+        ("POST", "/v1/moves/1.9999999999/retry", None, 400, "HSMC1205"),
         ("GET", "/v1/moves/7.7", None, 404, "HSMC1003"),
         ("GET", "/v1/people/7/why", None, 404, "HSMC1004"),
         ("POST", "/v1/why", None, 415, "HSMC1205"),
@@ -112,6 +119,9 @@ async fn what_is_not_asked_for_in_the_right_way_is_refused_with_a_code() {
         ("POST", "/v1/why", Some(json!({ "address": "nobody@example.com" })), 404, "HSMC1004"),
         ("POST", "/v1/why", Some(unknown), 400, "HSMC1205"),
         ("POST", "/v1/why", Some(large), 413, "HSMC1205"),
+        ("POST", "/v1/moves/of", Some(json!({ "address": "" })), 422, "HSMC1002"),
+        ("POST", "/v1/pauses/hold", Some(json!({ "person": "nobody" })), 422, "HSMC1002"),
+        ("POST", "/v1/pauses/hold", Some(json!({ "person": "nobody@example.com" })), 404, "HSMC1004"),
     ] {
         let response = stage.send(method, path, Some(&token), body).await;
         if status == 405 {

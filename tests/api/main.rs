@@ -8,5 +8,6 @@ mod asking;
 mod clock;
 mod following;
 mod load;
+mod mirror;
 mod support;
 mod webhooks;

@@ -139,3 +139,15 @@ pub async fn refused(response: Response) -> (u16, String) {
     assert_eq!(problem["request_id"], id.as_str());
     (status, problem["code"].as_str().unwrap().to_owned())
 }
+
+/// The events of a stream, as name and data.
+pub fn events(text: &str) -> Vec<(String, Value)> {
+    let one = |part: &str| {
+        let field = |name: &str| {
+            let lines = part.lines().filter_map(|line| line.strip_prefix(name));
+            lines.map(|line| line.trim_start().to_owned()).next()
+        };
+        Some((field("event:")?, serde_json::from_str(&field("data:")?).unwrap()))
+    };
+    text.split("\n\n").filter_map(one).collect()
+}

@@ -2,8 +2,11 @@
 
 use crate::support::{Stage, refused};
 use hsmc::app::hints;
+use hsmc::domain::code::Code;
+use hsmc::domain::failure::Service;
 use hsmc::domain::token::TokenScope;
-use hsmc::sandbox::Act;
+use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
+use hsmc::serve::hooks_setup::{MailchimpHook, WebhooksRequest};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::webhooks::{HubSpotSource, MailchimpSource, SigningKey, hubspot, mailchimp};
 use hsmc::sync::scan::NoProgress;
@@ -239,4 +242,46 @@ async fn what_is_forged_stale_replayed_oversized_or_malformed_is_refused_and_cou
         let line = format!("hsmc_webhooks_refused_total{{service=\"{service}\",reason=\"{why}\"}} 1");
         assert!(text.contains(&line), "{line}\n{text}");
     }
+}
+
+#[tokio::test]
+async fn mailchimps_webhook_is_set_up_once_and_its_secret_is_shown_once() {
+    let stage = Stage::with("[webhooks]\nurl = \"https://sync.example.com/\"").await;
+    let ask =
+        async |setup, replace| stage.app.set_up_webhooks(WebhooksRequest { setup, replace }).await.unwrap();
+    assert_eq!(ask(false, false).await.mailchimp, MailchimpHook::Missing);
+    // The answer to the first one is lost, and its secret with it: it goes, and another is made.
+    let lost = Fault {
+        matches: Matches::call(Service::Mailchimp, "POST", "webhooks").nth(1),
+        kind: FaultKind::LostAfter,
+    };
+    stage.sandbox.lock().unwrap().add_fault(lost);
+    let made = ask(true, false).await;
+    assert_eq!(made.mailchimp_url, "https://sync.example.com/v1/webhooks/mailchimp");
+    assert_eq!((made.mailchimp, made.mailchimp_secret.is_some()), (MailchimpHook::Made, true));
+    let again = ask(true, false).await;
+    assert_eq!((again.mailchimp, again.mailchimp_secret), (MailchimpHook::WithoutSecret, None));
+    let anew = ask(true, true).await;
+    assert_eq!(anew.mailchimp, MailchimpHook::Made);
+    assert_ne!(anew.mailchimp_secret, made.mailchimp_secret);
+    let counts = |stage: &Stage| {
+        let sandbox = stage.sandbox.lock().unwrap();
+        let count = |is: fn(&What) -> bool| sandbox.effects.all().iter().filter(|one| is(&one.what)).count();
+        let made = count(|what| matches!(what, What::WebhookCreated { .. }));
+        (made, count(|what| matches!(what, What::WebhookDeleted { .. })))
+    };
+    assert_eq!(counts(&stage), (3, 2), "there is one");
+    // With the secret in the config, nothing is to be done any more.
+    let line = "mailchimp_secret = \"signing-secret\"\nurl = \"https://sync.example.com/\"";
+    let stage = stage.restarted_with("url = \"https://sync.example.com/\"", line).await;
+    let there = stage.app.set_up_webhooks(WebhooksRequest { setup: true, replace: false }).await.unwrap();
+    assert_eq!((there.mailchimp, counts(&stage)), (MailchimpHook::There, (3, 2)));
+    assert!(!there.hubspot_secret && there.hubspot_events.len() > 5);
+}
+
+#[tokio::test]
+async fn without_an_address_webhooks_cannot_be_set_up() {
+    let stage = Stage::new().await;
+    let refused = stage.app.set_up_webhooks(WebhooksRequest::default()).await.unwrap_err();
+    assert_eq!((refused.code, refused.exit), (Code::ConfigMissing, 2));
 }

@@ -201,3 +201,44 @@ async fn a_pull_of_everything_goes_on_with_what_is_not_done_and_later_begins_ane
     puller.end_whole().unwrap();
     assert!(puller.begin_whole(false).unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_pull_that_no_other_goes_on_with_is_closed_as_interrupted() {
+    let stage = Stage::new(9);
+    let memory = Arc::new(Memory::default());
+    let mirror = Mirror::on(memory.clone());
+    let ends =
+        || -> Vec<PullEnd> { mirror.history(None, 9).unwrap().into_iter().map(|pull| pull.end).collect() };
+    // Killed before its first page, and a look on the side behind its own.
+    for (ask, lives) in [(small(), 1), (Ask { limit: Some(8), ..small() }, 2)] {
+        memory.fail_at(memory.puts().0.len() + lives);
+        stage.pull(&mirror, "deals", &ask).await.unwrap_err();
+        memory.fail_at(usize::MAX);
+    }
+    assert_eq!(ends(), [PullEnd::Open, PullEnd::Open]);
+    mirror.close_abandoned().unwrap();
+    assert_eq!(ends(), [PullEnd::Interrupted, PullEnd::Interrupted]);
+
+    // One that got as far as its first page is gone on with.
+    memory.fail_at(memory.puts().0.len() + 2);
+    stage.pull(&mirror, "deals", &small()).await.unwrap_err();
+    memory.fail_at(usize::MAX);
+    mirror.close_abandoned().unwrap();
+    assert_eq!(ends()[0], PullEnd::Open);
+    assert_eq!(stage.pull(&mirror, "deals", &small()).await.unwrap().counts.resumed, 1);
+    assert_eq!(ends(), [PullEnd::Done, PullEnd::Interrupted, PullEnd::Interrupted]);
+
+    // A full pass takes the place of one that read what changed.
+    stage.pass(Duration::from_secs(600));
+    for record in stage.theirs("deals").into_keys() {
+        let (property, value) = ("city".to_owned(), "York".to_owned());
+        stage.act(Act::SetObject { object: "deals".to_owned(), record, property, value });
+    }
+    stage.pass(Duration::from_secs(30));
+    memory.fail_at(memory.puts().0.len() + 2);
+    stage.pull(&mirror, "deals", &small()).await.unwrap_err();
+    memory.fail_at(usize::MAX);
+    stage.pull(&mirror, "deals", &Ask { full: true, ..small() }).await.unwrap();
+    assert_eq!(ends()[..2], [PullEnd::Done, PullEnd::Interrupted]);
+    stage.assert_same(&mirror, "deals");
+}

@@ -7,7 +7,7 @@ use clap::Args;
 /// `pull`
 #[derive(Clone, Debug, Args)]
 pub struct PullArgs {
-    /// contacts, companies, deals, appointments, a custom object, associations, all; or history
+    /// contacts, companies, deals, appointments, a custom object, associations, all; history; or clear, to empty the mirror
     #[arg(value_name = "WHAT")]
     pub what: String,
     /// With associations: which two types (those of the config when left out); with history: of which engine
@@ -31,6 +31,9 @@ pub struct PullArgs {
     /// Write every record anew, over newer ones too
     #[arg(long)]
     pub overwrite: bool,
+    /// With clear: do not ask
+    #[arg(long)]
+    pub yes: bool,
     /// Tell of each page and call
     #[arg(long)]
     pub debug: bool,
@@ -40,15 +43,16 @@ pub struct PullArgs {
 }
 
 impl PullArgs {
-    /// What is asked for; none where it is the history.
+    /// What is asked for; none where it is the history, or the end of it all.
     pub fn request(&self) -> Option<PullRequest> {
-        let what = match (self.what.as_str(), self.engines.as_slice()) {
-            ("history", _) => return None,
-            ("all", _) => PullWhat::All,
-            ("associations", [from, to]) => PullWhat::Associations(Some((from.clone(), to.clone()))),
-            ("associations", _) => PullWhat::Associations(None),
-            (name, _) => PullWhat::Object(name.to_owned()),
+        if ["history", "clear"].contains(&self.what.as_str()) {
+            return None;
+        }
+        let types = match self.engines.as_slice() {
+            [from, to] => Some((from.as_str(), to.as_str())),
+            _ => None,
         };
+        let what = PullWhat::named(&self.what, types);
         Some(PullRequest {
             what,
             full: self.full,

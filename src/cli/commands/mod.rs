@@ -24,6 +24,7 @@ mod state;
 mod status;
 mod token;
 mod undo;
+mod webhooks;
 
 use super::Terminal;
 use super::args::{Cli, Command, ParkedCommand};
@@ -36,7 +37,7 @@ use crate::domain::code::Code;
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::snapshots::SnapshotsRequest;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{BufRead, Write};
 
 /// Does what the command line says.
 ///
@@ -68,7 +69,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Resume(args) => moves::resume(backend, args, &show).await,
         Command::Adopt(args) => moves::adopt(backend, args, &show).await,
         Command::Why { address } => people::why(backend, address, &show).await,
-        Command::Pull(args) => pull::pull(backend, args, &show).await,
+        Command::Pull(args) => pull::pull(backend, args, terminal.watched, &show).await,
         Command::People(args) => export::people(backend, args, &show).await,
         Command::Segments { command } => segments::segments(backend, command.as_ref(), &show).await,
         Command::Snapshots { command } => {
@@ -90,6 +91,7 @@ pub async fn run<B: Backend>(cli: &Cli, backend: &B, terminal: &Terminal) -> Res
         Command::Explain { code } => explain::explain(code.as_deref(), &show),
         Command::State { command } => state::state(backend, command, &show).await,
         Command::Notify { command } => notify::notify(backend, *command, &show).await,
+        Command::Webhooks { command } => webhooks::webhooks(backend, command.as_ref(), &show).await,
         Command::Token { command } => token::token(backend, command, &show).await,
         Command::Bench(args) => bench::bench(backend, args, &show).await,
         Command::Completions { shell } => setup::completions(*shell),
@@ -128,4 +130,16 @@ fn write(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Asks whoever sits there.
+fn says_yes(question: &str) -> Result<bool, Failure> {
+    let io = |problem: std::io::Error| {
+        Failure::failed(Code::Output, format!("the terminal cannot be read: {problem}"))
+    };
+    let mut errors = std::io::stderr().lock();
+    write!(errors, "\n{question} [y/N] ").and_then(|()| errors.flush()).map_err(io)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(io)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -1,11 +1,11 @@
 //! `undo`: shows what would be taken back, asks, and does it.
 
-use super::{Show, write};
+use super::{Show, says_yes, write};
 use crate::cli::args::UndoArgs;
 use crate::cli::{Backend, ExitCode, Failure, render};
 use crate::domain::code::Code;
 use crate::serve::undo::{UndoAnswer, UndoRequest};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::IsTerminal;
 
 pub(super) async fn undo<B: Backend>(
     backend: &B,
@@ -33,7 +33,8 @@ pub(super) async fn undo<B: Backend>(
     }
     show.watch.finish();
     write(&render::undo(&planned.plan, show.layout))?;
-    if !says_yes(total)? {
+    let what = if total == 1 { "this move".to_owned() } else { format!("these {total} moves") };
+    if !says_yes(&format!("undo {what}?"))? {
         return Err(Failure::new(ExitCode::NeedsApproval, Code::NobodySaidYes, "nothing was undone"));
     }
     let agreed = Some(planned.plan.agreed);
@@ -58,16 +59,4 @@ fn shown(answer: &UndoAnswer, show: &Show<'_>) -> Result<ExitCode, Failure> {
         text
     })?;
     Ok(answer.report.as_ref().map_or(ExitCode::Done, ExitCode::from))
-}
-
-fn says_yes(total: u64) -> Result<bool, Failure> {
-    let io = |problem: std::io::Error| {
-        Failure::failed(Code::Output, format!("the terminal cannot be read: {problem}"))
-    };
-    let mut errors = std::io::stderr().lock();
-    let what = if total == 1 { "this move".to_owned() } else { format!("these {total} moves") };
-    write!(errors, "\nundo {what}? [y/N] ").and_then(|()| errors.flush()).map_err(io)?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(io)?;
-    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -21,6 +21,7 @@ mod state;
 mod status;
 mod tokens;
 mod undo;
+mod webhooks;
 mod why;
 
 pub use alerts::tested;
@@ -34,7 +35,7 @@ pub use forget::forget;
 pub use lists::{list_names, lists};
 pub use parked::parked;
 pub use plan::plan;
-pub use pull::{pull_history, pulled};
+pub use pull::{cleared, pull_history, pulled};
 pub use report::report;
 pub use runs::runs;
 pub use segments::{segment, segments};
@@ -43,6 +44,7 @@ pub use state::{backup, compacted, restored, size, sound};
 pub use status::status;
 pub use tokens::tokens;
 pub use undo::undo;
+pub use webhooks::webhooks;
 pub use why::why;
 
 use super::table::{Layout, Mood, duration, number, print};

@@ -1,7 +1,7 @@
 //! `hsmc pull`: what each engine read, and how it ended.
 
 use crate::cli::table::{Layout, Mood, number, print};
-use crate::serve::pull::{PullAnswer, PullView};
+use crate::serve::pull::{ClearView, PullAnswer, PullView};
 
 /// What came of a pull.
 pub fn pulled(answer: &PullAnswer, layout: Layout) -> String {
@@ -34,6 +34,21 @@ pub fn pull_history(views: &[PullView], layout: Layout) -> String {
         }
     }
     text
+}
+
+/// What is in the mirror, or was.
+pub fn cleared(view: &ClearView, layout: Layout) -> String {
+    let mut table = layout.table(&["what", "how many"]);
+    for (name, count) in view.records.iter().chain(&view.associations) {
+        table.add_row([name, &number(*count)]);
+    }
+    table.add_row(["pulls remembered", &number(view.pulls)]);
+    let said = if view.cleared {
+        "the mirror is empty; `hsmc pull all` reads everything again\n"
+    } else {
+        "HubSpot keeps all of it: `hsmc pull all` would read it again\n"
+    };
+    print(&table) + said
 }
 
 fn pulls(views: &[PullView], layout: Layout) -> String {

@@ -6,7 +6,6 @@ use crate::domain::code::Code;
 use crate::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use crate::domain::report::*;
 use crate::domain::run::RunCounts;
-use crate::domain::step::Fingerprint;
 use crate::serve::alert_views::{AlertView, TargetView};
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView};
 use crate::serve::snapshots::{ChangedView, SeenView, SnapshotDiffView, SnapshotShownView, SnapshotView};
@@ -491,7 +490,7 @@ fn an_undo_shows_what_is_taken_back_and_what_stays_and_why() {
             ],
         }],
         total: 41,
-        agreed: vec![Fingerprint(7)],
+        agreed: vec!["7".to_owned()],
         stays: vec![
             stays(4, "set tag \"General Single\"", "changed since by move 14.2"),
             stays(5, "the whole opt-out-hubspot", "an opt-out has no way back"),

@@ -11,6 +11,7 @@ mod classify;
 mod client;
 mod members;
 mod tags;
+mod webhooks;
 mod wire;
 
 pub use classify::classify;

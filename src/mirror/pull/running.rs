@@ -113,6 +113,12 @@ impl<'a> Running<'a> {
         if !ask.dry_run {
             let _alone = puller.mirror.write();
             let mut draft = puller.mirror.draft(now);
+            // One that this one takes the place of.
+            if let Some(left) = running.engine.open.as_ref().filter(|_| !ask.is_aside())
+                && let Some(pull) = puller.mirror.pull(left.pull)?.filter(|pull| pull.end == PullEnd::Open)
+            {
+                draft.put(key::pull(left.pull), &Pull { end: PullEnd::Interrupted, ..pull })?;
+            }
             draft.put(key::LAST_PULL.to_vec(), &Number(number))?;
             if let Some(old) = number.checked_sub(KEPT) {
                 draft.delete(key::pull(old));

@@ -5,6 +5,7 @@
 
 use super::batches::Batch;
 use super::member::{Field, Hash, Member, Segment, Status, hash_of};
+use super::webhooks::Hook;
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
 use crate::sandbox::effects::What;
@@ -26,6 +27,7 @@ pub struct Audience {
     pub(super) fields: Vec<Field>,
     pub(super) forgotten: BTreeSet<Hash>,
     pub(super) batches: BTreeMap<String, Batch>,
+    pub(super) hooks: Vec<Hook>,
     pub(super) connections: usize,
     /// Journeys started, by member number and segment.
     journeys: BTreeMap<(usize, u64), u32>,

@@ -11,6 +11,7 @@ mod member;
 mod members;
 mod subscribe;
 mod tags;
+mod webhooks;
 
 pub use audience::Audience;
 pub use member::{Member, Segment, Status};
@@ -98,6 +99,7 @@ impl Audience {
                 (_, ["members", who, rest @ ..]) => self.member_call(scene, request, who, rest),
                 ("GET", ["tag-search"]) => Some(self.tag_search(request)),
                 (_, ["segments", rest @ ..]) => self.segment_call(scene, request, rest),
+                (_, ["webhooks", rest @ ..]) => self.webhook_call(scene, request, rest),
                 _ => None,
             },
             (_, ["lists", ..]) => Some(not_found()),

@@ -112,9 +112,49 @@ impl Paths {
                 } },
             },
         });
+        let mut document = document;
+        bound(&mut document);
         let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
         text.push('\n');
         text
+    }
+}
+
+/// Says of every number how far it reaches: a client that goes by the description sends none that cannot be read.
+fn bound(value: &mut Value) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(bound),
+        Value::Object(object) => {
+            let reach = match object.get("format").and_then(Value::as_str) {
+                Some("uint8") => Some((json!(0), json!(u8::MAX))),
+                Some("uint16") => Some((json!(0), json!(u16::MAX))),
+                Some("uint32") => Some((json!(0), json!(u32::MAX))),
+                Some("uint64") => Some((json!(0), json!(u64::MAX))),
+                Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
+                _ => None,
+            };
+            if let Some((least, most)) = reach {
+                object.entry("minimum").or_insert(least);
+                object.entry("maximum").or_insert(most);
+            }
+            object.values_mut().for_each(bound);
+        }
+        _ => {}
+    }
+}
+
+/// A parameter is there or not: null is no value of its.
+fn not_null(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(kinds)) = object.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [only] = kinds.as_slice() {
+            let only = only.clone();
+            object.insert("type".to_owned(), only);
+        }
+    }
+    if object.get("default") == Some(&Value::Null) {
+        object.remove("default");
     }
 }
 
@@ -129,6 +169,9 @@ fn parameters<T: JsonSchema>(generator: &mut SchemaGenerator, place: &str) -> Ve
     let one = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();
         let words = schema.as_object_mut().and_then(|object| object.remove("description"));
+        if !required(name) {
+            not_null(&mut schema);
+        }
         json!({ "name": name, "in": place, "required": required(name), "description": words.unwrap_or_default(), "schema": schema })
     };
     members.iter().map(one).collect()

@@ -7,6 +7,8 @@
 //!
 //! `route` makes paths and their description from the same types; `guard` stands before each of them.
 
+mod address;
+mod body;
 mod bucket;
 mod description;
 mod guard;
@@ -24,6 +26,7 @@ mod tests;
 pub use listen::{Served, TlsFiles};
 pub use problem::Problem;
 
+use super::pull::PullView;
 use super::requests::{Call, Trouble};
 use super::socket::Control;
 use super::views::RunView;
@@ -60,6 +63,11 @@ pub trait Owner: Control {
     /// # Errors
     /// The journal cannot be read.
     fn newest_run(&self) -> Result<Option<RunView>, Trouble>;
+    /// The newest pull.
+    ///
+    /// # Errors
+    /// The mirror cannot be read.
+    async fn newest_pull(&self) -> Result<Option<PullView>, Trouble>;
     /// Keeps whom a webhook is about, durably, until somebody has looked; how many of them were not waiting yet.
     ///
     /// # Errors
@@ -112,6 +120,11 @@ impl Api {
                 format!("the answer is not what was promised: {problem}"),
             ))
         })
+    }
+
+    /// Begins what goes on for longer.
+    fn begin(&self, what: operations::What, call: Call) -> Result<operations::OperationView, Problem> {
+        self.operations.begin(&self.owner, what, call)
     }
 }
 

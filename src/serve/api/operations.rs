@@ -1,18 +1,21 @@
-//! What was begun over HTTP and goes on: a run, an approval. Each has a number, and whoever asks by it sees how it
-//! stands and what came of it. Only the newest are remembered; what they did is in the journal.
+//! What was begun over HTTP and goes on: a run, an approval, a pull. Each has a number, and whoever asks by it sees how
+//! it stands and what came of it. Only the newest are remembered; what they did is in the journal or the mirror.
 
 use super::problem::Problem;
 use super::{Api, Owner};
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use crate::serve::pull::PullAnswer;
 use crate::serve::requests::Call;
-use crate::serve::views::RunView;
+use crate::serve::undo::UndoAnswer;
+use crate::serve::views::{Acknowledgement, SyncAnswer};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +24,8 @@ use tokio::sync::watch;
 
 /// So many are remembered.
 const REMEMBERED: usize = 200;
+/// So many may go on at once: most of them wait for one another.
+const AT_ONCE: usize = 50;
 /// How often the run behind one is looked at for whoever follows it.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -36,21 +41,49 @@ pub(super) enum Standing {
     Failed,
 }
 
+/// What can be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum What {
+    /// One run.
+    Sync,
+    /// What a waiting run has shown is carried out.
+    Approve,
+    /// A run or a move is taken back.
+    Undo,
+    /// People are judged afresh.
+    Release,
+    /// HubSpot's objects are copied into the mirror.
+    Pull,
+}
+
+/// What came of it; each as its command prints it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it stands for what the owner answers, in the description only")]
+enum CameOf {
+    Sync(Box<SyncAnswer>),
+    Undo(Box<UndoAnswer>),
+    Release(Acknowledgement),
+    Pull(PullAnswer),
+}
+
 /// Something that was begun.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct OperationView {
     /// Its number, as long as this process runs.
     pub(super) id: u64,
-    /// What: `sync`, `approve`.
-    pub(super) what: String,
+    /// What.
+    pub(super) what: What,
     /// How it stands.
     pub(super) state: Standing,
     /// When it began.
     pub(super) started: Timestamp,
     /// When it ended.
     pub(super) ended: Option<Timestamp>,
-    /// What came of it: the report of a run, or a plan.
-    pub(super) answer: Option<serde_json::Value>,
+    /// What came of it.
+    #[schemars(with = "Option<CameOf>")]
+    pub(super) answer: Option<Value>,
     /// Why it was not done.
     pub(super) problem: Option<Problem>,
 }
@@ -67,12 +100,25 @@ pub(super) struct Operations(Mutex<Kept>);
 
 impl Operations {
     /// Begins a call, and answers at once.
-    pub(super) fn begin(&self, owner: &Arc<dyn Owner>, what: &str, call: Call) -> OperationView {
+    pub(super) fn begin(
+        &self,
+        owner: &Arc<dyn Owner>,
+        what: What,
+        call: Call,
+    ) -> Result<OperationView, Problem> {
+        if owner.is_leaving() {
+            return Err(Problem::leaving());
+        }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.all.values().filter(|told| told.borrow().state == Standing::Running).count() >= AT_ONCE {
+            let detail = format!("{AT_ONCE} operations go on already; wait until one of them is over");
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail);
+            return Err(problem.retry_after(10));
+        }
         kept.last += 1;
         let view = OperationView {
             id: kept.last,
-            what: what.to_owned(),
+            what,
             state: Standing::Running,
             started: owner.now(),
             ended: None,
@@ -105,7 +151,7 @@ impl Operations {
                 }
             });
         });
-        view
+        Ok(view)
     }
 
     fn told(&self, id: u64) -> Result<watch::Receiver<OperationView>, Problem> {
@@ -132,15 +178,31 @@ impl Operations {
 struct Following {
     api: Arc<Api>,
     told: watch::Receiver<OperationView>,
-    run: Option<RunView>,
+    behind: Option<Value>,
     is_first: bool,
     is_over: bool,
 }
 
-/// Tells how it stands: `operation` when that changes, `run` when the run behind it does; ends when it is over.
+impl Following {
+    /// How what goes on behind it stands: the newest pull, or the newest run. What cannot be read is not told.
+    async fn behind(&self) -> Option<(&'static str, Value)> {
+        let owner = &self.api.owner;
+        let what = self.told.borrow().what;
+        let (name, view) = match what {
+            What::Pull => ("pull", owner.newest_pull().await.ok()?.map(serde_json::to_value)),
+            What::Sync | What::Approve | What::Undo | What::Release => {
+                ("run", owner.newest_run().ok()?.map(serde_json::to_value))
+            }
+        };
+        Some((name, view?.ok()?))
+    }
+}
+
+/// Tells how it stands: `operation` when that changes, `run` or `pull` when what goes on behind it does; ends when it
+/// is over.
 pub(super) fn follow(api: Arc<Api>, id: u64) -> Result<Response, Problem> {
     let told = api.operations.told(id)?;
-    let following = Following { api, told, run: None, is_first: true, is_over: false };
+    let following = Following { api, told, behind: None, is_first: true, is_over: false };
     let events = stream::unfold(following, |mut following| async move {
         loop {
             if following.is_over {
@@ -152,10 +214,12 @@ pub(super) fn follow(api: Arc<Api>, id: u64) -> Result<Response, Problem> {
                 following.is_over = view.state != Standing::Running;
                 return Some((event("operation", &view), following));
             }
-            let run = following.api.owner.newest_run().ok().flatten();
-            if run.is_some() && run != following.run {
-                following.run.clone_from(&run);
-                return Some((event("run", &run), following));
+            if let Some((name, behind)) = following.behind().await
+                && following.behind.as_ref() != Some(&behind)
+            {
+                let event = event(name, &behind);
+                following.behind = Some(behind);
+                return Some((event, following));
             }
             // Whichever comes first; a task that broke off never tells, and its channel closes.
             if let Ok(Err(_)) = tokio::time::timeout(LOOK, following.told.changed()).await {

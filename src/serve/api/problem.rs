@@ -80,7 +80,10 @@ impl Problem {
 fn status(code: Code, exit: u8) -> StatusCode {
     match code {
         Code::NothingSuch | Code::NobodySeen | Code::NothingKept => StatusCode::NOT_FOUND,
-        Code::NoAddress | Code::CommandLine | Code::FileNamed => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::NoAddress | Code::CommandLine | Code::FileNamed | Code::PropertyMissing => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Code::RunUnderWay => StatusCode::CONFLICT,
         Code::NoAnswer | Code::Interrupted | Code::StoreClosed => StatusCode::SERVICE_UNAVAILABLE,
         Code::CredentialsRefused
         | Code::RightsMissing

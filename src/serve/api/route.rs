@@ -5,6 +5,7 @@
 //! done even when whoever asked hangs up: a run must not break off between two records.
 
 use super::Api;
+use super::body;
 use super::description::{Entry, Given, Paths};
 use super::guard::{Caller, RequestId};
 use super::problem::Problem;
@@ -205,7 +206,7 @@ where
         }
         &bytes
     };
-    let body: B = serde_json::from_slice(body)
+    let body: B = body::read(body)
         .map_err(|why| Problem::malformed(StatusCode::BAD_REQUEST, format!("the body: {why}")))?;
     if name.how != How::Get && name.scope > Some(TokenScope::Read) {
         let Caller(token) = caller.unwrap_or(Caller(crate::domain::token::TokenId([0; 8])));

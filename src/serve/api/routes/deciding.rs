@@ -1,12 +1,12 @@
-//! An operator's word: on runs that wait, on moves, on what is held back, on whom to judge afresh.
+//! An operator's word: on runs that wait, on moves, on what is held back.
 
+use super::super::address::Address;
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use super::looking::{MovePath, RunPath};
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
 use crate::domain::id::ListId;
 use crate::domain::token::TokenScope;
-use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{Call, OperateRequest, Scope};
 use crate::serve::views::Acknowledgement;
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ enum What {
     /// Everything.
     Everything,
     /// One person, by address.
-    Person(String),
+    Person(#[schemars(with = "Address")] String),
     /// One list.
     List(ListId),
     /// One side.
@@ -86,12 +86,6 @@ pub(super) fn add(routes: &mut Routes) {
         post("/v1/pauses/lift", "pauses", "resume", "Let paused work go on"),
         |ask: Ask<Nothing, Nothing, What>| async move {
             ask.api.ask::<Acknowledgement>(Call::Resume(ask.body.into())).await
-        },
-    );
-    routes.add(
-        post("/v1/parked/release", "people", "release", "Let people be judged afresh; opt-outs stay"),
-        |ask: Ask<Nothing, Nothing, ReleaseRequest>| async move {
-            ask.api.ask::<Acknowledgement>(Call::Release(ask.body)).await
         },
     );
 }

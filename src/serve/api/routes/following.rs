@@ -1,13 +1,14 @@
-//! What goes on for longer: runs and approvals are begun here, and followed by their number.
+//! What goes on for longer: begun here, and followed by its number.
 
 use super::super::route::{Ask, How, Name, Nothing, Routes};
-use super::looking::RunPath;
+use super::looking::{MovePath, RunPath};
 use crate::domain::id::ListId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenScope;
-use crate::serve::api::operations::{OperationView, follow};
-use crate::serve::api::problem::Problem;
+use crate::serve::api::operations::{What, follow};
+use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{ApproveRequest, Call, Only, SyncRequest};
+use crate::serve::undo::{UndoOf, UndoRequest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -54,15 +55,20 @@ struct OperationPath {
     operation: u64,
 }
 
-fn begin(
-    ask_api: &std::sync::Arc<crate::serve::api::Api>,
-    what: &str,
-    call: Call,
-) -> Result<OperationView, Problem> {
-    if ask_api.owner.is_leaving() {
-        return Err(Problem::leaving());
+/// What is to be taken back, and whether.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct UndoBody {
+    /// Do it, whatever comes out; else it is planned and shown.
+    yes: bool,
+    /// Do it as far as it comes out like this: `agreed` of a plan that was shown.
+    agreed: Option<Vec<String>>,
+}
+
+impl UndoBody {
+    fn of(self, of: UndoOf) -> UndoRequest {
+        UndoRequest { of, apply: self.yes || self.agreed.is_some(), agreed: self.agreed }
     }
-    Ok(ask_api.operations.begin(&ask_api.owner, what, call))
 }
 
 pub(super) fn add(routes: &mut Routes) {
@@ -77,7 +83,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(
         name(How::Begin, "/v1/runs", "sync", "Run once: scan, plan, apply, report"),
         |ask: Ask<Nothing, Nothing, SyncBody>| async move {
-            begin(&ask.api, "sync", Call::Sync(ask.body.into()))
+            ask.api.begin(What::Sync, Call::Sync(ask.body.into()))
         },
     );
     let approve = "Say yes to the plan of a waiting run: what still comes out the same is applied";
@@ -85,7 +91,29 @@ pub(super) fn add(routes: &mut Routes) {
         name(How::Begin, "/v1/runs/{run}/approve", "approve", approve),
         |ask: Ask<RunPath, Nothing, ApproveBody>| async move {
             let request = ApproveRequest { run: ask.path.run, dry_run: ask.body.dry_run };
-            begin(&ask.api, "approve", Call::Approve(request))
+            ask.api.begin(What::Approve, Call::Approve(request))
+        },
+    );
+    let undo =
+        "Take back what a run has done, as far as nobody changed it since; without a yes it is only planned";
+    routes.add(
+        name(How::Begin, "/v1/runs/{run}/undo", "undoRun", undo),
+        |ask: Ask<RunPath, Nothing, UndoBody>| async move {
+            ask.api.begin(What::Undo, Call::Undo(ask.body.of(UndoOf::Run(ask.path.run))))
+        },
+    );
+    routes.add(
+        name(How::Begin, "/v1/moves/{move}/undo", "undoMove", "The same for one move"),
+        |ask: Ask<MovePath, Nothing, UndoBody>| async move {
+            let of = UndoOf::Move(ask.path.id()?);
+            ask.api.begin(What::Undo, Call::Undo(ask.body.of(of)))
+        },
+    );
+    let release = "Let people be judged afresh, once no run is under way; opt-outs stay";
+    routes.add(
+        name(How::Begin, "/v1/parked/release", "release", release),
+        |ask: Ask<Nothing, Nothing, ReleaseRequest>| async move {
+            ask.api.begin(What::Release, Call::Release(ask.body))
         },
     );
     routes.add(
@@ -101,7 +129,7 @@ pub(super) fn add(routes: &mut Routes) {
             How::Get,
             "/v1/operations/{operation}/events",
             "follow",
-            "Follow it to its end, as server-sent events: `operation` and `run`, each with the view as JSON",
+            "Follow it to its end, as server-sent events: `operation`, `run` and `pull`, each with the view as JSON",
         ),
         "text/event-stream",
         |ask: Ask<OperationPath>| async move { follow(ask.api, ask.path.operation) },

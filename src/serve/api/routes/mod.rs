@@ -1,9 +1,11 @@
 //! The paths, a file for each kind of thing. Handlers translate, ask, and translate back.
 
 mod about;
+mod crowd;
 mod deciding;
 mod following;
 mod looking;
+mod mirror;
 mod people;
 
 use super::route::Routes;
@@ -14,7 +16,9 @@ pub(super) fn all() -> Routes {
     about::add(&mut routes);
     looking::add(&mut routes);
     people::add(&mut routes);
+    crowd::add(&mut routes);
     deciding::add(&mut routes);
     following::add(&mut routes);
+    mirror::add(&mut routes);
     routes
 }

@@ -1,5 +1,6 @@
 //! One person, by number, or by address in a body: an address never stands in a path.
 
+use super::super::address::Address;
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::code::Code;
 use crate::domain::id::PersonId;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Whom {
     /// Their address.
+    #[schemars(with = "Address")]
     address: String,
 }
 

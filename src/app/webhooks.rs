@@ -1,0 +1,98 @@
+//! `webhooks`: sets up Mailchimp's by its API, and says what is to be done in HubSpot's pages.
+
+use super::App;
+use super::control::Done;
+use crate::domain::code::Code;
+use crate::domain::failure::{CallFailure, FailureClass};
+use crate::domain::port::Priority;
+use crate::domain::webhook::{SigningSecret, Webhook};
+use crate::serve::hooks_setup::{MailchimpHook, WebhooksRequest, WebhooksView};
+use crate::serve::requests::Trouble;
+
+/// What HubSpot is to tell of: whatever may be an opt-out, another address or another person.
+const HUBSPOT_EVENTS: [&str; 7] = [
+    "contact.propertyChange: hs_email_optout",
+    "contact.propertyChange: email",
+    "contact.creation",
+    "contact.deletion",
+    "contact.privacyDeletion",
+    "contact.merge",
+    "contact.restore",
+];
+
+impl From<CallFailure> for Trouble {
+    fn from(failure: CallFailure) -> Trouble {
+        let trouble = Trouble::failed(failure.code(), failure.to_string());
+        match crate::sync::preflight::way_out_of(&failure) {
+            Some(way_out) => trouble.with_way_out(way_out),
+            None => trouble,
+        }
+    }
+}
+
+impl App {
+    /// Shows how webhooks are set up, and sets up what is missing.
+    ///
+    /// # Errors
+    /// The config does not say where they are to come in, or Mailchimp refuses.
+    pub async fn set_up_webhooks(&self, request: WebhooksRequest) -> Done<WebhooksView> {
+        let Some(url) = &self.config.webhooks.url else {
+            return Err(Trouble::usage(Code::ConfigMissing, "nothing says where webhooks are to come in")
+                .with_way_out("add `url = \"https://host\"` under [webhooks]: the API's address as the services call it"));
+        };
+        let mailchimp_url = format!("{url}/v1/webhooks/mailchimp");
+        let (mailchimp, secret) = self.mailchimp_webhook(&mailchimp_url, &request).await?;
+        Ok(WebhooksView {
+            mailchimp_url,
+            mailchimp,
+            mailchimp_secret: secret.map(|secret| secret.reveal().to_owned()),
+            hubspot_url: format!("{url}/v1/webhooks/hubspot"),
+            hubspot_secret: self.config.webhooks.hubspot_key().is_some(),
+            hubspot_events: HUBSPOT_EVENTS.map(str::to_owned).to_vec(),
+        })
+    }
+
+    async fn mailchimp_webhook(
+        &self,
+        url: &str,
+        request: &WebhooksRequest,
+    ) -> Done<(MailchimpHook, Option<SigningSecret>)> {
+        let has_secret = self.config.webhooks.mailchimp_key().is_some();
+        let there = self.webhooks_at(url).await?;
+        let stands = match (there.is_empty(), has_secret) {
+            (true, _) => MailchimpHook::Missing,
+            (false, true) => MailchimpHook::There,
+            (false, false) => MailchimpHook::WithoutSecret,
+        };
+        if !request.setup || (stands != MailchimpHook::Missing && !request.replace) {
+            return Ok((stands, None));
+        }
+        self.remove(there).await?;
+        let made = match self.hooks.create_webhook(Priority::Scan, url).await {
+            // It may have been made, and its secret is lost with the answer: two would tell everything twice.
+            Err(failure) if failure.class == FailureClass::InDoubt => {
+                self.remove(self.webhooks_at(url).await?).await?;
+                self.hooks.create_webhook(Priority::Scan, url).await?
+            }
+            made => made?,
+        };
+        tracing::info!("a webhook was made in Mailchimp");
+        Ok(match made {
+            Some(secret) => (MailchimpHook::Made, Some(secret)),
+            None => (MailchimpHook::Unsigned, None),
+        })
+    }
+
+    async fn webhooks_at(&self, url: &str) -> Done<Vec<Webhook>> {
+        let mut all = self.hooks.webhooks(Priority::Scan).await?;
+        all.retain(|webhook| webhook.url == url);
+        Ok(all)
+    }
+
+    async fn remove(&self, webhooks: Vec<Webhook>) -> Done<()> {
+        for webhook in webhooks {
+            self.hooks.delete_webhook(Priority::Scan, &webhook.id).await?;
+        }
+        Ok(())
+    }
+}
