@@ -5,7 +5,6 @@
 
 pub mod alerts;
 pub mod api;
-pub mod arenas;
 pub mod check;
 pub mod clearing;
 mod consent;

@@ -18,7 +18,6 @@ mod signals;
 mod system;
 pub mod table;
 
-pub use crate::app::arenas::use_one as use_one_arena;
 pub use args::{Cli, Command, Global};
 pub use backend::{Answer, Backend};
 pub use commands::run;

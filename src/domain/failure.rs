@@ -179,11 +179,15 @@ pub struct CallFailure {
     pub trace: Option<String>,
 }
 
+/// Who is told to stay away for longer was not too fast: the day's quota is used up, or the account is being moved.
+const A_MOMENT: Duration = Duration::from_secs(600);
+
 impl FailureClass {
     /// The code of a call that failed in this way.
     pub fn code(self) -> Code {
         match self {
             FailureClass::Transient => Code::ServiceAway,
+            FailureClass::RateLimited { retry_after: Some(wait) } if wait > A_MOMENT => Code::QuotaUsedUp,
             FailureClass::RateLimited { .. } => Code::TooFast,
             FailureClass::Permanent => Code::CallRefused,
             FailureClass::InDoubt => Code::AnswerLost,
@@ -202,5 +206,19 @@ impl CallFailure {
     /// The refusal this failure means for a single person.
     pub fn as_refusal(&self) -> Refusal {
         Refusal { code: self.refusal, message: self.message.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_sends_hsmc_away_for_hours_has_no_quota_left_one_that_does_for_seconds_was_asked_too_fast()
+     {
+        let told = |secs| FailureClass::RateLimited { retry_after: Some(Duration::from_secs(secs)) }.code();
+        assert_eq!(told(10), Code::TooFast);
+        assert_eq!(told(7_200), Code::QuotaUsedUp);
+        assert_eq!(FailureClass::RateLimited { retry_after: None }.code(), Code::TooFast);
     }
 }

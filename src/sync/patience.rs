@@ -112,7 +112,7 @@ impl Workspace {
         loop {
             for service in services {
                 if let Some(away) = self.given_up(*service).await {
-                    return away.failure(*service);
+                    return away.failure(*service, self.shared.clock.now());
                 }
             }
             self.shared.clock.sleep(LOOK).await;
@@ -136,7 +136,7 @@ pub enum GivenUp {
 }
 
 impl GivenUp {
-    fn failure(self, service: Service) -> CallFailure {
+    fn failure(self, service: Service, now: Timestamp) -> CallFailure {
         let (what, message) = match self {
             GivenUp::Silent { silent } => {
                 ("stays away", format!("no answer for {} s; the next run goes on", silent.as_secs()))
@@ -147,7 +147,7 @@ impl GivenUp {
         };
         let class = match self {
             GivenUp::Silent { .. } => FailureClass::Transient,
-            GivenUp::UsedUp { .. } => FailureClass::RateLimited { retry_after: None },
+            GivenUp::UsedUp { until } => FailureClass::RateLimited { retry_after: Some(until.since(now)) },
         };
         let what = what.to_owned();
         CallFailure { service, class, refusal: RefusalCode::Other, status: None, what, message, trace: None }

@@ -36,12 +36,12 @@ fn r12_a_critical_exclusion_needs_no_proof_and_any_other_needs_that_no_group_tak
 
 #[test]
 fn r12_nobody_is_excluded_while_a_list_that_may_take_them_is_incomplete() {
-    ann()
-        .in_lists(&[987, 717])
-        .subscribed(&["General Single"])
-        .proven()
-        .incomplete(784)
-        .rests(PersonState::Excluded);
+    let stage = ann().in_lists(&[987, 717]).subscribed(&["General Single"]).proven().incomplete(784);
+    stage.clone().rests(PersonState::Excluded);
+    assert_eq!(
+        stage.decision().notes,
+        ["HubSpot is rebuilding list 784: left as they are until it is complete"]
+    );
 }
 
 #[test]
@@ -157,4 +157,6 @@ fn nobody_is_taken_for_gone_while_a_source_list_is_incomplete() {
     let gone = |stage: Stage| stage.subscribed(&["General Single"]).incomplete(1032);
     gone(ann().proven()).rests(PersonState::Enrolled);
     gone(ann().not_in_hubspot()).rests(PersonState::Enrolled);
+    let notes = gone(ann().proven()).decision().notes;
+    assert_eq!(notes, ["HubSpot is rebuilding list 1032: left as they are until it is complete"]);
 }

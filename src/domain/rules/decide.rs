@@ -11,6 +11,7 @@ use super::{AddressView, ContactView, Decision, PersonView, Question, RuleSet, V
 use super::{consent, enroll, exclude, handover, identity, place, protect, restore, tagging};
 use crate::domain::contested::is_taken_back;
 use crate::domain::failure::RefusalCode;
+use crate::domain::id::ListId;
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::{Contested, Person, PersonState};
@@ -91,7 +92,7 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
         return Settled(PersonState::Parked, parked_because(&draft.memory), None);
     }
     if !draft.protected && exclude::is_orphan(sight) {
-        return orphaned(sight);
+        return orphaned(sight, draft);
     }
     match place::standing(sight, &draft.memory) {
         Standing::Placed(place) => marketed(sight, draft, &place),
@@ -103,9 +104,15 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
             held(sight, format!("source list {list} gives no entry tag"))
         }
         Standing::Unsure(list) => {
+            draft.notes.push(rebuilt(list));
             held(sight, format!("list {list} is incomplete: nobody is enrolled meanwhile"))
         }
     }
+}
+
+/// The note that tells an operator why so many wait.
+fn rebuilt(list: ListId) -> String {
+    format!("HubSpot is rebuilding list {list}: left as they are until it is complete")
 }
 
 fn parked_because(memory: &Person) -> String {
@@ -171,11 +178,14 @@ fn excluded(sight: &Sight<'_>, draft: &mut Draft, exclusion: exclude::Exclusion)
     match exclude::exclusion_proof(sight) {
         Proof::Needs(question) => Ask(question),
         Proof::Given => Settled(PersonState::Excluded, why, Some(due)),
-        Proof::Incomplete(list) => Settled(
-            PersonState::Excluded,
-            format!("{why}; list {list} is incomplete, nobody is removed"),
-            None,
-        ),
+        Proof::Incomplete(list) => {
+            draft.notes.push(rebuilt(list));
+            Settled(
+                PersonState::Excluded,
+                format!("{why}; list {list} is incomplete, nobody is removed"),
+                None,
+            )
+        }
         Proof::Unresolved => Settled(PersonState::Excluded, why, None),
     }
 }
@@ -198,7 +208,7 @@ fn handed_over(sight: &Sight<'_>, draft: &mut Draft, choice: &super::Handover) -
 }
 
 /// R13.
-fn orphaned(sight: &Sight<'_>) -> Ruling {
+fn orphaned(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
     match exclude::orphan_proof(sight) {
         Proof::Needs(question) => Ask(question),
         Proof::Given => Settled(
@@ -206,11 +216,12 @@ fn orphaned(sight: &Sight<'_>) -> Ruling {
             "R13: in no source list any more".to_owned(),
             exclude::orphan(sight),
         ),
-        Proof::Incomplete(list) => Settled(
-            PersonState::Enrolled,
-            format!("in no source list seen, but list {list} is incomplete: nobody is taken for gone"),
-            None,
-        ),
+        Proof::Incomplete(list) => {
+            draft.notes.push(rebuilt(list));
+            let why =
+                format!("in no source list seen, but list {list} is incomplete: nobody is taken for gone");
+            Settled(PersonState::Enrolled, why, None)
+        }
         Proof::Unresolved => Settled(
             PersonState::Parked,
             "R10: the contact of old has an address that is somebody else's here".to_owned(),
