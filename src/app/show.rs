@@ -14,7 +14,7 @@ use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold};
 use crate::journal::ledger::{Journal, JournalError};
 use crate::serve::views::{
     BudgetView, LaneView, MoveDetailView, MovePhase, MoveView, PlanMoveView, PlanView, ProcessView,
-    ReportView, RunView, StatusView, StepView,
+    ReportView, RunView, RunningView, StatusView, StepView,
 };
 use crate::sync::damage;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ pub async fn status(app: &App, names: Names) -> Result<StatusView, JournalError>
     Ok(StatusView {
         at: now,
         workspace: workspace.settings.name.clone(),
-        process: ProcessView::Running { pid: std::process::id(), what: app.what.to_owned() },
+        process: ProcessView::Running(RunningView { pid: std::process::id(), what: app.what.to_owned() }),
         last_run: last_run.map(RunView::from),
         current_run: current.map(RunView::from),
         next_run_at,

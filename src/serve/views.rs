@@ -19,14 +19,18 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessView {
     /// It does.
-    Running {
-        /// Its id.
-        pid: u32,
-        /// `daemon`, `sync`.
-        what: String,
-    },
+    Running(RunningView),
     /// None does: this is what the last one left.
     NotRunning,
+}
+
+/// The process that owns a state directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunningView {
+    /// Its id.
+    pub pid: u32,
+    /// `daemon`, `sync`.
+    pub what: String,
 }
 
 /// Everything at a glance.

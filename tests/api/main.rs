@@ -10,4 +10,5 @@ mod following;
 mod load;
 mod mirror;
 mod support;
+mod tls;
 mod webhooks;

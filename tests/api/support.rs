@@ -108,6 +108,11 @@ impl Stage {
         answer
     }
 
+    /// The config file.
+    pub fn config(&self) -> std::path::PathBuf {
+        self.folder.path().join("hsmc.toml")
+    }
+
     pub fn client(&self) -> &Client {
         &self.client
     }

@@ -4,7 +4,7 @@ use super::alerts;
 use super::{ago, in_brackets, move_table, run_mood, until};
 use crate::cli::table::{Layout, Mood, counts, number, print};
 use crate::domain::time::Timestamp;
-use crate::serve::views::{BudgetView, LaneView, ProcessView, RunView, StatusView};
+use crate::serve::views::{BudgetView, LaneView, ProcessView, RunView, RunningView, StatusView};
 use std::time::Duration;
 
 /// The whole status.
@@ -13,7 +13,9 @@ pub fn status(view: &StatusView, layout: Layout) -> String {
     let mut row = |label: &str, line: &str| text.push_str(&layout.labelled(label, line));
     row("workspace", &view.workspace);
     match &view.process {
-        ProcessView::Running { pid, what } => row("process", &format!("{what} running, pid {pid}")),
+        ProcessView::Running(RunningView { pid, what }) => {
+            row("process", &format!("{what} running, pid {pid}"))
+        }
         ProcessView::NotRunning => row("process", &format!("not running; as of {}", view.at)),
     }
     if let Some(run) = &view.current_run {

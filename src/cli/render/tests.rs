@@ -109,7 +109,7 @@ fn overview() -> StatusView {
     StatusView {
         at: at("2026-11-23T02:00:00Z"),
         workspace: "agency".to_owned(),
-        process: ProcessView::Running { pid: 4242, what: "daemon".to_owned() },
+        process: ProcessView::Running(RunningView { pid: 4242, what: "daemon".to_owned() }),
         last_run: Some(run(RunState::Stuck, "done, with stuck moves")),
         current_run: None,
         next_run_at: Some(at("2026-11-23T09:00:00Z")),

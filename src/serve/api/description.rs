@@ -1,5 +1,6 @@
 //! The description of the API as OpenAPI 3.1, put together from the schemas of the types.
 
+use super::plain;
 use super::problem::Problem;
 use super::route::{How, Name};
 use crate::domain::token::TokenScope;
@@ -20,6 +21,11 @@ impl Given {
 
     pub(super) fn text(media: &'static str) -> Given {
         Given { media, schema: |generator| generator.subschema_for::<String>() }
+    }
+
+    /// Server-sent events: the schema is that of one of them.
+    pub(super) fn events<T: JsonSchema>() -> Given {
+        Given { media: "text/event-stream", ..Given::json::<T>() }
     }
 
     fn content(&self, generator: &mut SchemaGenerator) -> Value {
@@ -113,33 +119,10 @@ impl Paths {
             },
         });
         let mut document = document;
-        bound(&mut document);
+        plain::all(&mut document);
         let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
         text.push('\n');
         text
-    }
-}
-
-/// Says of every number how far it reaches: a client that goes by the description sends none that cannot be read.
-fn bound(value: &mut Value) {
-    match value {
-        Value::Array(all) => all.iter_mut().for_each(bound),
-        Value::Object(object) => {
-            let reach = match object.get("format").and_then(Value::as_str) {
-                Some("uint8") => Some((json!(0), json!(u8::MAX))),
-                Some("uint16") => Some((json!(0), json!(u16::MAX))),
-                Some("uint32") => Some((json!(0), json!(u32::MAX))),
-                Some("uint64") => Some((json!(0), json!(u64::MAX))),
-                Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
-                _ => None,
-            };
-            if let Some((least, most)) = reach {
-                object.entry("minimum").or_insert(least);
-                object.entry("maximum").or_insert(most);
-            }
-            object.values_mut().for_each(bound);
-        }
-        _ => {}
     }
 }
 

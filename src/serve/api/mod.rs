@@ -17,6 +17,7 @@ mod listen;
 mod metrics;
 mod operations;
 mod page;
+mod plain;
 mod problem;
 mod route;
 mod routes;
@@ -123,7 +124,7 @@ impl Api {
     }
 
     /// Begins what goes on for longer.
-    fn begin(&self, what: operations::What, call: Call) -> Result<operations::OperationView, Problem> {
+    fn begin(&self, what: operations::Begun, call: Call) -> Result<operations::OperationView, Problem> {
         self.operations.begin(&self.owner, what, call)
     }
 }

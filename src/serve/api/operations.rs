@@ -44,7 +44,7 @@ pub(super) enum Standing {
 /// What can be begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum What {
+pub(super) enum Begun {
     /// One run.
     Sync,
     /// What a waiting run has shown is carried out.
@@ -74,7 +74,7 @@ pub(super) struct OperationView {
     /// Its number, as long as this process runs.
     pub(super) id: u64,
     /// What.
-    pub(super) what: What,
+    pub(super) what: Begun,
     /// How it stands.
     pub(super) state: Standing,
     /// When it began.
@@ -86,6 +86,29 @@ pub(super) struct OperationView {
     pub(super) answer: Option<Value>,
     /// Why it was not done.
     pub(super) problem: Option<Problem>,
+}
+
+/// What an event is about.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "it stands for the names of events, in the description only")]
+enum News {
+    /// An `OperationView`: it has begun, or is over.
+    Operation,
+    /// A `RunView`: how the newest run stands.
+    Run,
+    /// A `PullView`: how the newest pull stands.
+    Pull,
+}
+
+/// A server-sent event.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it stands for events, in the description only")]
+pub(super) struct Told {
+    /// What it is about.
+    event: News,
+    /// The view, as JSON.
+    data: String,
 }
 
 #[derive(Default)]
@@ -103,7 +126,7 @@ impl Operations {
     pub(super) fn begin(
         &self,
         owner: &Arc<dyn Owner>,
-        what: What,
+        what: Begun,
         call: Call,
     ) -> Result<OperationView, Problem> {
         if owner.is_leaving() {
@@ -189,8 +212,8 @@ impl Following {
         let owner = &self.api.owner;
         let what = self.told.borrow().what;
         let (name, view) = match what {
-            What::Pull => ("pull", owner.newest_pull().await.ok()?.map(serde_json::to_value)),
-            What::Sync | What::Approve | What::Undo | What::Release => {
+            Begun::Pull => ("pull", owner.newest_pull().await.ok()?.map(serde_json::to_value)),
+            Begun::Sync | Begun::Approve | Begun::Undo | Begun::Release => {
                 ("run", owner.newest_run().ok()?.map(serde_json::to_value))
             }
         };

@@ -47,13 +47,15 @@ impl Problem {
 
     /// Of what the owner of the state directory says.
     pub fn of(trouble: &Trouble) -> Problem {
+        // Nobody here has a command line.
+        let code = if trouble.code == Code::CommandLine { Code::RequestMalformed } else { trouble.code };
         let detail = match trouble.place.as_str() {
             "" => trouble.message.clone(),
             place => format!("{place}: {}", trouble.message),
         };
         Problem {
             way_out: trouble.way_out.as_str().into(),
-            ..Problem::new(status(trouble.code, trouble.exit), trouble.code, detail)
+            ..Problem::new(status(trouble.code, trouble.exit), code, detail)
         }
     }
 

@@ -130,14 +130,14 @@ impl Routes {
         self.mount(name.path, on(name.how.filter(), answer));
     }
 
-    /// A path whose answer is no JSON: it makes the response itself.
-    pub(super) fn add_raw<P, F, Done>(&mut self, name: Name, media: &'static str, handler: F)
+    /// A path that makes the response itself, as it is described.
+    pub(super) fn add_raw<P, F, Done>(&mut self, name: Name, answer: Given, handler: F)
     where
         P: DeserializeOwned + JsonSchema + Send + 'static,
         F: Fn(Ask<P>) -> Done + Clone + Send + Sync + 'static,
         Done: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        self.paths.add::<P, Nothing>(name, Entry { body: None, answer: Given::text(media) });
+        self.paths.add::<P, Nothing>(name, Entry { body: None, answer });
         let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
             let done = asked::<P, Nothing, Nothing, _, _>(api, name, request, true, handler);
             done.await.unwrap_or_else(IntoResponse::into_response)

@@ -2,6 +2,7 @@
 
 use crate::domain::code::Code;
 use crate::domain::time::Timestamp;
+use crate::serve::api::description::Given;
 use crate::serve::api::page;
 use crate::serve::api::problem::Problem;
 use crate::serve::api::route::{Ask, How, Name, Nothing, Routes};
@@ -60,7 +61,7 @@ pub(super) fn add(routes: &mut Routes) {
     });
     routes.add_raw::<Nothing, _, _>(
         open("/openapi.json", "description", "This description"),
-        "application/json",
+        Given::text("application/json"),
         |ask: Ask| async move {
             Ok(([(header::CONTENT_TYPE, "application/json")], ask.api.description.clone()).into_response())
         },

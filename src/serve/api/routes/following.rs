@@ -5,7 +5,8 @@ use super::looking::{MovePath, RunPath};
 use crate::domain::id::ListId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenScope;
-use crate::serve::api::operations::{What, follow};
+use crate::serve::api::description::Given;
+use crate::serve::api::operations::{Begun, Told, follow};
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{ApproveRequest, Call, Only, SyncRequest};
 use crate::serve::undo::{UndoOf, UndoRequest};
@@ -83,7 +84,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(
         name(How::Begin, "/v1/runs", "sync", "Run once: scan, plan, apply, report"),
         |ask: Ask<Nothing, Nothing, SyncBody>| async move {
-            ask.api.begin(What::Sync, Call::Sync(ask.body.into()))
+            ask.api.begin(Begun::Sync, Call::Sync(ask.body.into()))
         },
     );
     let approve = "Say yes to the plan of a waiting run: what still comes out the same is applied";
@@ -91,7 +92,7 @@ pub(super) fn add(routes: &mut Routes) {
         name(How::Begin, "/v1/runs/{run}/approve", "approve", approve),
         |ask: Ask<RunPath, Nothing, ApproveBody>| async move {
             let request = ApproveRequest { run: ask.path.run, dry_run: ask.body.dry_run };
-            ask.api.begin(What::Approve, Call::Approve(request))
+            ask.api.begin(Begun::Approve, Call::Approve(request))
         },
     );
     let undo =
@@ -99,21 +100,21 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(
         name(How::Begin, "/v1/runs/{run}/undo", "undoRun", undo),
         |ask: Ask<RunPath, Nothing, UndoBody>| async move {
-            ask.api.begin(What::Undo, Call::Undo(ask.body.of(UndoOf::Run(ask.path.run))))
+            ask.api.begin(Begun::Undo, Call::Undo(ask.body.of(UndoOf::Run(ask.path.run))))
         },
     );
     routes.add(
         name(How::Begin, "/v1/moves/{move}/undo", "undoMove", "The same for one move"),
         |ask: Ask<MovePath, Nothing, UndoBody>| async move {
             let of = UndoOf::Move(ask.path.id()?);
-            ask.api.begin(What::Undo, Call::Undo(ask.body.of(of)))
+            ask.api.begin(Begun::Undo, Call::Undo(ask.body.of(of)))
         },
     );
     let release = "Let people be judged afresh, once no run is under way; opt-outs stay";
     routes.add(
         name(How::Begin, "/v1/parked/release", "release", release),
         |ask: Ask<Nothing, Nothing, ReleaseRequest>| async move {
-            ask.api.begin(What::Release, Call::Release(ask.body))
+            ask.api.begin(Begun::Release, Call::Release(ask.body))
         },
     );
     routes.add(
@@ -131,7 +132,7 @@ pub(super) fn add(routes: &mut Routes) {
             "follow",
             "Follow it to its end, as server-sent events: `operation`, `run` and `pull`, each with the view as JSON",
         ),
-        "text/event-stream",
+        Given::events::<Told>(),
         |ask: Ask<OperationPath>| async move { follow(ask.api, ask.path.operation) },
     );
 }

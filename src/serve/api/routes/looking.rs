@@ -3,6 +3,7 @@
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::id::RunId;
 use crate::domain::token::TokenScope;
+use crate::serve::api::description::Given;
 use crate::serve::api::metrics;
 use crate::serve::api::problem::Problem;
 use crate::serve::lists::ListsView;
@@ -59,7 +60,7 @@ pub(super) fn add(routes: &mut Routes) {
             operation: "metrics",
             summary: "Figures for Prometheus",
         },
-        "text/plain",
+        Given::text("text/plain"),
         |ask: Ask| async move {
             let status: StatusView = ask.api.ask(Call::Status(Subject::All)).await?;
             let page = metrics::page(&status, ask.api.owner.waiting(), &ask.api.hooks, &ask.api.answers);

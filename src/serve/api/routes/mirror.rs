@@ -3,7 +3,7 @@
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenScope;
-use crate::serve::api::operations::What;
+use crate::serve::api::operations::Begun;
 use crate::serve::api::problem::Problem;
 use crate::serve::pull::{ClearRequest, ClearView, HistoryRequest, PullRequest, PullView, PullWhat, Since};
 use crate::serve::requests::Call;
@@ -98,7 +98,7 @@ pub(super) fn add(routes: &mut Routes) {
     routes.add(
         name(How::Begin, "/v1/pulls", TokenScope::Operate, "pull", pull),
         |ask: Ask<Nothing, Nothing, PullBody>| async move {
-            ask.api.begin(What::Pull, Call::Pull(ask.body.request()?))
+            ask.api.begin(Begun::Pull, Call::Pull(ask.body.request()?))
         },
     );
     routes.add(
