@@ -89,7 +89,10 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
 /// One who turned out to be the same person as somebody else remembered (a merge in HubSpot, a further address of
 /// one contact), with what binds either of them: consent only tightens, a campaign that either finished is finished.
 /// Give the other one [`Person::second`] in the same commit: what an operator releases later stays released.
-pub fn unite(heir: &Person, other: &Person) -> Person {
+///
+/// That hsmc archived somebody allows it to bring back that member, and no other: it passes to the heir with the member
+/// only, where the heir has none.
+pub fn unite(heir: &Person, has_member: bool, other: &Person) -> Person {
     let hidden = other.archived.as_ref().filter(|archived| is_silent(&archived.status_before));
     let silent =
         hidden.map(|archived| OptOutMemory { seen: Service::Mailchimp, at: archived.at, delivered: None });
@@ -98,7 +101,7 @@ pub fn unite(heir: &Person, other: &Person) -> Person {
         opt_out: heir.opt_out.clone().or(told).or(silent),
         handed_over: heir.handed_over.clone().or_else(|| other.handed_over.clone()),
         enrolled: heir.enrolled.clone().or_else(|| other.enrolled.clone()),
-        archived: heir.archived.clone().or_else(|| other.archived.clone()),
+        archived: heir.archived.clone().or_else(|| other.archived.clone().filter(|_| !has_member)),
         ..heir.clone()
     }
 }

@@ -119,6 +119,13 @@ pub struct ArchivedByUs {
     pub at: Timestamp,
 }
 
+impl ArchivedByUs {
+    /// Whether a member archived with this status may be subscribed again.
+    pub fn allows_return(&self) -> bool {
+        self.status_before == MemberStatus::Subscribed
+    }
+}
+
 /// Refused for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {

@@ -104,7 +104,8 @@ async fn unite(journal: &Journal, row: &PersonRow, now: Timestamp) -> Result<boo
     if others.is_empty() {
         return Ok(false);
     }
-    let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, other));
+    let has_member = row.member.is_some();
+    let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, has_member, other));
     let mut batch = Batch::new();
     journal.put_person(&mut batch, &united, Some(&heir))?;
     for other in &others {

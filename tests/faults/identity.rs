@@ -1,7 +1,7 @@
 //! Who is who after contacts were deleted, merged or given another address, seen end to end.
 
 use crate::support::World;
-use crate::support::people::{self, DEALS, GENERAL, address};
+use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::parked::ReleaseRequest;
@@ -441,4 +441,55 @@ async fn r15_a_list_step_in_doubt_when_its_contact_is_merged_is_looked_for_at_th
     world.synced().await;
     assert_eq!(world.person("ada"), "archived []; lists [946]");
     world.assert_settled().await;
+}
+
+/// That hsmc archived the one says nothing of why the other is archived: bringing them back would launder an opt-out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r06_a_merge_makes_nobody_return_whom_others_archived() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::member(builder, "ada");
+        people::enrolled(builder, "bram", COMPETITION);
+    })
+    .await;
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::Archive { email: address("ada") });
+    world.synced().await;
+    world.act(Act::LeaveList { contact: address("bram"), list: COMPETITION });
+    world.synced().await;
+    assert!(world.person("bram").starts_with("archived"), "{}", world.person("bram"));
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    world.sync().await;
+    world.synced().await;
+    assert!(world.person("ada").starts_with("archived"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}
+
+/// The contact's own address was deleted for good in Mailchimp; their member stands under a further one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_rename_that_is_refused_for_good_is_not_tried_again() {
+    for moves in [true, false] {
+        let world = World::new(|builder| {
+            let (email, further) = (address("ada"), address("ada.further"));
+            let properties = [("email", email.as_str()), ("hs_additional_emails", further.as_str())];
+            let id = if moves { people::contact(builder, "bram") } else { builder.contact(&properties) };
+            builder.join(GENERAL, id);
+            people::member(builder, if moves { "bram" } else { "ada.further" });
+            people::member(builder, "ada");
+        })
+        .await;
+        world.act(Act::Forget { email: address("ada") });
+        if moves {
+            world.synced().await;
+            let (contact, property) = (address("bram"), "email".to_owned());
+            world.act(Act::SetProperty { contact, property, value: address("ada") });
+            world.clock.jump(Duration::from_secs(60));
+        }
+        let mut planned = Vec::new();
+        for _ in 0..4 {
+            planned.push(world.sync().await.run.counts.planned.get("rename").copied());
+            world.clock.jump(Duration::from_secs(60));
+        }
+        assert_eq!(planned, [Some(1), None, None, None], "moves: {moves}");
+    }
 }

@@ -293,6 +293,16 @@ fn r06_the_same_tag_is_cleared_and_set_again() {
 }
 
 #[test]
+fn r06_what_was_settled_of_one_member_is_not_settled_of_another_at_the_same_address() {
+    let mut stage = ann().in_lists(&[987]).member(MemberStatus::Archived, &[]);
+    stage.member.as_mut().unwrap().contact_id = "new".to_owned();
+    stage.memory.contact_id = Some("old".to_owned());
+    stage.clone().archived_by_us(MemberStatus::Subscribed).rests(PersonState::ArchivedByOthers);
+    stage.memory.adopted = true;
+    stage.rests(PersonState::ArchivedByOthers);
+}
+
+#[test]
 fn r06_everyone_else_who_is_archived_stays_so() {
     let archived = || ann().in_lists(&[987]).member(MemberStatus::Archived, &[]);
     archived().rests(PersonState::ArchivedByOthers);

@@ -48,8 +48,13 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
             memory.previous_email = None;
         }
     }
-    if let Some(known) = member.map(|member| &member.contact_id).filter(|known| !known.is_empty()) {
-        memory.contact_id = Some(known.clone());
+    if let Some(number) = member.map(|member| &member.contact_id).filter(|number| !number.is_empty()) {
+        if memory.contact_id.as_ref().is_some_and(|known| known != number) {
+            // Another member stands there now: what hsmc, or an operator, settled was about the one before.
+            memory.archived = memory.archived.filter(|archived| !archived.allows_return());
+            memory.adopted = false;
+        }
+        memory.contact_id = Some(number.clone());
     }
     if let Some(member) = member.filter(|member| member.status != MemberStatus::Archived) {
         // Seen active by a change later than our archive: somebody brought them back. A listing read

@@ -16,7 +16,7 @@ use crate::domain::step::{Before, Step};
 pub(super) fn may_return(memory: &Person) -> bool {
     memory.opt_out.is_none()
         && match &memory.archived {
-            Some(archived) => archived.status_before == MemberStatus::Subscribed,
+            Some(archived) => archived.allows_return(),
             None => memory.adopted,
         }
 }
