@@ -212,7 +212,7 @@ async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready
             Err(failure)
                 if failure.class == FailureClass::Permanent
                     && part.len() > 1
-                    && !is_of_target(failure.refusal) =>
+                    && !is_of_target(verb, failure.refusal) =>
             {
                 let half = part.split_off(part.len() / 2);
                 parts.push(half);
@@ -228,9 +228,14 @@ async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready
     }
 }
 
-/// A refusal of the target itself says nothing of the people: halving would find nobody.
-fn is_of_target(code: RefusalCode) -> bool {
-    matches!(code, RefusalCode::NotWritable | RefusalCode::NotFound)
+/// A refusal of the target itself says nothing of the people: halving would find nobody. Properties have no target
+/// but the people themselves: one who is gone is not found, and the others are halved away from them.
+fn is_of_target(verb: &Verb, code: RefusalCode) -> bool {
+    match code {
+        RefusalCode::NotWritable => true,
+        RefusalCode::NotFound => *verb != Verb::SetProperties,
+        _ => false,
+    }
 }
 
 /// The first step's outcome holds for its bundle, but for a refusal: what follows was never tried.
@@ -316,4 +321,22 @@ async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
         return Ok(StepAnswer::LeftTheirs);
     }
     Ok(StepAnswer::Item(item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HubSpot may answer 404 for a whole batch of which one contact is gone.
+    #[test]
+    fn properties_of_whom_one_is_not_found_are_halved_and_a_list_that_is_not_found_is_not() {
+        assert!(!is_of_target(&Verb::SetProperties, RefusalCode::NotFound));
+        for verb in
+            [Verb::Join, Verb::Leave, Verb::SetTag, Verb::ClearTag, Verb::Subscribe, Verb::Unsubscribe]
+        {
+            assert!(is_of_target(&verb, RefusalCode::NotFound), "{verb:?}");
+        }
+        assert!(is_of_target(&Verb::Join, RefusalCode::NotWritable), "a list that became dynamic");
+        assert!(!is_of_target(&Verb::Join, RefusalCode::InvalidValue));
+    }
 }
