@@ -179,7 +179,10 @@ impl Peek for Value {
 /// Takes the innermost named key of a path out. False when there is none.
 fn remove(value: &mut Value, path: &str) -> bool {
     // An element of a plain list goes with its list: a shorter list would shift the others.
-    let named = path.trim_end_matches(|c: char| c == ']' || c == '[' || c.is_ascii_digit());
+    let mut named = path;
+    while let Some((list, _)) = named.strip_suffix(']').and_then(|inner| inner.rsplit_once('[')) {
+        named = list;
+    }
     let (above, key) = named.rsplit_once('.').unwrap_or(("", named));
     let mut here = value;
     for piece in above.split('.').filter(|piece| !piece.is_empty()) {

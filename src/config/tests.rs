@@ -357,6 +357,19 @@ fn each_class_of_mistake_names_its_key_and_what_is_wrong() {
 }
 
 #[test]
+fn an_unknown_key_that_ends_in_a_digit_is_all_that_is_complained_about() {
+    for (old, new, key) in [
+        ("", "[sync2]\nx = 1", "sync2"),
+        ("every = \"8h\"", "every = \"8h\"\nevery2 = \"1h\"", "sync.every2"),
+        ("tag = \"Sanctioned\"", "tag = \"Sanctioned\", tag2 = \"x\"", "group[0].list[0].tag2"),
+    ] {
+        let found = complaints(old, new);
+        assert_eq!(found.len(), 1, "{key}: {found:#?}");
+        assert!(found[0].contains(&format!("{key}: hsmc knows no key")), "{found:#?}");
+    }
+}
+
+#[test]
 fn the_fingerprint_follows_the_rules_and_nothing_else() {
     let base = read(AGENCY, &[]).unwrap().fingerprint();
     assert_eq!(base, read(AGENCY, &[("HSMC_SYNC__EVERY", "1h")]).unwrap().fingerprint());
