@@ -148,17 +148,17 @@ fn stopped(service: Service) -> CallFailure {
         class: FailureClass::Unauthorized,
         refusal: RefusalCode::Other,
         status: None,
-        what: "call".to_owned(),
+        what: "takes no calls".to_owned(),
         message: "the credentials were refused; they are tried again once a minute".to_owned(),
         trace: None,
     }
 }
 
 fn left_alone(service: Service, now: Timestamp, until: Timestamp, daily: bool) -> CallFailure {
-    let what = if daily { "daily quota" } else { "limit" };
+    let why = if daily { "its daily quota is used up" } else { "it asked to be left alone" };
     CallFailure {
         class: FailureClass::RateLimited { retry_after: Some(until.since(now)) },
-        message: format!("its {what} is used up until {until}"),
+        message: format!("{why} until {until}"),
         ..stopped(service)
     }
 }

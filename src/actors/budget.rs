@@ -302,6 +302,7 @@ impl RateBudget {
                 .daily_remaining
                 .filter(|left| *left > 0 || self.used_up_until.is_none_or(|until| until > now)),
             used_up_until: self.used_up_until(now),
+            left_alone_until: Some(self.not_before).filter(|until| *until > now),
             state: match (self.stopped_until, self.breaker) {
                 (Some(_), _) => REFUSED,
                 (None, _) if self.used_up_until(now).is_some() => "daily quota used up",
@@ -332,6 +333,8 @@ pub struct BudgetOverview {
     pub daily_remaining: Option<u64>,
     /// Until when the daily quota is used up, when it is.
     pub used_up_until: Option<Timestamp>,
+    /// Until when the service asked to be left alone.
+    pub left_alone_until: Option<Timestamp>,
     /// In words.
     pub state: &'static str,
 }

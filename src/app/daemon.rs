@@ -114,9 +114,9 @@ pub async fn run_forever(
             0 => opens.map_or(started.plus(every), |opens| started.plus(every).min(opens)),
             times => clock.now().plus(every.min(FIRST_RETRY * 2u32.saturating_pow(times.min(10) - 1))),
         };
-        // Before its day ends, a service whose quota is used up answers nothing.
+        // Before then, a service whose quota is used up, or which asked to be left alone, answers nothing.
         for service in [Service::HubSpot, Service::Mailchimp] {
-            due = due.max(app.workspace.used_up_until(service).await.unwrap_or(due));
+            due = due.max(app.workspace.away_until(service).await.unwrap_or(due));
         }
     }
 }

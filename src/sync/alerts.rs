@@ -8,6 +8,7 @@ use super::error::RunError;
 use super::scan::ScanError;
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::alert::{Alert, Audience, RunFailure, Withheld};
+use crate::domain::code::Code;
 use crate::domain::event::MoveEvent;
 use crate::domain::failure::{CallFailure, RefusalCode, Service};
 use crate::domain::moves::MoveKind;
@@ -71,7 +72,13 @@ pub fn cause(error: &RunError) -> RunFailure {
     let call = |failure: &CallFailure| RunFailure::Call {
         service: failure.service,
         call: failure.what.clone(),
-        status: failure.status,
+        // What the gate told for the service, which was not asked again, has no status of its own.
+        status: failure.status.or(match failure.class.code() {
+            Code::CredentialsRefused => Some(401),
+            Code::TooFast => Some(429),
+            Code::QuotaUsedUp => Some(477),
+            _ => None,
+        }),
     };
     match error {
         RunError::Unfit { place, .. } => RunFailure::Unfit { place: place.clone() },

@@ -2,9 +2,9 @@
 //! not end it, and a service that stays away does so once, not phase by phase.
 //!
 //! One deadline for each service over the whole run: a service that has been asked for [`SILENCE`] without an answer
-//! is given up, and so is one whose steps got no further for as long while its reads were answered. From then on
-//! nothing of the run waits for it, and whatever does not need it goes on. Moves under way keep trying by themselves;
-//! an answer makes good again.
+//! is given up, and so is one whose steps got no further for as long while its reads were answered; one that asks to
+//! be left alone for longer than that, at once. From then on nothing of the run waits for it, and whatever does not
+//! need it goes on. Moves under way keep trying by themselves; an answer makes good again.
 //!
 //! Never: a write that is not safe to repeat, or waiting for a service that asks for longer than a run should hang.
 
@@ -39,8 +39,8 @@ pub struct Patience(Mutex<Borne>);
 struct Borne {
     began: Option<Timestamp>,
     stalled: BTreeSet<Service>,
-    /// Until when those take no more calls whose daily quota is used up.
-    used_up: BTreeMap<Service, Timestamp>,
+    /// Why, of those that were given up by name.
+    given_up: BTreeMap<Service, GivenUp>,
 }
 
 impl Patience {
@@ -57,10 +57,7 @@ impl Patience {
     /// The run waits no longer for these services.
     pub fn gave_up(&self, services: &BTreeMap<Service, GivenUp>) {
         self.stalled(services.keys().copied().collect());
-        self.borne().used_up.extend(services.iter().filter_map(|(service, why)| match why {
-            GivenUp::Silent { .. } => None,
-            GivenUp::UsedUp { until } => Some((*service, *until)),
-        }));
+        self.borne().given_up.extend(services.iter().map(|(service, why)| (*service, *why)));
     }
 
     /// What the run has given up to wait for, in words; none while there is nothing.
@@ -69,14 +66,24 @@ impl Patience {
         let words: Vec<String> = borne
             .stalled
             .iter()
-            .map(|service| match borne.used_up.get(service) {
-                Some(until) => {
+            .map(|service| match borne.given_up.get(service) {
+                Some(GivenUp::UsedUp { until }) => {
                     format!("{service} takes no more calls: its daily quota is used up until {until}")
                 }
-                None => format!("{service} does not answer"),
+                Some(GivenUp::LeftAlone { until }) => {
+                    format!("{service} asked to be left alone until {until}")
+                }
+                Some(GivenUp::Refused) => format!("{service} refuses the credentials"),
+                Some(GivenUp::Silent { .. }) | None => format!("{service} does not answer"),
             })
             .collect();
         (!words.is_empty()).then(|| words.join(", and "))
+    }
+
+    /// Whether a service itself has said when it can be asked again: nobody else knows better what is waited for.
+    pub fn knows_until_when(&self) -> bool {
+        let told = |why: &GivenUp| matches!(why, GivenUp::UsedUp { .. } | GivenUp::LeftAlone { .. });
+        self.borne().given_up.values().any(told)
     }
 
     /// Whether steps on this service have stood still before.
@@ -90,21 +97,29 @@ impl Patience {
 }
 
 impl Workspace {
-    /// Why the run waits for this service no longer: it has had no answer for too long, or the day's quota is used
-    /// up. None, while it has patience.
+    /// Why the run waits for this service no longer: it has had no answer for too long, or has been told to ask again
+    /// much later. None, while it has patience.
     pub async fn given_up(&self, service: Service) -> Option<GivenUp> {
-        if let Some(until) = self.used_up_until(service).await {
+        let now = self.shared.clock.now();
+        let gate = self.gate(service);
+        let account = gate.overview().await?;
+        if let Some(until) = account.used_up_until {
             return Some(GivenUp::UsedUp { until });
         }
-        let since = self.gate(service).silent_since().await?;
+        if let Some(until) = account.left_alone_until.filter(|until| until.since(now) > SILENCE) {
+            return Some(GivenUp::LeftAlone { until });
+        }
+        let since = gate.silent_since().await?;
         let began = self.patience.borne().began;
-        let silent = self.shared.clock.now().since(began.map_or(since, |began| since.max(began)));
-        (silent > SILENCE).then_some(GivenUp::Silent { silent })
+        let silent = now.since(began.map_or(since, |began| since.max(began)));
+        let why = if account.is_refused() { GivenUp::Refused } else { GivenUp::Silent { silent } };
+        (silent > SILENCE).then_some(why)
     }
 
-    /// Until when the service takes no more calls, because its daily quota is used up.
-    pub async fn used_up_until(&self, service: Service) -> Option<Timestamp> {
-        self.gate(service).overview().await?.used_up_until
+    /// Until when the service takes no more calls, because its daily quota is used up or it asked to be left alone.
+    pub async fn away_until(&self, service: Service) -> Option<Timestamp> {
+        let account = self.gate(service).overview().await?;
+        account.used_up_until.or(account.left_alone_until)
     }
 
     /// Returns once one of these services is given up.
@@ -133,6 +148,13 @@ pub enum GivenUp {
         /// Until its day ends.
         until: Timestamp,
     },
+    /// It asked for a pause longer than a run should hang.
+    LeftAlone {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// It has answered nothing but that it refuses the credentials.
+    Refused,
 }
 
 impl GivenUp {
@@ -144,10 +166,17 @@ impl GivenUp {
             GivenUp::UsedUp { until } => {
                 ("takes no more calls", format!("its daily quota is used up until {until}"))
             }
+            GivenUp::LeftAlone { until } => {
+                ("takes no calls", format!("it asked to be left alone until {until}"))
+            }
+            GivenUp::Refused => ("takes no calls", "the credentials are refused".to_owned()),
         };
         let class = match self {
             GivenUp::Silent { .. } => FailureClass::Transient,
-            GivenUp::UsedUp { until } => FailureClass::RateLimited { retry_after: Some(until.since(now)) },
+            GivenUp::UsedUp { until } | GivenUp::LeftAlone { until } => {
+                FailureClass::RateLimited { retry_after: Some(until.since(now)) }
+            }
+            GivenUp::Refused => FailureClass::Unauthorized,
         };
         let what = what.to_owned();
         CallFailure { service, class, refusal: RefusalCode::Other, status: None, what, message, trace: None }

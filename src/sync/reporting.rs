@@ -31,8 +31,12 @@ pub(super) fn enter(run: &mut Run, phase: Option<&str>, now: Timestamp) {
 
 /// Why a run fails whose moves are neither over nor stuck.
 pub(super) fn in_vain(workspace: &Workspace, waits_for: Option<String>) -> String {
-    let waits_for = waits_for
-        .or_else(|| workspace.patience.in_words())
+    let told = workspace.patience.in_words();
+    let waits_for = told
+        .clone()
+        .filter(|_| workspace.patience.knows_until_when())
+        .or(waits_for)
+        .or(told)
         .unwrap_or_else(|| "a service does not answer".to_owned());
     format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
 }

@@ -107,6 +107,27 @@ async fn a_quota_used_up_before_the_scan_says_so_within_the_minute() {
     assert!(report.run.ended.unwrap().since(report.run.started) < Duration::from_secs(120));
 }
 
+/// HubSpot moves the account to another data centre, and says how long that takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_asks_to_be_left_alone_for_hours_ends_the_run_at_once_and_says_so() {
+    let world = world().await;
+    for matches in writes(Service::HubSpot).into_iter().filter(|one| one.method.as_deref() == Some("PUT")) {
+        world.fault(matches, FaultKind::Http429 { retry_after: Some(7200) });
+    }
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Failed);
+    assert!(report.run.phase.contains("HubSpot asked to be left alone until"), "{}", report.run.phase);
+    let took = report.run.ended.unwrap().since(report.run.started);
+    assert!(took < Duration::from_secs(120), "hours are not waited for: {took:?}");
+    assert_eq!(world.person("ada"), UNTOUCHED);
+    assert_eq!(world.person("dora"), "subscribed [Competition]; lists [720]");
+    world.mend();
+    world.clock.jump(Duration::from_secs(2 * 60 * 60));
+    world.synced().await;
+    assert_all_done(&world);
+    world.assert_settled().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_mailchimp_down_chains_stop_and_go_on_when_it_is_back() {
     let world = world().await;

@@ -87,6 +87,7 @@ impl RunFailure {
                 Some(401) => Code::CredentialsRefused,
                 Some(403) => Code::RightsMissing,
                 Some(429) => Code::TooFast,
+                Some(477) => Code::QuotaUsedUp,
                 None | Some(408 | 500..) => Code::ServiceAway,
                 Some(_) => Code::CallRefused,
             },

@@ -63,7 +63,11 @@ impl Alert {
             }
             Alert::Stopped => "hsmc has stopped: its journal cannot be read or written".to_owned(),
             Alert::RunSummary { run, end, ended, took, .. } => {
-                let done = if ended.is_empty() { "nothing to do".to_owned() } else { counts(ended) };
+                let done = match ended.is_empty() {
+                    true if end == "done" => "nothing to do".to_owned(),
+                    true => "nothing was done".to_owned(),
+                    false => counts(ended),
+                };
                 format!("run {run} {end} in {}: {done}", span(*took))
             }
         }
@@ -189,6 +193,10 @@ impl Alert {
 fn failure(cause: &RunFailure) -> String {
     match cause {
         RunFailure::Unfit { place } => format!("the accounts are not as {place} says; nothing was changed"),
+        RunFailure::Call { service, status: Some(401), .. } => format!("{service} refuses the credentials"),
+        RunFailure::Call { service, status: Some(429 | 477), .. } => {
+            format!("{service} asked to be left alone for a while")
+        }
         RunFailure::Call { service, call, status: Some(status) } => {
             format!("{service} answered {status} to: {call}")
         }
