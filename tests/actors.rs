@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use hsmc::actors::context::{ActorSettings, Shared, TagDirectory};
 use hsmc::actors::router::{Moves, Tally};
 use hsmc::connect::{Http, HttpSettings, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
@@ -15,6 +16,7 @@ use hsmc::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use hsmc::domain::person::Person;
 use hsmc::domain::port::{Budget, Clock, Entropy, Gate, OptOutBasis, Permit, Priority};
 use hsmc::domain::step::{Before, Fingerprint, Step};
+use hsmc::domain::tag::TagName;
 use hsmc::domain::time::Timestamp;
 use hsmc::engine::retry::RetryPolicy;
 use hsmc::engine::{MoveStatus, Phase, fold};
@@ -125,6 +127,16 @@ struct World {
     moves: Moves,
 }
 
+/// An audience that nobody reaches.
+fn audience() -> MailchimpClient {
+    let nowhere = "http://services.invalid".parse().unwrap();
+    MailchimpClient::new(
+        MailchimpSettings { base_url: nowhere, api_key: "key".into(), audience: "a".to_owned() },
+        Arc::new(Away(Service::Mailchimp)),
+        Http::new(&HttpSettings::default()).unwrap(),
+    )
+}
+
 impl World {
     async fn new() -> World {
         let clock = Arc::new(Simulated(tokio::time::Instant::now()));
@@ -132,7 +144,7 @@ impl World {
         let nowhere: url::Url = "http://services.invalid".parse().unwrap();
         let crm = HubSpotClient::new(
             HubSpotSettings {
-                base_url: nowhere.clone(),
+                base_url: nowhere,
                 token: "token".into(),
                 api_version: "2026-09".to_owned(),
                 properties: vec![],
@@ -140,13 +152,9 @@ impl World {
                 list_write_limit: 100,
             },
             Arc::new(Away(Service::HubSpot)),
-            http.clone(),
-        );
-        let audience = MailchimpClient::new(
-            MailchimpSettings { base_url: nowhere, api_key: "key".into(), audience: "a".to_owned() },
-            Arc::new(Away(Service::Mailchimp)),
             http,
         );
+        let audience = audience();
         let disk = Arc::new(Slow::new());
         let journal = Journal::new(Arc::clone(&disk) as Arc<dyn Store>);
         let first = Duration::from_secs(10);
@@ -331,4 +339,17 @@ async fn a_full_house_pushes_back_and_never_locks_up() {
     let tally = world.until(|tally| tally.asleep == u64::from(PEOPLE)).await;
     assert_eq!(tally.open, u64::from(PEOPLE), "nobody is lost");
     assert_eq!(world.moves.overview().await.waiting, 0);
+}
+
+/// Mailchimp makes a tag that a call names, and perhaps a twin when it is made as a segment at the same moment.
+#[tokio::test(start_paused = true)]
+async fn a_tag_is_not_made_as_a_segment_while_a_call_that_names_it_is_out() {
+    let (directory, audience) = (TagDirectory::default(), audience());
+    let tag = TagName::new("Recruitment");
+    let resolve = || directory.resolve(&audience, Priority::Enroll, &tag);
+    let naming = directory.naming(std::slice::from_ref(&tag)).await;
+    assert!(naming.is_some());
+    assert!(resolve().now_or_never().is_none(), "it waits");
+    drop(naming);
+    resolve().await.unwrap_err();
 }

@@ -149,10 +149,13 @@ impl Shared {
 }
 
 /// Segments by tag name: learned from the scan, and asked for when a tag is new.
+///
+/// A tag comes into being in two ways: made as a segment, or named in a call about members. Never both at once, since
+/// that might make twins (Mailchimp contract §8).
 #[derive(Default)]
 pub struct TagDirectory {
     known: RwLock<BTreeMap<TagName, SegmentId>>,
-    making: tokio::sync::Mutex<()>,
+    making: tokio::sync::RwLock<()>,
 }
 
 impl TagDirectory {
@@ -175,6 +178,14 @@ impl TagDirectory {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(tag).copied()
     }
 
+    /// To be held while a call names these tags; none where all of them are there.
+    pub async fn naming(&self, tags: &[TagName]) -> Option<tokio::sync::RwLockReadGuard<'_, ()>> {
+        match tags.iter().all(|tag| self.find(tag).is_some()) {
+            true => None,
+            false => Some(self.making.read().await),
+        }
+    }
+
     /// The segment of a tag; asked for, and created when there is none.
     ///
     /// # Errors
@@ -188,7 +199,7 @@ impl TagDirectory {
         if let Some(segment) = self.find(tag) {
             return Ok(segment);
         }
-        let _one_at_a_time = self.making.lock().await;
+        let _one_at_a_time = self.making.write().await;
         if let Some(segment) = self.find(tag) {
             return Ok(segment);
         }

@@ -10,6 +10,7 @@ use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
 use crate::domain::member::MemberStatus;
 use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority};
 use crate::domain::step::{Delivery, Step};
+use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -28,7 +29,10 @@ const LOOKS: u32 = 20;
 /// this call; whether that is our own earlier call is looked at, singly.
 pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
     let members: Vec<NewMember> = part.iter().filter_map(new_member).collect();
+    let tags: Vec<TagName> = members.iter().flat_map(|member| member.tags.iter().cloned()).collect();
+    let naming = shared.tags.naming(&tags).await;
     let answer = shared.audience.subscribe(urgency(part), &members).await?;
+    drop(naming);
     let mut outcomes = Vec::with_capacity(part.len());
     for ready in part {
         let hash = ready.member_hash();

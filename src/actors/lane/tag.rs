@@ -88,6 +88,7 @@ async fn one(
     if on && delivery == Delivery::Loud && !is_active(shared, priority, hash).await? {
         return Ok(ItemOutcome::Refused(archived_meanwhile()));
     }
+    let _naming = if on { shared.tags.naming(std::slice::from_ref(tag)).await } else { None };
     match shared.audience.tag_one(priority, hash, &[(tag.clone(), on)], delivery).await {
         Ok(()) => Ok(ItemOutcome::Done),
         // Nobody there bears nothing.
