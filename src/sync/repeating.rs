@@ -4,6 +4,7 @@
 use super::error::RunError;
 use super::workspace::Workspace;
 use crate::domain::id::{MoveId, PersonId};
+use crate::domain::plan::Limit;
 use crate::domain::repeat::{Memory, Reach, Wrong};
 use crate::domain::report::RepeatedKind;
 use crate::domain::run::{Run, RunEnd};
@@ -30,7 +31,7 @@ pub(super) struct Open {
 /// The journal cannot be read.
 pub(super) fn open_moves(workspace: &Workspace) -> Result<Open, RunError> {
     let journal = &workspace.shared.journal;
-    let pauses = workspace.shared.pauses();
+    let now = workspace.shared.clock.now();
     let mut open = Open::default();
     let mut after = None;
     loop {
@@ -43,7 +44,7 @@ pub(super) fn open_moves(workspace: &Workspace) -> Result<Open, RunError> {
                 continue;
             };
             *open.by_kind.entry(status.draft.kind.word().to_owned()).or_default() += 1;
-            if status.awaits_last_look() || pauses.holds(&status.draft).is_some() {
+            if status.awaits_last_look() || workspace.shared.holds(&status, now).is_some() {
                 continue;
             }
             open.wrongs.insert(Wrong {
@@ -91,7 +92,10 @@ pub(super) fn name_repeated(
             wrongs.insert(Wrong { kind: RepeatedKind::Failed, what: status.trouble(), person, amount: 1 });
         }
     }
-    for (limit, amount) in &run.counts.left_out {
+    // The window opens by itself: who waits for it is no trouble.
+    let trouble =
+        run.counts.left_out.iter().filter(|(limit, _)| limit.as_str() != Limit::EnrollBetween.word());
+    for (limit, amount) in trouble {
         let what = format!("left out by {limit}");
         wrongs.insert(Wrong { kind: RepeatedKind::LeftOut, what, person: None, amount: *amount });
     }

@@ -28,6 +28,9 @@ async fn r10a_nobody_is_enrolled_before_the_window_opens_and_everything_else_goe
     assert_eq!(world.person("cleo"), "archived []; lists [946]");
     assert_eq!(report.run.counts.left_out.get("enroll_between"), Some(&1));
     assert_eq!(report.run.counts.people.get("left-out"), Some(&1));
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.left_out.get("enroll_between"), Some(&1));
+    assert!(report.run.report.makes_progress(), "a window opens by itself: {:?}", report.run.report.repeated);
     world.clock.jump(2 * HOUR);
     world.synced().await;
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
