@@ -479,7 +479,12 @@ impl App {
         self.workspace.shared.consent.commit(batch, entries).await?;
         Ok(Acknowledgement {
             message: format!(
-                "{adopted} people are adopted: who is archived and in a source list is subscribed again by the next run"
+                "{}: who is archived, bears no protected tag and is in a source list is subscribed again by the next run",
+                if adopted == 1 {
+                    "1 person is adopted".to_owned()
+                } else {
+                    format!("{adopted} people are adopted")
+                }
             ),
             left_out,
         })

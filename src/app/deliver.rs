@@ -82,8 +82,11 @@ pub async fn tell(app: &App) {
 pub async fn cry(app: &App, alert: Alert) {
     let now = app.workspace.shared.clock.now();
     let standing = Standing::new(0, alert, now);
-    let message = Message::of(&standing, standing.wants(), &app.config.workspace);
-    let sending = app.targets.iter().map(|target| send(&app.http, target, &message, now));
+    let message = |target| Message::of(&standing, standing.wants(), target, &app.config.workspace);
+    let sending = app.targets.iter().map(|target| async {
+        let message = message(target.form.name());
+        send(&app.http, target, &message, now).await
+    });
     let crying = futures::future::join_all(sending);
     if tokio::time::timeout(LAST_WORDS, crying).await.is_err() {
         tracing::warn!("nobody took the last alert in time");
@@ -111,7 +114,7 @@ async fn tell_target(app: &App, target: &Target) -> JournalResult<()> {
         let now = clock.now();
         let Some(what) = due(&standing, name, app.config.notify.from, now) else { return Ok(()) };
         let Some(one) = standing.iter().find(|one| one.number == what.number) else { return Ok(()) };
-        let message = Message::of(one, what.said, &app.config.workspace);
+        let message = Message::of(one, what.said, name, &app.config.workspace);
         let answered = send(&app.http, target, &message, now).await;
         note(app, name, what, answered).await?;
         clock.sleep(PACE).await;

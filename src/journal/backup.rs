@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// The manifest's name, and the most it may take.
@@ -270,7 +270,10 @@ fn read_as(from: &Path, shape: Shape, into: Option<&mut File>) -> Result<Kept, B
     match shape {
         Shape::Folder => {
             let path = from.join(MANIFEST);
-            let file = File::open(&path).map_err(|error| io(&path, error))?;
+            let file = File::open(&path).map_err(|error| match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => unusable(from, "no backup is there"),
+                _ => io(&path, error).into(),
+            })?;
             let manifest = manifest_of(from, file)?;
             let path = from.join(FOLDER).join(snapshot_name(manifest.sequence));
             let file = File::open(&path).map_err(|error| io(&path, error))?;

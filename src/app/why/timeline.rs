@@ -3,7 +3,7 @@
 use super::super::show;
 use super::Told;
 use crate::domain::audit::AuditLine;
-use crate::domain::consent::ConsentFact;
+use crate::domain::consent::{ConsentFact, Witness};
 use crate::domain::event::MoveEvent;
 use crate::domain::id::MoveId;
 use crate::domain::person::PastState;
@@ -68,7 +68,12 @@ fn of_move(told: &Told) -> Option<EventView> {
 
 /// One piece of evidence in one line: what was seen where, what was called, what was answered.
 fn evidence_line(evidence: &ConsentFact) -> String {
-    let mut line = format!("evidence: {} in {} (by {})", evidence.status, evidence.seen, evidence.source);
+    let mut line = match evidence.seen {
+        Witness::Service(service) => {
+            format!("evidence: {} in {service} (by {})", evidence.status, evidence.source)
+        }
+        Witness::Operator => format!("evidence: {} by an operator (by {})", evidence.change, evidence.source),
+    };
     if let Some(called) = &evidence.called {
         line.push_str(&format!("; called \"{called}\""));
     }

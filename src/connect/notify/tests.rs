@@ -1,7 +1,7 @@
 //! Every form as text, what answers mean, and that nobody is in any of it.
 
 use super::*;
-use crate::domain::alert::{Alert, Audience, RunFailure, Said, Severity, Standing, Withheld};
+use crate::domain::alert::{Alert, Audience, Event, RunFailure, Said, Severity, Standing, Withheld};
 use crate::domain::failure::Service;
 use crate::domain::id::RunId;
 use proptest::prelude::*;
@@ -31,7 +31,18 @@ fn told(alert: Alert, times: u64, said: Said) -> Message {
     if matches!(said, Said::Over(_)) {
         standing.resolve(AT.plus(Duration::from_secs(7200)));
     }
-    Message::of(&standing, said, "agency & <sons>")
+    Message::of(&standing, said, "webhook", "agency & <sons>")
+}
+
+#[test]
+fn an_alert_is_raised_to_whoever_never_heard_of_it_and_again_to_whoever_did() {
+    let mut standing = Standing::new(17, approval(), AT);
+    standing.see(approval(), AT.plus(Duration::from_secs(3600)), Duration::from_secs(3600));
+    let wants = standing.wants();
+    assert_eq!(wants, Said::Raised(2));
+    standing.deliveries.entry("teams".to_owned()).or_default().told = Some((Said::Raised(1), AT));
+    assert_eq!(Message::of(&standing, wants, "teams", "agency").event, Event::Again);
+    assert_eq!(Message::of(&standing, wants, "slack", "agency").event, Event::Raised);
 }
 
 #[test]
@@ -157,7 +168,7 @@ proptest! {
             "pat-eu1-12345678-aaaa-bbbb-cccc-1234567890ab",
         ] {
             for alert in alerts(&format!("{before} {secret} {after}"), count) {
-                let message = Message::of(&Standing::new(1, alert, AT), Said::Raised(1), secret);
+                let message = Message::of(&Standing::new(1, alert, AT), Said::Raised(1), "webhook", secret);
                 for form in [Form::Teams, Form::Slack, Form::Webhook] {
                     let text = body(form, &message).to_string();
                     prop_assert!(!text.contains(secret), "{}", text);
@@ -176,7 +187,7 @@ fn every_alert_says_what_is_so_and_what_to_do_in_one_line_that_is_not_cut() {
         assert_eq!(scrub(&text), text, "nothing in it looks like a person, and it is short enough");
         assert_eq!(scrub(&way_out), way_out);
         assert!(!way_out.is_empty() || alert.severity() == Severity::Note, "{text}");
-        let message = Message::of(&Standing::new(1, alert.clone(), AT), Said::Raised(1), "agency");
+        let message = Message::of(&Standing::new(1, alert.clone(), AT), Said::Raised(1), "webhook", "agency");
         match alert.code() {
             None => assert_eq!(alert.severity(), Severity::Note, "{text}"),
             Some(code) => {

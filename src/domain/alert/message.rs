@@ -93,12 +93,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// What is to be said of an alert.
-    pub fn of(standing: &Standing, said: Said, workspace: &str) -> Message {
+    /// What is to be said of an alert to a target. Whoever hears of it for the first time is not told *again*, however
+    /// often it was so before.
+    pub fn of(standing: &Standing, said: Said, target: &str, workspace: &str) -> Message {
         let alert: &Alert = &standing.alert;
         let Standing { number, first, .. } = standing;
         let (event, edition, at) = match said {
-            Said::Raised(1) => (Event::Raised, 1, standing.announced_at),
+            Said::Raised(edition) if !standing.was_told(target) => {
+                (Event::Raised, edition, standing.announced_at)
+            }
             Said::Raised(edition) => (Event::Again, edition, standing.announced_at),
             Said::Over(edition) => (Event::Resolved, edition, standing.resolved.unwrap_or(standing.last)),
         };

@@ -162,6 +162,11 @@ impl Standing {
         Some((wants, due))
     }
 
+    /// Whether a target has taken any message about it.
+    pub fn was_told(&self, target: &str) -> bool {
+        self.deliveries.get(target).is_some_and(|delivery| delivery.told.is_some())
+    }
+
     /// Whether nobody needs the record any more: nothing is left to tell any of these targets, and it ended
     /// long enough ago that a new one would not be the same flickering.
     pub fn is_over(&self, targets: &[&str], now: Timestamp, quiet: Duration) -> bool {
