@@ -207,7 +207,8 @@ fn a_person(store: &dyn Store, key: &[u8], value: &[u8]) -> Result<Option<String
             return Ok(Some("they cannot be found by their address".to_owned()));
         }
     }
-    if let Some(record) = person.record
+    // A second member's record leads to the person of its contact's own address, for as long as that has it.
+    if let Some(record) = person.record.filter(|_| person.second.is_none())
         && store.get(Table::PeopleByRecord, &record.to_key())?.is_none()
     {
         return Ok(Some("they cannot be found by their HubSpot record".to_owned()));

@@ -310,3 +310,22 @@ async fn an_index_that_points_to_nothing_or_leaves_something_out_is_named_by_num
         assert!(!told.iter().any(|line| line.contains('@')), "{told:?}");
     }
 }
+
+/// A second member's record leads to the person of its contact's own address; when that contact is merged into
+/// another one, it leads nowhere, and nothing is damaged.
+#[tokio::test]
+async fn a_second_member_whose_contact_has_another_record_by_now_is_sound() {
+    let (_home, journal) = pointing().await;
+    let mut writes = Batch::new();
+    let (heir, other) =
+        (journal.person(PersonId(1)).unwrap().unwrap(), journal.person(PersonId(2)).unwrap().unwrap());
+    let second = Person { second: Some(NOW), record: heir.record, ..other.clone() };
+    journal.put_person(&mut writes, &second, Some(&other)).unwrap();
+    journal.commit(writes).await.unwrap();
+    let mut writes = Batch::new();
+    let merged = Person { record: Some(RecordId(3)), ..heir.clone() };
+    journal.put_person(&mut writes, &merged, Some(&heir)).unwrap();
+    journal.commit(writes).await.unwrap();
+    let (_, defects) = verify::records(journal.store().as_ref()).unwrap();
+    assert_eq!(defects, vec![]);
+}
