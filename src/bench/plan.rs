@@ -59,12 +59,10 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
         }
         notes.push(format!(
             "{people} people: the run before read and judged everybody for the first time in {:.1} s with {:.0} MB; \
-             the store opened in {:.2} s; of the plan, {:.2} s to know who everybody is, {:.2} s to judge them",
+             the store opened in {:.2} s",
             made.value("ran")?,
             made.value("peak")?,
             found.value("opened")?,
-            found.value("identified")?,
-            found.value("judged")? - found.value("identified")?,
         ));
     }
     Ok((figures, notes))
@@ -109,7 +107,7 @@ pub(super) async fn plan_again(folder: &Path, people: u64) -> Result<PartView, B
     }
     view.note("rows", watch.elapsed().as_secs_f64());
     let watch = Stopwatch::start();
-    let counted = plan(&rig, newest, &mut view).await.map_err(|problem| broke(&problem))?;
+    let counted = plan(&rig, newest).await.map_err(|problem| broke(&problem))?;
     view.note("planned", watch.elapsed().as_secs_f64());
     view.note("peak", peak_megabytes());
     if (rows, counted) != (people, (people, 0)) {
@@ -119,8 +117,8 @@ pub(super) async fn plan_again(folder: &Path, people: u64) -> Result<PartView, B
     Ok(view)
 }
 
-/// How many people were judged, and how many moves are due. Each of the three goes over everybody once.
-async fn plan(rig: &Rig, snapshot: Snapshot, view: &mut PartView) -> Result<(u64, u64), RunError> {
+/// How many people were judged, and how many moves are due.
+async fn plan(rig: &Rig, snapshot: Snapshot) -> Result<(u64, u64), RunError> {
     let workspace = &rig.workspace;
     let shared = &workspace.shared;
     let accounts = preflight::preflight(workspace).await?;
@@ -136,12 +134,9 @@ async fn plan(rig: &Rig, snapshot: Snapshot, view: &mut PartView) -> Result<(u64
     };
     let rules = std::sync::Arc::clone(&workspace.rules);
     let (journal, consent, hands) = (shared.journal.clone(), shared.consent.clone(), shared.hands.clone());
-    let watch = Stopwatch::start();
     let planning =
         Planning::new(journal, consent, hands, rules, snapshot, &accounts, shared.clock.now()).await?;
-    view.note("identified", watch.elapsed().as_secs_f64());
     let (planning, limits) = planning.settle(&context, &Stop::never()).await?;
-    view.note("judged", watch.elapsed().as_secs_f64());
     let (_, summary, moves) = planning.show(limits, usize::MAX, None).await?;
     Ok((summary.people.values().sum(), moves.len() as u64))
 }

@@ -32,6 +32,15 @@ pub struct Renames {
 }
 
 impl Renames {
+    /// Nobody has moved.
+    pub const NOBODY: Renames =
+        Renames { old: BTreeMap::new(), members: BTreeMap::new(), away: BTreeSet::new() };
+
+    /// Whether nobody has moved.
+    pub fn is_empty(&self) -> bool {
+        self.old.is_empty() && self.members.is_empty() && self.away.is_empty()
+    }
+
     /// The row's member is this person's.
     fn note(&mut self, row: &PersonRow, person: PersonId) {
         if let (PersonKey::Hash(hash), Some(member)) = (row.key, &row.member) {
@@ -95,15 +104,19 @@ fn is_theirs(contact: &Contact, person: &Person) -> bool {
         || contact.further_emails().any(|email| Some(&email) == person.email.as_ref())
 }
 
+/// The people whom the row's contact was known as, when they were several: who stands under the contact's own address,
+/// and the others.
+fn several(journal: &Journal, row: &PersonRow) -> Result<Option<(Person, Vec<Person>)>, RunError> {
+    let Some(heir) = known(journal, row)?.filter(|heir| heir.second.is_none()) else { return Ok(None) };
+    let others: Vec<Person> =
+        same_person(journal, row)?.into_iter().filter(|other| other.id != heir.id).collect();
+    Ok((!others.is_empty()).then_some((heir, others)))
+}
+
 /// Whoever was known as several people and is one contact now becomes one, durably: the one who stands under the
 /// contact's own address, with what binds the others. Whether there was anybody.
 async fn unite(journal: &Journal, row: &PersonRow, now: Timestamp) -> Result<bool, RunError> {
-    let Some(heir) = known(journal, row)?.filter(|heir| heir.second.is_none()) else { return Ok(false) };
-    let others: Vec<Person> =
-        same_person(journal, row)?.into_iter().filter(|other| other.id != heir.id).collect();
-    if others.is_empty() {
-        return Ok(false);
-    }
+    let Some((heir, others)) = several(journal, row)? else { return Ok(false) };
     let has_member = row.member.is_some();
     let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, has_member, other));
     let mut batch = Batch::new();
@@ -208,54 +221,87 @@ pub fn stands_elsewhere(snapshot: &Snapshot, renames: &Renames, row: &PersonRow)
     Ok(true)
 }
 
-/// Who does not stand where they are remembered, as a first look at everybody shows.
+/// Who does not stand where they are remembered, as a look at everybody shows.
 #[derive(Default)]
-struct Strangers {
+pub struct Strangers {
     renames: Renames,
     /// Whose member is no longer where it was, by its number.
     missed: BTreeMap<String, PersonId>,
     /// Whose present address has a member, although they were another one.
     housed: BTreeMap<PersonId, Person>,
-    /// Whether somebody is seen for the first time, or a member stands under another address of a contact.
-    is_anybody_new: bool,
+    /// Rows of contacts that were known as several people.
+    several: Vec<PersonKey>,
+    /// At which places somebody is seen for the first time, or a member stands under another address of a contact.
+    new: Vec<u32>,
 }
 
-/// Looks at everybody once; none when people were united meanwhile, so that some may have been seen as they no
-/// longer are.
-async fn strangers(
-    journal: &Journal,
-    snapshot: &Snapshot,
-    now: Timestamp,
-) -> Result<Option<Strangers>, RunError> {
-    let mut found = Strangers::default();
-    let mut were_united = false;
-    for recognised in recognised(journal, snapshot.people()?) {
-        let (row, person) = recognised?;
-        let own: Vec<&Contact> = own_contacts(&row).collect();
-        if own.iter().any(|contact| is_one_of_several(contact)) {
-            were_united |= unite(journal, &row, now).await?;
+impl Strangers {
+    /// Looks at one row, and at whom it is known to belong to. Whether it has to be looked at again.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn note(
+        &mut self,
+        journal: &Journal,
+        place: u32,
+        row: &PersonRow,
+        person: Option<&Person>,
+    ) -> Result<bool, RunError> {
+        let own: Vec<&Contact> = own_contacts(row).collect();
+        if own.iter().any(|contact| is_one_of_several(contact)) && several(journal, row)?.is_some() {
+            self.several.push(row.key);
         }
-        found.is_anybody_new |= row.member.is_some() && !row.contacts.is_empty() && own.is_empty();
-        let Some(person) = person else {
-            found.is_anybody_new = true;
-            continue;
-        };
+        let is_new = person.is_none() || (row.member.is_some() && !row.contacts.is_empty() && own.is_empty());
+        if is_new {
+            self.new.push(place);
+        }
+        let Some(person) = person else { return Ok(is_new) };
         let elsewhere = |email: &&Email| row.key != PersonKey::Hash(email.hash());
         let others = [&person.email, &person.previous_email].into_iter().flatten().filter(elsewhere);
         let others: Vec<SubscriberHash> = others.map(Email::hash).collect();
-        if own.iter().any(|contact| is_theirs(contact, &person)) {
+        if own.iter().any(|contact| is_theirs(contact, person)) {
             // Their member, if they have one, stands under an address that they had.
-            found.renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
+            self.renames.old.extend(others.iter().map(|hash| (*hash, person.id)));
             if row.member.is_none() {
-                found.missed.extend(person.contact_id.clone().map(|number| (number, person.id)));
+                self.missed.extend(person.contact_id.clone().map(|number| (number, person.id)));
             } else if !others.is_empty() {
-                found.housed.insert(person.id, person);
+                self.housed.insert(person.id, person.clone());
             }
         } else if let Some(previous) = &person.previous_email {
-            found.renames.old.insert(previous.hash(), person.id);
+            self.renames.old.insert(previous.hash(), person.id);
+        }
+        Ok(is_new)
+    }
+
+    /// Whether everybody who is known stands where they are remembered: then what is new changes nothing for them.
+    pub fn are_new_only(&self) -> bool {
+        self.renames.old.is_empty() && self.missed.is_empty() && self.several.is_empty()
+    }
+
+    /// At which places of the snapshot somebody is new, ascending.
+    pub fn new_at(&self) -> &[u32] {
+        &self.new
+    }
+}
+
+/// Whoever was known as several people and is one contact now becomes one, durably. Whether there was anybody: then
+/// everybody is to be looked at again, since some were seen as they no longer are.
+///
+/// # Errors
+/// When the snapshot or the journal cannot be read or written.
+pub async fn unite_all(
+    journal: &Journal,
+    snapshot: &Snapshot,
+    strangers: &Strangers,
+    now: Timestamp,
+) -> Result<bool, RunError> {
+    let mut were_united = false;
+    for key in &strangers.several {
+        if let Some(row) = snapshot.person(*key)? {
+            were_united |= unite(journal, &row, now).await?;
         }
     }
-    Ok((!were_united).then_some(found))
+    Ok(were_united)
 }
 
 /// Gives every new person a number, durably, and finds the members that stand under another address than their
@@ -267,55 +313,55 @@ pub async fn identify(
     journal: &Journal,
     forgotten: &ForgottenPeople,
     snapshot: &Snapshot,
+    strangers: Strangers,
     now: Timestamp,
 ) -> Result<Renames, RunError> {
-    let Strangers { mut renames, missed, housed, is_anybody_new } = loop {
-        if let Some(strangers) = strangers(journal, snapshot, now).await? {
-            break strangers;
-        }
+    let is_about_the_new = strangers.are_new_only();
+    let Strangers { mut renames, missed, housed, new, .. } = strangers;
+    // Members that are a contact's under another address: joined once every contact has a number.
+    let mut joins: Vec<PersonKey> = Vec::new();
+    let mut fresh: Vec<Person> = Vec::new();
+    let rows: Box<dyn Iterator<Item = _> + Send> = match is_about_the_new {
+        true => Box::new(snapshot.people_at(&new)?),
+        false => Box::new(snapshot.people()?),
     };
-    if is_anybody_new || !renames.old.is_empty() || !missed.is_empty() {
-        let mut fresh: Vec<Person> = Vec::new();
-        // Members that are a contact's under another address: joined once every contact has a number.
-        let mut joins: Vec<PersonKey> = Vec::new();
-        for recognised in recognised(journal, snapshot.people()?) {
-            let (row, known) = recognised?;
-            if let Some(person) = moved_here(&row, known.as_ref(), &missed) {
-                renames.note(&row, person);
-                continue;
-            }
-            if let Some(person) = whose_was(&row, &missed) {
-                renames.away.insert(person);
-            }
-            if let PersonKey::Hash(hash) = row.key
-                && let Some(person) = renames.old.get(&hash).copied()
-            {
-                if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
-                    renames.old.remove(&hash);
-                    fresh.extend(left_behind(&row, person, now));
-                    continue;
-                }
-                renames.note(&row, person);
-            } else if heir(snapshot, &row)?.is_some() {
-                joins.push(row.key);
-                continue;
-            }
-            if known.is_some() {
-                continue;
-            }
-            // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
-            if !is_forgotten(forgotten, &row) || must_be_told(&row) {
-                fresh.extend(newcomer(&row, now));
-            }
-            if fresh.len() >= CHUNK {
-                make(journal, std::mem::take(&mut fresh)).await?;
-            }
+    for recognised in recognised(journal, rows) {
+        let (row, known) = recognised?;
+        if let Some(person) = moved_here(&row, known.as_ref(), &missed) {
+            renames.note(&row, person);
+            continue;
         }
-        make(journal, fresh).await?;
-        for key in joins {
-            if let Some(row) = snapshot.person(key)? {
-                join(journal, snapshot, &mut renames, &row)?;
+        if let Some(person) = whose_was(&row, &missed) {
+            renames.away.insert(person);
+        }
+        if let PersonKey::Hash(hash) = row.key
+            && let Some(person) = renames.old.get(&hash).copied()
+        {
+            if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
+                renames.old.remove(&hash);
+                fresh.extend(left_behind(&row, person, now));
+                continue;
             }
+            renames.note(&row, person);
+        } else if heir(snapshot, &row)?.is_some() {
+            joins.push(row.key);
+            continue;
+        }
+        if known.is_some() {
+            continue;
+        }
+        // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
+        if !is_forgotten(forgotten, &row) || must_be_told(&row) {
+            fresh.extend(newcomer(&row, now));
+        }
+        if fresh.len() >= CHUNK {
+            make(journal, std::mem::take(&mut fresh)).await?;
+        }
+    }
+    make(journal, fresh).await?;
+    for key in joins {
+        if let Some(row) = snapshot.person(key)? {
+            join(journal, snapshot, &mut renames, &row)?;
         }
     }
     Ok(renames)

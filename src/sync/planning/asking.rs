@@ -1,34 +1,32 @@
-//! What the rules ask: rounds of questions to HubSpot, until nobody's verdict waits for an answer.
+//! Who everybody is and what is wanted of them: one look at all, then rounds of questions to HubSpot, until nobody's
+//! verdict waits for an answer.
 
+use super::gathering::{Gathered, Questions};
+use super::judged::Found;
 use super::{Planning, blocking};
-use crate::domain::email::{Email, SubscriberHash};
+use crate::domain::email::SubscriberHash;
 use crate::domain::id::{PersonId, RecordId};
-use crate::domain::plan::{LimitCollector, Limits, move_fingerprint};
-use crate::domain::rules::{Question, Verdict};
+use crate::domain::plan::Limits;
 use crate::sync::error::RunError;
-use crate::sync::identify;
+use crate::sync::identify::{self, Strangers};
 use crate::sync::judging::Lost;
+use crate::sync::recognising::recognised;
 use crate::sync::scan::{ScanContext, Stop, look_up, prove, trace};
 use crate::sync::snapshot::{Lookup, PersonKey};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Rounds of questions at most: a look-up may lead to a proof, and no further.
 const ROUNDS: usize = 4;
 /// Addresses asked for at once, so that answers do not pile up in memory.
 const LOOKUPS: usize = 5_000;
 
-#[derive(Default)]
-struct Questions {
-    emails: Vec<Email>,
-    records: Vec<RecordId>,
-    /// Records to be traced: under which address their person stands in the snapshot, and who it is.
-    traces: BTreeMap<RecordId, (SubscriberHash, PersonId)>,
-}
-
-impl Questions {
-    fn is_empty(&self) -> bool {
-        self.emails.is_empty() && self.records.is_empty() && self.traces.is_empty()
-    }
+/// Who is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    /// Everybody.
+    All,
+    /// Those of whom there was something to do: the answers are theirs.
+    Noted,
 }
 
 impl Planning {
@@ -41,12 +39,14 @@ impl Planning {
         context: &ScanContext,
         stop: &Stop,
     ) -> Result<(Planning, Limits), RunError> {
-        for round in 0.. {
-            let (planning, questions, limits) =
-                blocking(self, |planning, _| Planning::collect(planning)).await?;
-            self = planning;
-            if questions.is_empty() || round >= ROUNDS {
-                return Ok((self, limits));
+        let (planning, mut questions, mut limits) = match self.renames {
+            None => self.meet().await?,
+            Some(_) => self.judge(Whom::All).await?,
+        };
+        self = planning;
+        for _ in 0..ROUNDS {
+            if questions.is_empty() {
+                break;
             }
             for emails in questions.emails.chunks(LOOKUPS) {
                 let now = self.world.seen;
@@ -60,8 +60,72 @@ impl Planning {
             }
             self.proofs.extend(prove(context, &questions.records, stop).await?);
             self.follow(context, questions.traces, stop).await?;
+            // A member that has been followed is somebody else's row, too.
+            let whom = if self.renames().is_empty() { Whom::Noted } else { Whom::All };
+            (self, questions, limits) = self.judge(whom).await?;
         }
-        Err(RunError::Internal("the rules never stop asking".to_owned()))
+        Ok((self, limits))
+    }
+
+    /// Recognises everybody, gives the new ones a number, and judges all: in one pass, unless somebody has moved.
+    async fn meet(mut self) -> Result<(Planning, Questions, Limits), RunError> {
+        loop {
+            let (planning, strangers, gathered) = blocking(self, |planning, _| planning.look()).await?;
+            self = planning;
+            if identify::unite_all(&self.journal, &self.snapshot, &strangers, self.now).await? {
+                continue;
+            }
+            let everybody_else_stands = strangers.are_new_only();
+            let new = strangers.new_at().to_vec();
+            let renames =
+                identify::identify(&self.journal, &self.forgotten, &self.snapshot, strangers, self.now)
+                    .await?;
+            let nobody_moved = renames.is_empty();
+            self.renames = Some(renames);
+            if !(everybody_else_stands && nobody_moved) {
+                return self.judge(Whom::All).await;
+            }
+            let (planning, questions, limits) = blocking(self, move |planning, _| {
+                let found = std::mem::take(&mut planning.found);
+                planning.collect_at(&new, found, gathered)
+            })
+            .await?;
+            return Ok((planning, questions, limits));
+        }
+    }
+
+    /// One look at everybody: who is not where they are remembered, and what the rules say of the others, as far as
+    /// that is sure.
+    fn look(&mut self) -> Result<(Strangers, Gathered), RunError> {
+        let (mut strangers, mut found) = (Strangers::default(), Found::default());
+        let mut gathered = Gathered::of(self);
+        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
+            let (row, person) = recognised?;
+            let is_new = strangers.note(&self.journal, place, &row, person.as_ref())?;
+            if let Some(person) = person
+                && !is_new
+                && strangers.are_new_only()
+            {
+                self.meet_at(&mut found, place, row, person, &mut gathered)?;
+            }
+        }
+        self.found = found;
+        Ok((strangers, gathered))
+    }
+
+    async fn judge(self, whom: Whom) -> Result<(Planning, Questions, Limits), RunError> {
+        blocking(self, move |planning, _| {
+            let gathered = Gathered::of(planning);
+            let mut found = std::mem::take(&mut planning.found);
+            match whom {
+                Whom::All => planning.collect(gathered),
+                Whom::Noted => {
+                    let places = found.take_noted();
+                    planning.collect_at(&places, found, gathered)
+                }
+            }
+        })
+        .await
     }
 
     /// Asks for records whose address HubSpot no longer knows (R10): a contact found under another address
@@ -99,7 +163,8 @@ impl Planning {
         self.snapshot.record_lookups(answers)?;
         for hash in hashes {
             if let Some(row) = self.snapshot.person(PersonKey::Hash(hash))? {
-                identify::join(&self.journal, &self.snapshot, &mut self.renames, &row)?;
+                let renames = self.renames.get_or_insert_default();
+                identify::join(&self.journal, &self.snapshot, renames, &row)?;
             }
         }
         Ok(())
@@ -112,40 +177,35 @@ impl Planning {
         Ok(row.is_some_and(|row| row.member.is_some()))
     }
 
-    fn collect(&mut self) -> Result<(Questions, Limits), RunError> {
-        let mut questions = Questions::default();
-        let mut collector = LimitCollector::new(&self.rules, self.world.subscribed, self.world.seen);
-        let (mut came_out, mut opt_outs) = (BTreeSet::new(), Vec::new());
-        let found = self.judge_everybody(|seen| {
-            match &seen.verdict {
-                Verdict::Ask(Question::LookUp) => questions.emails.extend(seen.person.email.clone()),
-                Verdict::Ask(Question::Trace) => {
-                    if let (Some(record), PersonKey::Hash(hash)) = (seen.person.record, seen.row.key) {
-                        questions.traces.insert(record, (hash, seen.person.id));
-                    }
-                }
-                Verdict::Ask(Question::Prove) => {
-                    questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
-                }
-                Verdict::Settled(decision) => match &decision.due {
-                    Some(due) if due.kind.is_opt_out() => {
-                        let given = decision.memory.opt_out.as_ref().map(|opt_out| opt_out.at);
-                        opt_outs.push(given.unwrap_or(self.world.seen));
-                    }
-                    Some(due) if self.is_shown(due) => {
-                        collector.collect(due);
-                        if self.narrowing.shown.is_some() {
-                            came_out.insert(move_fingerprint(due));
-                        }
-                    }
-                    Some(_) | None => {}
-                },
+    /// Everybody, in the snapshot's order.
+    fn collect(&mut self, mut gathered: Gathered) -> Result<(Questions, Limits), RunError> {
+        let mut found = Found::default();
+        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
+            let (row, person) = recognised?;
+            if let Some(person) = person {
+                self.meet_at(&mut found, place, row, person, &mut gathered)?;
             }
-            Ok(())
-        })?;
+        }
         self.found = found;
-        self.came_out = came_out;
-        self.opt_outs = opt_outs;
-        Ok((questions, collector.finish()))
+        Ok(gathered.finish(self))
+    }
+
+    /// Those at these places, which ascend, beside those found already.
+    fn collect_at(
+        &mut self,
+        places: &[u32],
+        mut found: Found,
+        mut gathered: Gathered,
+    ) -> Result<(Questions, Limits), RunError> {
+        let rows = recognised(&self.journal, self.snapshot.people_at(places)?);
+        for (place, recognised) in places.iter().zip(rows) {
+            let (row, person) = recognised?;
+            if let Some(person) = person {
+                self.meet_at(&mut found, *place, row, person, &mut gathered)?;
+            }
+        }
+        found.sort();
+        self.found = found;
+        Ok(gathered.finish(self))
     }
 }

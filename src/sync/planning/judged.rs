@@ -1,10 +1,11 @@
-//! Everybody of a snapshot through the rules. The first pass of a plan judges everybody and notes at which places there
-//! is something to do; later ones go over these only.
+//! Everybody of a snapshot through the rules. One pass of a plan judges everybody and notes at which places there is
+//! something to do; later ones go over these only.
 //!
 //! Promises: whoever is passed over is counted, and nothing was due, or to be written, of them. Memory grows by four
 //! bytes for each place that is noted.
 
 use super::Planning;
+use super::gathering::Gathered;
 use crate::domain::moves::Move;
 use crate::domain::person::Person;
 use crate::domain::plan::{Admission, Limits, PlanSummary};
@@ -25,7 +26,7 @@ pub(super) struct Seen {
     is_to_be_forgotten: bool,
 }
 
-/// What the last pass over everybody has found.
+/// What everybody was found to be.
 #[derive(Default)]
 pub(super) struct Found {
     /// Where there is something to do, by place in the snapshot, ascending.
@@ -34,27 +35,37 @@ pub(super) struct Found {
     pub(super) at_rest: PlanSummary,
 }
 
+impl Found {
+    /// Takes out the places where there was something to do: they are to be judged again.
+    pub(super) fn take_noted(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.noted)
+    }
+
+    /// Once all are judged, in whatever order.
+    pub(super) fn sort(&mut self) {
+        self.noted.sort_unstable();
+    }
+}
+
 impl Planning {
-    /// Everybody, in the snapshot's order.
-    pub(super) fn judge_everybody(
+    /// Judges whoever stands at one place, and counts them, or notes the place.
+    pub(super) fn meet_at(
         &self,
-        mut each: impl FnMut(&Seen) -> Result<(), RunError>,
-    ) -> Result<Found, RunError> {
-        let mut found = Found::default();
-        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
-            let (row, person) = recognised?;
-            let Some(seen) = person.map(|person| self.judged(row, person)).transpose()?.flatten() else {
-                continue;
-            };
-            if !seen.is_to_be_forgotten {
-                each(&seen)?;
-            }
-            match self.at_rest(seen) {
-                Some(decision) => found.at_rest.count(decision.state, None, decision.notes),
-                None => found.noted.push(place),
-            }
+        found: &mut Found,
+        place: u32,
+        row: PersonRow,
+        person: Person,
+        gathered: &mut Gathered,
+    ) -> Result<(), RunError> {
+        let Some(seen) = self.judged(row, person)? else { return Ok(()) };
+        if !seen.is_to_be_forgotten {
+            gathered.see(self, &seen);
         }
-        Ok(found)
+        match self.at_rest(seen) {
+            Some(decision) => found.at_rest.count(decision.state, None, decision.notes),
+            None => found.noted.push(place),
+        }
+        Ok(())
     }
 
     /// Those of whom there is something to do, in the snapshot's order, judged by what is remembered of them now.
@@ -77,12 +88,12 @@ impl Planning {
 
     /// One person through the rules. Who was forgotten is passed over, save with an opt-out of theirs.
     fn judged(&self, row: PersonRow, person: Person) -> Result<Option<Seen>, RunError> {
-        if identify::stands_elsewhere(&self.snapshot, &self.renames, &row)?
+        if identify::stands_elsewhere(&self.snapshot, self.renames(), &row)?
             || !self.narrowing.keeps(&row, &person)
         {
             return Ok(None);
         }
-        let member = row.member.as_ref().or_else(|| self.renames.members.get(&person.id));
+        let member = row.member.as_ref().or_else(|| self.renames().members.get(&person.id));
         let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
         let lost = person.record.and_then(|record| self.lost.get(&record).copied());
         let asked = Asked { proof, lost, address: self.address(&row, &person)? };
@@ -114,7 +125,7 @@ impl Planning {
     /// What the address of their row is to a person.
     fn address(&self, row: &PersonRow, person: &Person) -> Result<AddressView, RunError> {
         let is_second = || identify::is_second(&self.snapshot, row);
-        Ok(match self.renames.away.contains(&person.id) {
+        Ok(match self.renames().away.contains(&person.id) {
             true => AddressView::MemberAway,
             false if is_second()? => AddressView::Second,
             false => AddressView::Own,

@@ -1,9 +1,11 @@
 //! Makes a plan from a snapshot: every person through the rules, questions asked in batches, limits and
-//! gates over all. Passes over sorted files; memory does not grow with the number of people, but for a
+//! gates over all. One pass over sorted files recognises and judges everybody; who is new, or waits for an answer, is
+//! judged again, and everybody only when somebody has moved. Memory does not grow with the number of people, but for a
 //! few bytes for each of whom there is something to do.
 
 mod asking;
 mod due;
+mod gathering;
 mod judged;
 mod narrowing;
 mod writing;
@@ -13,7 +15,7 @@ pub use narrowing::{Narrowing, Part};
 
 use super::approval::Shower;
 use super::error::RunError;
-use super::identify::{self, Renames};
+use super::identify::Renames;
 use super::judging::{Lost, world};
 use super::naming;
 use super::preflight::Accounts;
@@ -56,8 +58,10 @@ pub struct Planning {
     pub proofs: BTreeMap<RecordId, BTreeSet<ListId>>,
     /// Records that were traced and did not lead back to their person.
     lost: BTreeMap<RecordId, Lost>,
-    /// Renamed people.
-    pub renames: Renames,
+    /// Renamed people; none before everybody was looked at.
+    renames: Option<Renames>,
+    /// When the plan was begun: new people are known since then.
+    now: Timestamp,
     /// People with a move under way, or stuck: they stay as they are, but for an opt-out, which overtakes.
     pub held: BTreeSet<PersonId>,
     /// Moves of earlier runs that have not begun.
@@ -87,7 +91,6 @@ impl Planning {
         now: Timestamp,
     ) -> Result<Planning, RunError> {
         let forgotten = ForgottenPeople::load(&journal)?;
-        let renames = identify::identify(&journal, &forgotten, &snapshot, now).await?;
         let names = naming::names_under(&journal, &rules, snapshot.header())?;
         naming::remember(&journal, &names).await?;
         let world = world(snapshot.header(), accounts, &names);
@@ -102,7 +105,8 @@ impl Planning {
             snapshot,
             proofs: BTreeMap::new(),
             lost: BTreeMap::new(),
-            renames,
+            renames: None,
+            now,
             held: BTreeSet::new(),
             unbegun: BTreeMap::new(),
             narrowing: Narrowing::default(),
@@ -110,6 +114,12 @@ impl Planning {
             came_out: BTreeSet::new(),
             found: Found::default(),
         })
+    }
+
+    /// Who has moved, as far as known.
+    fn renames(&self) -> &Renames {
+        static NOBODY: Renames = Renames::NOBODY;
+        self.renames.as_ref().unwrap_or(&NOBODY)
     }
 
     /// Narrows the run (R26). Tags are renamed by runs that are about everybody.
