@@ -196,7 +196,10 @@ pub fn join(
 ) -> Result<(), RunError> {
     let Some(own_row) = heir(snapshot, row)? else { return Ok(()) };
     if let Some(person) = known(journal, &own_row)? {
+        // Of several, the one that was theirs before: which one it is must not change from run to run.
+        let before = renames.members.get(&person.id).cloned();
         renames.note(row, person.id);
+        renames.members.extend(before.map(|member| (person.id, member)));
     }
     Ok(())
 }
