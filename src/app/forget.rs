@@ -29,24 +29,23 @@ impl App {
         let email =
             Email::parse(&request.address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         preflight::right_portal(&self.workspace).await?;
-        let found = forgetting::look(&self.workspace, &email).await?;
-        let person = found.person.as_ref().map(|person| person.id);
         if request.dry_run {
+            let found = forgetting::look(&self.workspace, &email).await?;
+            let person = found.person.as_ref().map(|person| person.id);
             let view = self.view(ForgetState::Planned, person, found.under_way);
             return Ok(planned(view, &found));
         }
-        if let Some(before) = found.before.filter(|_| found.is_nothing()) {
-            forgetting::end(&self.workspace).await?;
-            let view = self.view(ForgetState::Before, None, None);
-            return Ok(ForgetView { at: Some(before.at), ..view });
-        }
-        match forgetting::forget(&self.workspace, &email, &found).await? {
+        match forgetting::forget(&self.workspace, &email).await? {
+            Outcome::Before(at) => {
+                Ok(ForgetView { at: Some(at), ..self.view(ForgetState::Before, None, None) })
+            }
             Outcome::Done(receipts) => {
                 let last = receipts.last();
                 let (person, by) = (last.map(|last| last.person), last.map(|last| last.by));
                 Ok(done(self.view(ForgetState::Forgotten, person, by), &receipts))
             }
-            Outcome::GoesOn { id, why, stuck } => {
+            Outcome::GoesOn { id, why, stuck, found } => {
+                let person = found.person.as_ref().map(|person| person.id);
                 let state = if stuck { ForgetState::Stuck { why } } else { ForgetState::GoesOn { why } };
                 Ok(planned(self.view(state, person, Some(id)), &found))
             }

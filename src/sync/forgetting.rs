@@ -183,6 +183,8 @@ fn twins(workspace: &Workspace, emails: &BTreeSet<Email>) -> Result<BTreeSet<Rec
 
 /// How forgetting went.
 pub enum Outcome {
+    /// They were forgotten before, at this moment, and nothing of them has come back.
+    Before(Timestamp),
     /// Nothing of them is left: a receipt for each address, that of the one asked for last.
     Done(Vec<Receipt>),
     /// It goes on: with the next run, or at the next start.
@@ -193,19 +195,26 @@ pub enum Outcome {
         why: String,
         /// A service refuses it for good: an operator must act.
         stuck: bool,
+        /// What there was of them.
+        found: Box<Found>,
     },
 }
 
-/// Forgets somebody, and answers once nothing of them is left, or it has to wait. Waits for a run that goes on:
-/// it might make anew what this deletes.
+/// Forgets somebody, and answers once nothing of them is left, or it has to wait. Waits for a run that goes on, and
+/// looks only then: the run might know them by now, and make anew what this deletes.
 ///
 /// # Errors
 /// A call, the journal or a file fails; what was begun goes on with the next run.
-pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Result<Outcome, RunError> {
+pub async fn forget(workspace: &Workspace, email: &Email) -> Result<Outcome, RunError> {
     let _one_at_a_time = workspace.one_at_a_time().await;
+    let found = look(workspace, email).await?;
+    if let Some(before) = found.before.filter(|_| found.is_nothing()) {
+        tidy(workspace).await?;
+        return Ok(Outcome::Before(before.at));
+    }
     // The contacts lead to the other addresses, so they go last: whoever asks again after a kill finds them.
     let mut moves = Vec::with_capacity(found.others.len() + 1);
-    for (email, found) in found.others.iter().map(|(email, other)| (email, other)).chain([(email, found)]) {
+    for (email, found) in found.others.iter().map(|(email, other)| (email, other)).chain([(email, &found)]) {
         moves.push(match (found.under_way, &found.person) {
             (Some(id), Some(person)) => (person.id, id, Priority::OptOut),
             _ => plan(workspace, email, found).await?,
@@ -217,12 +226,12 @@ pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Resu
     let applied = wait_for(workspace, &runs, WaitUntil::Over).await;
     let mut waits = None;
     for (_, id, _) in &moves {
-        if let Some(outcome) = conclude(workspace, *id, applied).await? {
-            waits = Some(outcome);
+        if let Some((why, stuck)) = conclude(workspace, *id, applied).await? {
+            waits = Some((*id, why, stuck));
         }
     }
-    if let Some(waits) = waits {
-        return Ok(waits);
+    if let Some((id, why, stuck)) = waits {
+        return Ok(Outcome::GoesOn { id, why, stuck, found: Box::new(found) });
     }
     tidy(workspace).await?;
     let mut receipts = Vec::with_capacity(moves.len());
@@ -233,8 +242,12 @@ pub async fn forget(workspace: &Workspace, email: &Email, found: &Found) -> Resu
     Ok(Outcome::Done(receipts))
 }
 
-/// Ends the run of a move that forgets; what it waits for, where it is not over.
-async fn conclude(workspace: &Workspace, id: MoveId, applied: Applied) -> Result<Option<Outcome>, RunError> {
+/// Ends the run of a move that forgets; what it waits for, where it is not over, and whether it is stuck.
+async fn conclude(
+    workspace: &Workspace,
+    id: MoveId,
+    applied: Applied,
+) -> Result<Option<(String, bool)>, RunError> {
     let journal = &workspace.shared.journal;
     let mut run =
         journal.run(id.run)?.ok_or_else(|| RunError::Internal(format!("run {} is gone", id.run)))?;
@@ -244,26 +257,17 @@ async fn conclude(workspace: &Workspace, id: MoveId, applied: Applied) -> Result
     if let Ok(Phase::Stuck { because, .. }) = status.as_ref().map(|status| &status.phase) {
         let why = because.to_string();
         finish(workspace, run, RunEnd::Stuck).await?;
-        return Ok(Some(Outcome::GoesOn { id, why, stuck: true }));
+        return Ok(Some((why, true)));
     }
     if !status.is_ok_and(|status| status.is_over()) {
         let why = fates.waits_for.unwrap_or_else(|| "a service does not answer".to_owned());
         if applied != Applied::Stopped {
             finish(workspace, run, RunEnd::Failed { why: format!("forgetting waits: {why}") }).await?;
         }
-        return Ok(Some(Outcome::GoesOn { id, why, stuck: false }));
+        return Ok(Some((why, false)));
     }
     finish(workspace, run, RunEnd::Done).await?;
     Ok(None)
-}
-
-/// Ends what a forgetting that was cut short has left in files, between two runs.
-///
-/// # Errors
-/// As [`tidy`].
-pub async fn end(workspace: &Workspace) -> Result<(), RunError> {
-    let _one_at_a_time = workspace.one_at_a_time().await;
-    tidy(workspace).await
 }
 
 /// Journals the move, with a person to hang it on where there is none, and a run of its own.

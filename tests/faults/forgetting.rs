@@ -8,8 +8,9 @@ use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::forget::{ForgetRequest, ForgetState, ForgetView};
 use hsmc::serve::pull::{PullAnswer, PullRequest, PullWhat};
-use hsmc::serve::requests::Subject;
+use hsmc::serve::requests::{Subject, SyncRequest};
 use hsmc::serve::views::{RunState, StatusAnswer};
+use hsmc::sync::scan::NoProgress;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -92,6 +93,25 @@ async fn nothing_that_names_a_forgotten_person_is_left_anywhere_and_nobody_else_
     assert!(ada.message.contains("forgotten"), "{ada:?}");
     world.assert_settled().await;
     assert_eq!(world.person("cleo"), "subscribed [General Single]; lists [987]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_becomes_known_while_forgetting_waits_for_a_run_leaves_nothing() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    let app = world.open();
+    let request = ForgetRequest { address: address("ada"), dry_run: false };
+    let run = SyncRequest { yes: true, ..SyncRequest::default() };
+    // The run comes first, and sees her before she is forgotten.
+    let (ran, view) = tokio::join!(biased; app.sync(run, &NoProgress), app.forget(request));
+    app.close().await;
+    ran.unwrap();
+    assert_eq!(view.unwrap().state, ForgetState::Forgotten);
+    assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
+    assert!(!files_naming(&world, "bram").is_empty(), "the run saw both");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
