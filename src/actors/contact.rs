@@ -18,7 +18,7 @@ use crate::domain::memory::remember;
 use crate::domain::moves::MoveKind;
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
-use crate::domain::step::{Step, Target};
+use crate::domain::step::{Inverse, Step, Target};
 use crate::domain::time::Timestamp;
 use crate::engine::{MoveStatus, Next, Phase, Progress, decide, fold, transition};
 use crate::failpoint;
@@ -509,12 +509,13 @@ fn past_return(status: &MoveStatus) -> bool {
     !status.draft.kind.is_forward_only() && status.is_past_pivot()
 }
 
-/// Whether it was a call of this move that archived the member.
+/// Whether it was a call of this move that archived the member: as planned, or because it took back whom it had made.
 fn has_archived(status: &MoveStatus) -> bool {
-    let archives = |index: usize| {
-        status.draft.steps.get(index).is_some_and(|planned| planned.step == Step::ArchiveMember)
-    };
-    status.steps.iter().enumerate().any(|(index, step)| archives(index) && step.forward == Progress::Done)
+    status.draft.steps.iter().zip(&status.steps).any(|(planned, state)| {
+        let taken_back = planned.step.inverse(&state.before) == Inverse::Step(Step::ArchiveMember);
+        (planned.step == Step::ArchiveMember && state.forward == Progress::Done)
+            || (taken_back && state.undo == Progress::Done)
+    })
 }
 
 /// The service that refused a step of the move, if one did.

@@ -11,8 +11,8 @@ use super::person::{
 use super::time::Timestamp;
 
 /// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did;
-/// `archived` is whether it was this move that archived the member, if it was to: whoever others archived, or
-/// who could not be archived any more, is not remembered as archived by hsmc (R6).
+/// `archived` is whether it was this move that archived the member, if it was to, or took back whom it had made:
+/// whoever others archived, or who could not be archived any more, is not remembered as archived by hsmc (R6).
 pub fn remember(
     person: &Person,
     ended: &Move,
@@ -30,6 +30,10 @@ pub fn remember(
             contested::made(&mut after, ended, at);
         }
         MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => {
+            if archived {
+                let status_before = MemberStatus::Subscribed;
+                after.archived.get_or_insert(ArchivedByUs { status_before, at });
+            }
             if let Some(service) = refused_by.filter(|_| ended.kind.refusal_parks() && parks(because)) {
                 after.parked = Some(Parked { service, refusal: because.clone(), input: ended.input, at });
                 if after.state > PersonState::Excluded {

@@ -2,8 +2,10 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, GENERAL, address, entry_tag};
+use hsmc::domain::failure::Service;
 use hsmc::sandbox::mailchimp::Status;
-use hsmc::sandbox::{Act, What};
+use hsmc::sandbox::{Act, FaultKind, What};
+use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::requests::AdoptRequest;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,4 +182,60 @@ async fn a_fake_looking_address_is_parked_and_tried_no_more() {
     assert_eq!(world.person("fake.ada"), "no member; lists [987]");
     assert_eq!(world.person("bram"), format!("subscribed [{}]; lists [987]", entry_tag(GENERAL)));
     world.assert_settled().await;
+}
+
+fn refused() -> FaultKind {
+    FaultKind::Status { code: 400, body: None }
+}
+
+/// A world in which an enrolment makes a member, and then writes a property of the contact.
+async fn world_with_source_property() -> World {
+    let mut world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.config = world.config.replace("[source_tracking]", "[source_tracking]\nori_lists = \"ori_lists\"");
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r6_whoever_a_refused_enrolment_made_and_archived_is_enrolled_once_released() {
+    let world = world_with_source_property().await;
+    world.fail(Service::HubSpot, "POST", "/contacts/batch/update", refused());
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.parked.len(), 1, "{:?}", report.run.counts);
+    assert_eq!(world.person("ada"), "archived []; lists [987]");
+    // That she is archived by now is no reason to try again, and nobody else's doing.
+    world.mend();
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.people.get("parked"), Some(&1), "{:?}", report.run.counts.people);
+    world.assert_settled().await;
+    let app = world.open();
+    app.release(ReleaseRequest::People(vec![address("ada")])).await.unwrap();
+    app.close().await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), format!("subscribed [{}]; lists [987]", entry_tag(GENERAL)));
+    world.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_archived_over_an_opt_out_by_the_unwinding_of_what_made_them() {
+    let world = world_with_source_property().await;
+    let fails = |code| {
+        let status = FaultKind::Status { code, body: None };
+        world.fail(Service::HubSpot, "POST", "/contacts/batch/update", status);
+    };
+    fails(503);
+    let meanwhile = async {
+        while world.sandbox().mailchimp.member(&address("ada")).is_none() {
+            tokio::task::yield_now().await;
+        }
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.mend();
+        fails(400);
+    };
+    tokio::join!(world.sync(), meanwhile);
+    world.synced().await;
+    assert!(world.person("ada").starts_with("unsubscribed"), "{}", world.person("ada"));
+    assert!(world.sandbox().hubspot.is_opted_out(&address("ada")), "and HubSpot knows");
 }

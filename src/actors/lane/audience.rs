@@ -5,7 +5,7 @@ use super::list::urgency;
 use super::outcome::{in_doubt, of_failure, of_item};
 use super::perform::Ready;
 use crate::actors::context::Shared;
-use crate::domain::event::{Direction, StepOutcome};
+use crate::domain::event::StepOutcome;
 use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
 use crate::domain::member::MemberStatus;
 use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority};
@@ -114,7 +114,7 @@ pub fn cannot_be_archived(item: &LaneItem, outcome: &ItemOutcome) -> bool {
     let archives = item.first().is_some_and(|step| step.step == Step::ArchiveMember);
     let unremovable =
         matches!(outcome, ItemOutcome::Refused(Refusal { code: RefusalCode::NotRemovable, .. }));
-    archives && unremovable && item.direction == Direction::Forward
+    archives && unremovable
 }
 
 /// A batch's 405 does not tell whether the member was archived before or cannot be archived: one more call

@@ -7,7 +7,7 @@ use super::outcome::{of_failure, refused};
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::actors::reading::{Bar, Whom, barred, protected, silent};
-use crate::domain::event::{Direction, StepOutcome};
+use crate::domain::event::StepOutcome;
 use crate::domain::failure::{FailureClass, Refusal, RefusalCode};
 use crate::domain::id::PersonId;
 use crate::domain::member::MemberStatus;
@@ -104,9 +104,10 @@ fn not_sent(outcome: StepOutcome, now: Timestamp) -> StepOutcome {
     }
 }
 
-/// Whether a step would hide a member's status for good: the archive of a move that goes forward.
+/// Whether a step would hide a member's status for good: an archive, as planned or of whom a move has made that is
+/// being unwound.
 pub fn hides_status(ready: &Ready) -> bool {
-    ready.step.step == Step::ArchiveMember && ready.item.direction == Direction::Forward
+    ready.step.step == Step::ArchiveMember
 }
 
 /// Those who may be archived now. Once archived, nobody can see any more that they had opted out (Mailchimp

@@ -3,6 +3,8 @@
 
 use super::{PersonView, RuleSet};
 use crate::domain::contact::Contact;
+use crate::domain::member::{Member, MemberStatus};
+use crate::domain::person::Person;
 use crate::domain::step::Fingerprint;
 use std::collections::BTreeMap;
 
@@ -67,7 +69,7 @@ pub(super) fn input_of(
         digest.number(list.0);
     }
     digest.number(fields_fingerprint(wanted).0);
-    if let Some(member) = view.member {
+    if let Some(member) = view.member.filter(|member| !is_taken_back(view.memory, member)) {
         digest.text(member.email.as_str()).text(member.status.wire());
         let mut tags: Vec<String> = member.tags.iter().map(|tag| tag.folded()).collect();
         tags.sort();
@@ -80,6 +82,14 @@ pub(super) fn input_of(
         }
     }
     digest.finish()
+}
+
+/// Whether the member is one that hsmc made and archived again with the very move that parked the person: they are as
+/// far as before it, and nothing has changed that would be worth another try.
+fn is_taken_back(memory: &Person, member: &Member) -> bool {
+    let (parked, archived) = (memory.parked.as_ref(), memory.archived.as_ref());
+    member.status == MemberStatus::Archived
+        && parked.zip(archived).is_some_and(|(parked, archived)| parked.at == archived.at)
 }
 
 #[cfg(test)]
