@@ -189,7 +189,8 @@ mod tests {
     use crate::domain::time::Timestamp;
 
     fn effects(what: Vec<What>) -> Vec<Effect> {
-        let of = |what| Effect { at: Timestamp(0), service: Service::HubSpot, by: Actor::Api, what };
+        let at = Timestamp(0);
+        let of = |what| Effect { at, asked: at, service: Service::HubSpot, by: Actor::Api, what };
         what.into_iter().map(of).collect()
     }
 

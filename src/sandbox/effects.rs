@@ -23,6 +23,8 @@ pub enum Actor {
 pub struct Effect {
     /// When.
     pub at: Timestamp,
+    /// When that was asked for: earlier, where a call is carried out later than it came.
+    pub asked: Timestamp,
     /// Where.
     pub service: Service,
     /// Who.
@@ -90,8 +92,9 @@ pub enum What {
     WebhookDeleted { url: String },
     /// An asynchronous batch was taken.
     BatchSubmitted { batch: String, operations: usize },
-    /// A call that a careful client does not make. `rule` is a stable word, such as `dynamic-list`.
-    Violation { rule: &'static str, detail: String },
+    /// A call that a careful client does not make. `rule` is a stable word, such as `dynamic-list`; `whose` is the
+    /// address it is about, where it is about one person.
+    Violation { rule: &'static str, whose: Option<String>, detail: String },
 }
 
 /// The journal.
@@ -102,8 +105,8 @@ pub struct Effects {
 
 impl Effects {
     /// Appends one.
-    pub fn record(&mut self, at: Timestamp, service: Service, by: Actor, what: What) {
-        self.list.push(Effect { at, service, by, what });
+    pub fn record(&mut self, effect: Effect) {
+        self.list.push(effect);
     }
 
     /// All, in order.
@@ -131,7 +134,7 @@ impl Effects {
         self.list
             .iter()
             .filter_map(|effect| match &effect.what {
-                What::Violation { rule, detail } => Some((*rule, detail.as_str())),
+                What::Violation { rule, detail, .. } => Some((*rule, detail.as_str())),
                 _ => None,
             })
             .collect()

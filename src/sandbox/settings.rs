@@ -2,7 +2,7 @@
 
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
-use crate::sandbox::effects::{Actor, Effects, What};
+use crate::sandbox::effects::{Actor, Effect, Effects, What};
 use std::time::Duration;
 
 /// Settings of both simulated accounts.
@@ -74,6 +74,8 @@ impl Settings {
 pub struct Scene<'a> {
     /// The moment.
     pub now: Timestamp,
+    /// When it was asked for.
+    pub asked: Timestamp,
     /// Who acts.
     pub by: Actor,
     /// The accounts' settings.
@@ -85,16 +87,26 @@ pub struct Scene<'a> {
 impl Scene<'_> {
     /// Writes an effect down.
     pub fn record(&mut self, service: Service, what: What) {
-        self.effects.record(self.now, service, self.by, what);
+        self.record_by(service, self.by, what);
+    }
+
+    fn record_by(&mut self, service: Service, by: Actor, what: What) {
+        self.effects.record(Effect { at: self.now, asked: self.asked, service, by, what });
     }
 
     /// Writes down what a service did by itself.
     pub fn record_own(&mut self, service: Service, what: What) {
-        self.effects.record(self.now, service, Actor::Service, what);
+        self.record_by(service, Actor::Service, what);
     }
 
     /// Writes down a call that a careful client does not make.
     pub fn violation(&mut self, service: Service, rule: &'static str, detail: impl Into<String>) {
-        self.record(service, What::Violation { rule, detail: detail.into() });
+        self.record(service, What::Violation { rule, whose: None, detail: detail.into() });
+    }
+
+    /// The same, of a call about one person in the audience.
+    pub fn violation_about(&mut self, whose: &str, rule: &'static str, detail: impl Into<String>) {
+        let whose = Some(whose.to_owned());
+        self.record(Service::Mailchimp, What::Violation { rule, whose, detail: detail.into() });
     }
 }

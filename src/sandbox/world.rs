@@ -26,7 +26,8 @@ pub struct Sandbox {
     /// What was called.
     pub calls: Calls,
     faults: Faults,
-    later: BTreeMap<(Timestamp, u64), WireRequest>,
+    /// By when they are due, with when they came.
+    later: BTreeMap<(Timestamp, u64), (Timestamp, WireRequest)>,
     clock: Timestamp,
     ahead: Duration,
     sequence: u64,
@@ -85,7 +86,7 @@ impl Sandbox {
     /// A request whose sender is gone is carried out this much later.
     pub fn deliver(&mut self, request: WireRequest, delay: Duration) {
         self.sequence += 1;
-        self.later.insert((self.clock.plus(delay), self.sequence), request);
+        self.later.insert((self.clock.plus(delay), self.sequence), (self.clock, request));
     }
 
     /// Lets time pass until a moment, with everything that falls due on the way, in order.
@@ -95,10 +96,10 @@ impl Sandbox {
             if *due > target {
                 break;
             }
-            if let Some(((due, _), request)) = self.later.pop_first() {
+            if let Some(((due, _), (came, request))) = self.later.pop_first() {
                 self.pass(due);
                 // Nobody waits for this answer.
-                self.perform(&request);
+                self.perform_since(came, &request);
             }
         }
         self.pass(target);
@@ -113,12 +114,18 @@ impl Sandbox {
 
     /// Both accounts and the scene for somebody who acts now.
     pub(super) fn stage(&mut self, by: Actor) -> (&mut Portal, &mut Audience, Scene<'_>) {
-        let scene = Scene { now: self.clock, by, settings: &self.settings, effects: &mut self.effects };
+        let (now, asked) = (self.clock, self.clock);
+        let scene = Scene { now, asked, by, settings: &self.settings, effects: &mut self.effects };
         (&mut self.hubspot, &mut self.mailchimp, scene)
     }
 
     fn perform(&mut self, request: &WireRequest) -> WireResponse {
+        self.perform_since(self.clock, request)
+    }
+
+    fn perform_since(&mut self, asked: Timestamp, request: &WireRequest) -> WireResponse {
         let (hubspot, mailchimp, mut scene) = self.stage(Actor::Api);
+        scene.asked = asked;
         match request.service {
             Service::HubSpot => hubspot.answer(&mut scene, request),
             Service::Mailchimp => mailchimp.answer(&mut scene, request),

@@ -1,14 +1,17 @@
 //! What hsmc itself must know in the end, read from its own journal: everybody in exactly one state, every open
 //! move stuck and shown, an unbroken chain of evidence, sound records.
 
+use super::people::folded;
 use super::trace::Trace;
 use crate::app::App;
 use crate::app::show::{self, Names};
+use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::time::Timestamp;
 use crate::engine::fold;
 use crate::journal::ledger::JournalError;
 use crate::journal::verify;
 use crate::serve::views::ReportView;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What does not hold of an app that has come to rest.
 pub(super) fn look(app: &App) -> Vec<String> {
@@ -70,5 +73,71 @@ pub(super) fn adds_up(app: &App, report: &ReportView) -> Vec<String> {
     match counted == report.run.counts.people {
         true => Vec::new(),
         false => vec![format!("people do not add up: told {:?}, are {counted:?}", report.run.counts.people)],
+    }
+}
+
+/// Who came to what end, by address.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// Every move that was begun for them was unwound, and nothing was left as somebody else's.
+    pub(super) unwound: BTreeSet<String>,
+    /// They are parked, or stand in no state that a run puts them in.
+    pub(super) parked: BTreeSet<String>,
+    /// Each move that was unwound, nothing left as somebody else's.
+    pub(super) spans: Vec<Span>,
+}
+
+/// When a move was that was unwound: from its plan to that of the person's next move.
+#[derive(Debug)]
+pub(super) struct Span {
+    pub(super) email: String,
+    pub(super) record: Option<u64>,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+/// How everybody's moves have ended.
+pub(super) fn ends(app: &App) -> Ends {
+    let journal = &app.workspace.shared.journal;
+    let mut ends = Ends::default();
+    for person in journal.people(None, usize::MAX).unwrap_or_default() {
+        let Some(email) = &person.email else { continue };
+        let email = folded(email.as_str());
+        if person.parked.is_some() || person.contested.is_some() {
+            ends.parked.insert(email.clone());
+        }
+        let moves = journal.moves_of_person(person.id).unwrap_or_default();
+        let mut lives: Vec<Life> =
+            moves.iter().filter_map(|id| Life::of(&journal.events(*id).ok()?)).collect();
+        lives.sort_by_key(|life| life.planned);
+        if !lives.is_empty() && lives.iter().all(|life| life.unwound) {
+            ends.unwound.insert(email.clone());
+        }
+        let record = person.record.map(|record| record.0);
+        for (place, life) in lives.iter().enumerate().filter(|(_, life)| life.unwound) {
+            let until = lives.get(place + 1).map_or(Timestamp(i64::MAX), |next| next.planned);
+            ends.spans.push(Span { email: email.clone(), record, from: life.planned, until });
+        }
+    }
+    ends
+}
+
+/// A move, as far as it was begun.
+struct Life {
+    planned: Timestamp,
+    unwound: bool,
+}
+
+impl Life {
+    fn of(events: &[MoveEvent]) -> Option<Life> {
+        let Some(MoveEvent::Planned { at: planned, .. }) = events.first() else { return None };
+        let unwound = match events.last() {
+            Some(MoveEvent::Ended { end: MoveEnd::Dropped { .. }, .. }) => return None,
+            Some(MoveEvent::Ended { end: MoveEnd::Unwound { left_theirs, .. }, .. }) => {
+                left_theirs.is_empty()
+            }
+            _ => false,
+        };
+        Some(Life { planned: *planned, unwound })
     }
 }

@@ -2,10 +2,12 @@
 
 use super::chance::Chance;
 use super::fuse::{Death, Place};
+use super::orders::{self, Order};
 use crate::domain::failure::Service;
+use crate::domain::rules::RuleSet;
 use crate::domain::time::Timestamp;
 use crate::journal::store::drive::Turn;
-use crate::sandbox::{Fault, FaultKind, Matches};
+use crate::sandbox::{Fault, FaultKind, Matches, Sandbox};
 use std::time::Duration;
 
 /// Parts of paths that faults are about.
@@ -25,10 +27,10 @@ const PARTS: [&str; 12] = [
 ];
 
 /// What kind of process it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// One run.
-    Sync,
+    /// One command.
+    Once(Order),
     /// Runs on schedule, for so long.
     Daemon(Duration),
 }
@@ -44,23 +46,30 @@ pub(super) struct Fate {
     pub(super) wrong_by: i64,
     /// After so many calls, it jumps by so much.
     pub(super) jump: Option<(u64, i64)>,
+    /// What operators ask for while it is at work, each so long after the one before.
+    pub(super) meanwhile: Vec<(Duration, Order)>,
     /// Time until the next process.
     pub(super) pause: Duration,
 }
 
 impl Fate {
-    /// One run that nothing befalls.
-    pub(super) fn calm(pause: Duration) -> Fate {
-        Fate { kind: Kind::Sync, death: None, refusal: None, wrong_by: 0, jump: None, pause }
+    /// One command that nothing befalls.
+    pub(super) fn calm(order: Order, pause: Duration) -> Fate {
+        let (kind, meanwhile) = (Kind::Once(order), Vec::new());
+        Fate { kind, death: None, refusal: None, wrong_by: 0, jump: None, meanwhile, pause }
     }
 }
 
 /// Draws what befalls a process.
-pub(super) fn fate(chance: &mut Chance) -> Fate {
-    let kind = match chance.percent(25) {
-        true => Kind::Daemon(chance.time(600_000, 60_000_000)),
-        false => Kind::Sync,
+pub(super) fn fate(chance: &mut Chance, sandbox: &Sandbox, rules: &RuleSet) -> Fate {
+    let kind = match chance.number(1, 100) {
+        1..=25 => Kind::Daemon(chance.time(600_000, 60_000_000)),
+        26..=40 => Kind::Once(orders::order(chance, sandbox, rules)),
+        _ => Kind::Once(orders::run(chance, sandbox, rules)),
     };
+    let asked = if chance.percent(70) { 0 } else { chance.number(1, 4) };
+    let meanwhile =
+        (0..asked).map(|_| (chance.time(0, 20_000), orders::order(chance, sandbox, rules))).collect();
     let death = chance.percent(70).then(|| {
         let place = chance.one_of(&Place::ALL).copied().unwrap_or(Place::CallDone);
         let most = if chance.percent(50) { 12 } else { 90 };
@@ -79,13 +88,49 @@ pub(super) fn fate(chance: &mut Chance) -> Fate {
         2 => chance.time(0, 300_000),
         _ => chance.time(0, 36_000_000),
     };
-    Fate { kind, death, refusal, wrong_by, jump, pause }
+    Fate { kind, death, refusal, wrong_by, jump, meanwhile, pause }
 }
 
 /// Draws what goes wrong on the wire from now on.
 pub(super) fn faults(chance: &mut Chance, now: Timestamp) -> Vec<Fault> {
     let number = if chance.percent(30) { 0 } else { chance.number(1, 5) };
-    (0..number).map(|_| fault(chance, now)).collect()
+    let mut drawn: Vec<Fault> = (0..number).map(|_| fault(chance, now)).collect();
+    if chance.percent(12) {
+        drawn.extend(refusal(chance));
+    }
+    drawn
+}
+
+/// Whether a fault refuses something for good, which may park whom it is about.
+pub(super) fn refuses(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Status { code: 400, .. })
+}
+
+/// A change is refused for good; often after a call whose answer was lost, and which may have its effect yet.
+fn refusal(chance: &mut Chance) -> Vec<Fault> {
+    let changes = [
+        (Service::HubSpot, "/memberships"),
+        (Service::HubSpot, "/contacts/batch/update"),
+        (Service::Mailchimp, "/segments"),
+        (Service::Mailchimp, "/members"),
+        (Service::Mailchimp, "/lists"),
+    ];
+    let (service, part) = chance.one_of(&changes).copied().unwrap_or((Service::Mailchimp, "/members"));
+    let first = chance.number(1, 4);
+    let hit = |nth, times| {
+        let matches = Matches { path_contains: Some(part.to_owned()), ..Matches::changes(service) };
+        Matches { times: Some(times), ..matches.nth(nth) }
+    };
+    let refused = FaultKind::Status { code: 400, body: None };
+    if chance.percent(60) {
+        let late = FaultKind::LostThenDoneLater(chance.time(20_000, 110_000));
+        vec![
+            Fault { matches: hit(first, 1), kind: late },
+            Fault { matches: hit(first + 1, chance.number(1, 6)), kind: refused },
+        ]
+    } else {
+        vec![Fault { matches: hit(first, chance.number(1, 6)), kind: refused }]
+    }
 }
 
 fn fault(chance: &mut Chance, now: Timestamp) -> Fault {

@@ -12,11 +12,13 @@
 mod accounting;
 mod chance;
 mod clock;
+mod done;
 mod faults;
 mod fuse;
 mod hands;
 mod invariants;
 mod network;
+mod orders;
 mod people;
 mod process;
 mod range;

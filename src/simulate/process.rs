@@ -6,6 +6,7 @@ use super::fuse::{BUSY, Fuse, Place};
 use super::hands::InTurn;
 use super::held;
 use super::network::Network;
+use super::orders;
 use super::stage::Stage;
 use crate::app::reload::Reload;
 use crate::app::{App, Keeping, Network as By, OpenError, Ports, daemon};
@@ -14,9 +15,8 @@ use crate::domain::port::{Clock, Entropy};
 use crate::domain::run::Run;
 use crate::journal::store::Store;
 use crate::journal::store::drive::{DriveStore, Mechanics, Turn};
-use crate::serve::requests::{SyncRequest, Trouble};
-use crate::serve::views::{ReportView, SyncAnswer};
-use crate::sync::scan::NoProgress;
+use crate::serve::requests::Trouble;
+use crate::serve::views::ReportView;
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,8 +35,10 @@ pub(super) enum Ended {
     Refused(OpenError),
     /// A run came to its end.
     Ran(Box<ReportView>),
-    /// A run could not be made.
+    /// A run could not be made, or something else not be done.
     Failed(Trouble),
+    /// Whatever else was asked for was done.
+    Answered(String),
     /// A daemon stopped, in order or because the journal could not be written.
     Stopped(Vec<Run>),
     /// It goes round and round.
@@ -56,7 +58,8 @@ impl std::fmt::Display for Ended {
                     report.run.id, report.run.phase, counts.planned, counts.ended
                 )
             }
-            Ended::Failed(trouble) => write!(f, "no run: {}", trouble.message),
+            Ended::Failed(trouble) => write!(f, "not done: {}", trouble.message),
+            Ended::Answered(what) => f.write_str(what),
             Ended::Stopped(runs) => write!(f, "daemon stopped after {} runs", runs.len()),
             Ended::Endless(why) => f.write_str(why),
         }
@@ -181,17 +184,27 @@ async fn run(
         Ok(app) => app,
         Err(problem) => return Ended::Refused(problem),
     };
-    let ended = match fate.kind {
-        Kind::Sync => {
-            let request = SyncRequest { yes: true, ..SyncRequest::default() };
-            match tokio::time::timeout(ENDLESS, app.sync(request, &NoProgress)).await {
-                Ok(Ok(SyncAnswer::Ran(report))) => Ended::Ran(report),
-                Ok(Ok(SyncAnswer::Planned(_))) => Ended::Endless("it planned and did not run"),
-                Ok(Err(trouble)) => Ended::Failed(trouble),
-                Err(_) => Ended::Endless("the run never ends"),
+    let work = async {
+        match &fate.kind {
+            Kind::Once(order) => {
+                let done = orders::carry_out(&app, stage, order.clone());
+                tokio::time::timeout(ENDLESS, done).await.unwrap_or(Ended::Endless("the run never ends"))
             }
+            Kind::Daemon(time) => daemon(&app, file.clone(), *time).await,
         }
-        Kind::Daemon(time) => daemon(&app, file, time).await,
+    };
+    let asked = async {
+        for (after, order) in &fate.meanwhile {
+            tokio::time::sleep(*after).await;
+            let answer = orders::carry_out(&app, stage, order.clone()).await;
+            stage.trace.tell(|| answer.to_string());
+        }
+        std::future::pending::<Ended>().await
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = work => ended,
+        ended = asked => ended,
     };
     look(&app);
     app.close().await;

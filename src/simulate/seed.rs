@@ -1,19 +1,23 @@
 //! One seed, from its draws to its verdict.
 
 use super::chance::{Chance, Drawn};
-use super::faults::{Fate, fate, faults};
+use super::faults::{Fate, fate, faults, refuses};
 use super::invariants::{self, Consent};
+use super::orders::Order;
 use super::people::acts;
 use super::process::{Ended, live};
 use super::stage::Stage;
 use super::trace::Trace;
-use super::{accounting, held, world};
+use super::world::Drawn as DrawnConfig;
+use super::{accounting, done, held, world};
 use crate::app::OpenError;
 use crate::config::Config;
 use crate::domain::port::Entropy;
+use crate::domain::rules::RuleSet;
 use crate::journal::store::StoreError;
 use crate::sandbox::Sandbox;
 use crate::serve::views::{ReportView, RunState};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -105,28 +109,38 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     let undisturbed = {
         let folder = Scratch::new(scratch, &format!("calm-{seed}"))?;
         let trace = Arc::new(Trace::new(false));
-        let config = config(seed, &folder.0)?;
-        let world = Rest::of(seed, &config, accounts.clone(), &folder.0, trace, true)?;
+        let world = Rest::of(seed, accounts.clone(), &folder.0, trace, true)?;
         broken.extend(world.broken.iter().map(|what| format!("undisturbed: {what}")));
-        world.sandbox()
+        let found = world.sandbox();
+        broken.extend(invariants::as_before(&accounts, &found, &world.unwound));
+        found
     };
     let folder = Scratch::new(scratch, &format!("seed-{seed}"))?;
     let trace = Arc::new(Trace::new(keep_trace));
-    let config = config(seed, &folder.0)?;
-    let world = Rest::of(seed, &config, accounts.clone(), &folder.0, Arc::clone(&trace), false)?;
+    let world = Rest::of(seed, accounts.clone(), &folder.0, Arc::clone(&trace), false)?;
     let (found, touched) = (world.sandbox(), world.stage.touched());
+    let forgotten = world.stage.forgotten();
     broken.extend(world.broken);
     broken.extend(invariants::nothing_forbidden(&found));
     broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &found));
-    broken.extend(invariants::only_what_is_named(&config.rules, &found));
+    broken.extend(invariants::only_what_is_named(&world.rules, &forgotten, &accounts, &found));
+    broken.extend(invariants::no_opt_out_hidden(&Consent::of(&accounts), &found));
+    broken.extend(invariants::stays_forgotten(&forgotten, &found));
     broken.extend(invariants::protected_intact(&accounts, &found, &touched));
     // Of whom a record is damaged, nothing goes on until an operator has looked: not even an opt-out of theirs.
     if !world.damaged {
         broken.extend(invariants::opt_outs_crossed(&found));
         broken.extend(invariants::once(&found, &touched));
-        // Whom a cap lets in depends on who comes first.
-        if config.rules.audience_cap.is_none_or(|cap| cap >= 1_000) {
-            broken.extend(invariants::as_undisturbed(&undisturbed, &found, &touched));
+        broken.extend(invariants::as_before(&accounts, &found, &without(&world.unwound, &touched)));
+        if !world.wrong_clock {
+            broken.extend(invariants::unwound_whole(&world.spans, &touched, &found));
+        }
+        // Whom a cap lets in depends on who comes first; whoever was refused meanwhile is parked.
+        let capped = world.rules.iter().any(|rules| rules.audience_cap.is_some_and(|cap| cap < 1_000));
+        if !capped && !world.rewritten {
+            let parked = if world.refused { &world.parked } else { &BTreeSet::new() };
+            let aside = touched.union(parked).cloned().collect();
+            broken.extend(invariants::as_undisturbed(&undisturbed, &found, &aside));
         }
     }
     for what in &broken {
@@ -145,14 +159,28 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     })
 }
 
-fn config(seed: u64, folder: &Path) -> io::Result<Config> {
-    world::config(&mut chance(seed, Concern::Config), folder)
-        .map_err(|errors| io::Error::other(format!("seed {seed} draws no config: {errors}")))
+/// Those of the first who are not among the second.
+fn without(all: &BTreeSet<String>, not: &BTreeSet<String>) -> BTreeSet<String> {
+    all.difference(not).cloned().collect()
 }
 
 /// A world that has come to rest, or has not.
 struct Rest {
     stage: Arc<Stage>,
+    /// What was wanted, now and before.
+    rules: Vec<RuleSet>,
+    /// Something else is wanted than at the beginning.
+    rewritten: bool,
+    /// Something was refused for good that an undisturbed run would not be refused.
+    refused: bool,
+    /// Whose every move was unwound.
+    unwound: BTreeSet<String>,
+    /// Moves that were unwound.
+    spans: Vec<accounting::Span>,
+    /// hsmc's clock was wrong: what it has written of time says nothing.
+    wrong_clock: bool,
+    /// Who is parked at the end.
+    parked: BTreeSet<String>,
     broken: Vec<String>,
     /// A record may be damaged: whom it is about is held, and that is right.
     damaged: bool,
@@ -162,23 +190,31 @@ struct Rest {
 
 impl Rest {
     /// Plays a world to its end.
-    fn of(
-        seed: u64,
-        config: &Config,
-        accounts: Sandbox,
-        folder: &Path,
-        trace: Arc<Trace>,
-        calm: bool,
-    ) -> io::Result<Rest> {
+    fn of(seed: u64, accounts: Sandbox, folder: &Path, trace: Arc<Trace>, calm: bool) -> io::Result<Rest> {
         let meanwhile = chance(seed, Concern::Meanwhile);
         let stage = Arc::new(Stage::new(accounts, meanwhile, folder.to_path_buf(), trace, calm));
         stage.pass(Duration::ZERO);
         let entropy: Arc<dyn Entropy> = Arc::new(Drawn::new(chance(seed, Concern::Hsmc)));
-        let mut rest = Rest { stage, broken: Vec::new(), damaged: false, processes: 0, killed: 0 };
+        let mut rest = Rest {
+            stage,
+            rules: Vec::new(),
+            rewritten: false,
+            refused: false,
+            unwound: BTreeSet::new(),
+            spans: Vec::new(),
+            wrong_clock: false,
+            parked: BTreeSet::new(),
+            broken: Vec::new(),
+            damaged: false,
+            processes: 0,
+            killed: 0,
+        };
+        let mut drawn = world::config(&mut chance(seed, Concern::Config));
         if !calm {
-            rest.disturb(seed, config, &entropy)?;
+            drawn = rest.disturb(seed, drawn, &entropy)?;
         }
-        rest.heal(config, &entropy)?;
+        let config = rest.load(&drawn.at_any_hour())?;
+        rest.heal(&config, &entropy)?;
         Ok(rest)
     }
 
@@ -186,19 +222,49 @@ impl Rest {
         held(&self.stage.sandbox).clone()
     }
 
-    /// Processes live, and something happens to each.
-    fn disturb(&mut self, seed: u64, config: &Config, entropy: &Arc<dyn Entropy>) -> io::Result<()> {
-        let drawn = acts(&mut chance(seed, Concern::People), &held(&self.stage.sandbox), &config.rules, 250);
-        self.stage.will_happen(drawn.happenings, drawn.touched);
+    /// Takes a config up.
+    fn load(&mut self, drawn: &DrawnConfig) -> io::Result<Config> {
+        let config = drawn
+            .load(&self.stage.folder)
+            .map_err(|errors| io::Error::other(format!("a config that is none was drawn: {errors}")))?;
+        self.rules.push(config.rules.clone());
+        Ok(config)
+    }
+
+    /// Processes live, and something happens to each. Gives the config as it is in the end.
+    fn disturb(
+        &mut self,
+        seed: u64,
+        drawn: DrawnConfig,
+        entropy: &Arc<dyn Entropy>,
+    ) -> io::Result<DrawnConfig> {
+        let mut drawn = drawn;
+        let mut config = self.load(&drawn)?;
+        let people = acts(&mut chance(seed, Concern::People), &held(&self.stage.sandbox), &config.rules, 250);
+        self.stage.will_happen(people.happenings, people.touched);
         let mut fates = chance(seed, Concern::Fates);
-        for _ in 0..fates.number(1, 5) {
+        for process in 0..fates.number(1, 5) {
+            if process > 0 && fates.percent(25) {
+                self.rewritten |= fates.percent(20);
+                drawn = if self.rewritten { drawn.rewritten(&mut fates) } else { drawn.retuned(&mut fates) };
+                self.stage.trace.tell(|| format!("the config is {drawn:?}"));
+                config = self.load(&drawn)?;
+            }
             for fault in faults(&mut fates, self.stage.now()) {
+                self.refused |= refuses(&fault);
                 self.stage.trace.tell(|| format!("from now on {fault:?}"));
                 held(&self.stage.sandbox).add_fault(fault);
             }
             let whole = self.flip(&mut fates);
-            let fate = fate(&mut fates);
-            let ended = self.live(config, entropy, &fate, |_| ())?;
+            let fate = fate(&mut fates, &held(&self.stage.sandbox), &config.rules);
+            self.wrong_clock |= fate.wrong_by != 0 || fate.jump.is_some();
+            let (stage, not_so) = (Arc::clone(&self.stage), Mutex::new(Vec::new()));
+            let ended = self.live(&config, entropy, &fate, |app| {
+                *held(&not_so) = done::not_so(app, &held(&stage.sandbox), &stage.touched());
+            })?;
+            if !self.damaged {
+                self.broken.append(&mut held(&not_so));
+            }
             match ended {
                 Ended::Killed => self.killed += 1,
                 Ended::Endless(why) => self.broken.push(why.to_owned()),
@@ -208,13 +274,13 @@ impl Rest {
                     self.damaged = false;
                 }
                 Ended::Refused(why) => self.broken.push(format!("a start is refused: {why}")),
-                Ended::Ran(_) | Ended::Failed(_) | Ended::Stopped(_) => {}
+                Ended::Ran(_) | Ended::Failed(_) | Ended::Answered(_) | Ended::Stopped(_) => {}
             }
             self.stage.pass(fate.pause);
             let effects = held(&self.stage.sandbox).effects.len();
             self.stage.may_interfere(AFTERWARDS, effects.saturating_sub(LAST));
         }
-        Ok(())
+        Ok(drawn)
     }
 
     /// Sometimes, the drive turns bits over between two processes. What stood there before.
@@ -237,17 +303,19 @@ impl Rest {
         held(&self.stage.sandbox).clear_faults();
         self.stage.let_all_happen();
         self.stage.pass(EVERY);
+        drop(self.live(config, entropy, &Fate::calm(Order::ResumeAll, EVERY), |_| ())?);
         let mut quiet = 0;
         for run in 1.. {
             let (calls, effects) = self.changes();
             let (trace, looked) = (Arc::clone(&self.stage.trace), Mutex::new(Vec::new()));
-            let report = Mutex::new(None);
-            let ended = self.live(config, entropy, &Fate::calm(EVERY), |app| {
+            let (report, ends) = (Mutex::new(None), Mutex::new(accounting::Ends::default()));
+            let ended = self.live(config, entropy, &Fate::calm(Order::plain(), EVERY), |app| {
                 *held(&looked) = accounting::look(app);
                 if run == 3 || run == RUNS {
                     accounting::tell_moves(app, &trace);
                 }
                 *held(&report) = last_report(app);
+                *held(&ends) = accounting::ends(app);
             })?;
             let (calls_now, effects_now) = self.changes();
             // Nothing to do, twice in a row: the second time everything that HubSpot's search and Mailchimp's
@@ -274,6 +342,8 @@ impl Rest {
                     self.broken.extend(looked);
                 }
                 self.broken.append(&mut held(&report).take().unwrap_or_default());
+                let ends = std::mem::take(&mut *held(&ends));
+                (self.unwound, self.parked, self.spans) = (ends.unwound, ends.parked, ends.spans);
                 self.came_to_rest(&ran);
                 break;
             }

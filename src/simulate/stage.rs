@@ -58,6 +58,8 @@ pub(super) struct Stage {
     pub(super) calm: bool,
     /// Whom people touch: addresses in the form they are compared in.
     touched: Mutex<BTreeSet<String>>,
+    /// Who was to be forgotten, and whether they were.
+    forgotten: Mutex<BTreeMap<String, bool>>,
     wire: Mutex<Wire>,
     now: Mutex<Timestamp>,
 }
@@ -79,6 +81,7 @@ impl Stage {
             chance: Mutex::new(chance),
             calm,
             touched: Mutex::default(),
+            forgotten: Mutex::default(),
             wire: Mutex::default(),
             now: Mutex::new(now),
         }
@@ -112,6 +115,27 @@ impl Stage {
     /// Whom people have touched, or are going to.
     pub(super) fn touched(&self) -> BTreeSet<String> {
         held(&self.touched).clone()
+    }
+
+    /// Somebody does something to these.
+    pub(super) fn touch(&self, whom: impl IntoIterator<Item = String>) {
+        held(&self.touched).extend(whom);
+    }
+
+    /// Every address of the contact who has this one.
+    pub(super) fn addresses_of(&self, email: &str) -> Vec<String> {
+        let sandbox = held(&self.sandbox);
+        sandbox.hubspot.contact_by_email(email).into_iter().flat_map(|record| record.addresses()).collect()
+    }
+
+    /// Somebody is to be forgotten, or was.
+    pub(super) fn forget(&self, whom: impl IntoIterator<Item = String>, done: bool) {
+        held(&self.forgotten).extend(whom.into_iter().map(|address| (address, done)));
+    }
+
+    /// Who was to be forgotten, and whether they were.
+    pub(super) fn forgotten(&self) -> BTreeMap<String, bool> {
+        held(&self.forgotten).clone()
     }
 
     /// What calls have changed since there were so many effects may make somebody interfere, with this likelihood.

@@ -5,6 +5,7 @@ use super::network::{BASE, HUBSPOT, MAILCHIMP};
 use crate::config::{self, Config, ConfigErrors, Environment};
 use crate::sandbox::Sandbox;
 use crate::sandbox::scenario::{CONDITIONS, Condition, add_person, agency_without_people, config_toml};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,8 +46,55 @@ pub(super) fn accounts(chance: &mut Chance) -> Sandbox {
     builder.build()
 }
 
-/// The config: the agency's, with keys of it drawn anew.
-pub(super) fn config(chance: &mut Chance, folder: &Path) -> Result<Config, ConfigErrors> {
+/// A config as it is drawn: the agency's, with keys of it drawn anew.
+#[derive(Clone)]
+pub(super) struct Drawn {
+    text: String,
+    keys: BTreeMap<&'static str, String>,
+}
+
+/// Keys that change how a run goes, and not where anybody ends: calls, limits, and who says yes.
+const HOW: [(&str, u64, &[&str]); 8] = [
+    ("HSMC_SYNC__MAX_ARCHIVES_PER_RUN", 30, &["2", "5", "none"]),
+    ("HSMC_SYNC__FULL_EVERY", 40, &["1s", "12h", "10d"]),
+    ("HSMC_SYNC__APPLY", 20, &["ask", "always"]),
+    ("HSMC_SYNC__MAX_CHANGED_SHARE", 20, &["0.05", "0.3"]),
+    ("HSMC_MAILCHIMP__CONNECTIONS", 50, &["1", "2", "5"]),
+    ("HSMC_MAILCHIMP__BATCH_ABOVE", 60, &["1", "2", "5"]),
+    ("HSMC_HUBSPOT__LIST_WRITE_LIMIT", 30, &["1", "3"]),
+    ("HSMC_SYNC__ENROLL_BETWEEN", 10, &["08:00-18:00 Europe/London", "22:00-02:00 UTC"]),
+];
+
+/// Keys that change what is wanted.
+const WHAT: [(&str, u64, &[&str]); 3] = [
+    ("HSMC_SYNC__REFRESH_UNSUBSCRIBED", 30, &["false"]),
+    ("HSMC_MAILCHIMP__AUDIENCE_CAP", 15, &["3", "10", "none"]),
+    ("HSMC_MAILCHIMP__DOUBLE_OPT_IN", 15, &["true"]),
+];
+
+/// What somebody may rewrite in a config between two runs.
+const REWRITTEN: [(&str, &str); 7] = [
+    ("  { id = \"945\", tag = \"New Agents\" },\n", ""),
+    ("tag = \"Sub Agents\"", "tag = \"Agents below\""),
+    ("tag = \"Competition\"", "tag = \"list-name\""),
+    ("exclude = [\"762\", \"773\", \"717\"]", "exclude = [\"762\", \"773\"]"),
+    ("to = \"947\"\n", ""),
+    ("name = \"general-marketing\"", "name = \"renamed\""),
+    ("exempt_tags = [\"Manual Inclusion\"]", "exempt_tags = []"),
+];
+
+fn draw(chance: &mut Chance, keys: &[(&'static str, u64, &[&str])]) -> BTreeMap<&'static str, String> {
+    let mut drawn = BTreeMap::new();
+    for (key, percent, values) in keys {
+        if chance.percent(*percent) {
+            drawn.extend(chance.one_of(values).map(|value| (*key, (*value).to_owned())));
+        }
+    }
+    drawn
+}
+
+/// Draws a config.
+pub(super) fn config(chance: &mut Chance) -> Drawn {
     let mut text = config_toml(HUBSPOT, MAILCHIMP);
     if chance.percent(30) {
         text = text.replace("archive = true", "archive = false");
@@ -57,26 +105,46 @@ pub(super) fn config(chance: &mut Chance, folder: &Path) -> Result<Config, Confi
     if chance.percent(30) {
         text = text.replace("# ori_lists", "ori_lists");
     }
-    // Nobody is there to say yes to a gate.
-    let mut keys = vec![("HSMC_SYNC__MAX_CHANGED_SHARE", "none".to_owned())];
-    let mut draw = |key, percent, values: &[&str]| {
-        if chance.percent(percent) {
-            keys.extend(chance.one_of(values).map(|value| (key, (*value).to_owned())));
-        }
-    };
-    draw("HSMC_SYNC__MAX_ARCHIVES_PER_RUN", 30, &["2", "5", "none"]);
-    draw("HSMC_SYNC__FULL_EVERY", 40, &["1s", "12h", "10d"]);
-    draw("HSMC_SYNC__REFRESH_UNSUBSCRIBED", 30, &["false"]);
-    draw("HSMC_MAILCHIMP__AUDIENCE_CAP", 15, &["3", "10", "none"]);
-    draw("HSMC_MAILCHIMP__DOUBLE_OPT_IN", 15, &["true"]);
-    draw("HSMC_MAILCHIMP__CONNECTIONS", 50, &["1", "2", "5"]);
-    draw("HSMC_MAILCHIMP__BATCH_ABOVE", 60, &["1", "2", "5"]);
-    draw("HSMC_HUBSPOT__LIST_WRITE_LIMIT", 30, &["1", "3"]);
-    let file = folder.join("hsmc.toml");
-    let environment: Environment = keys.into_iter().collect();
-    // Also on the disk: messages name its lines.
-    if let Err(problem) = std::fs::write(&file, &text) {
-        tracing::warn!(%problem, "the config of a simulation cannot be written");
+    Drawn { text, keys: draw(chance, &WHAT) }.retuned(chance)
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rewritten = REWRITTEN.iter().filter(|(from, _)| !self.text.contains(from)).map(|(from, _)| from);
+        write!(f, "{:?}, without {:?}", self.keys, rewritten.collect::<Vec<_>>())
     }
-    config::load_text("hsmc.toml", &text, folder, &environment)
+}
+
+impl Drawn {
+    /// Runs go otherwise, and lead everybody to the same place.
+    pub(super) fn retuned(&self, chance: &mut Chance) -> Drawn {
+        let mut keys = self.keys.clone();
+        keys.retain(|key, _| WHAT.iter().any(|(what, ..)| what == key));
+        keys.insert("HSMC_SYNC__MAX_CHANGED_SHARE", "none".to_owned());
+        keys.extend(draw(chance, &HOW));
+        Drawn { text: self.text.clone(), keys }
+    }
+
+    /// The same once nothing waits for an hour of the day any more.
+    pub(super) fn at_any_hour(&self) -> Drawn {
+        let mut drawn = self.clone();
+        drawn.keys.remove("HSMC_SYNC__ENROLL_BETWEEN");
+        drawn
+    }
+
+    /// Somebody wants something else by now.
+    pub(super) fn rewritten(&self, chance: &mut Chance) -> Drawn {
+        let (from, to) = chance.one_of(&REWRITTEN).copied().unwrap_or_default();
+        Drawn { text: self.text.replace(from, to), keys: self.keys.clone() }
+    }
+
+    /// Reads it, as from a folder.
+    pub(super) fn load(&self, folder: &Path) -> Result<Config, ConfigErrors> {
+        let environment: Environment = self.keys.clone().into_iter().collect();
+        // Also on the disk: messages name its lines.
+        if let Err(problem) = std::fs::write(folder.join("hsmc.toml"), &self.text) {
+            tracing::warn!(%problem, "the config of a simulation cannot be written");
+        }
+        config::load_text("hsmc.toml", &self.text, folder, &environment)
+    }
 }

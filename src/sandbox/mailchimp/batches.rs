@@ -77,8 +77,10 @@ impl Audience {
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
-            let operations = self.batches.get(&id).map(|batch| batch.operations.clone()).unwrap_or_default();
+            let Some(Batch { operations, submitted, .. }) = self.batches.get(&id).cloned() else { continue };
+            let asked = std::mem::replace(&mut scene.asked, submitted);
             let results = operations.iter().map(|operation| self.carry_out(scene, operation)).collect();
+            scene.asked = asked;
             if let Some(batch) = self.batches.get_mut(&id) {
                 batch.results = Some(results);
             }

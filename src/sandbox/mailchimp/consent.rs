@@ -4,7 +4,6 @@
 use super::answers::{invalid, problem};
 use super::audience::Audience;
 use super::member::{Member, Status, hash_of};
-use crate::domain::failure::Service;
 use crate::sandbox::settings::Scene;
 use crate::sandbox::wire::{WireResponse, set};
 use serde_json::{Value, json};
@@ -84,11 +83,8 @@ impl Audience {
         };
         let gone = matches!(standing, Status::Unsubscribed | Status::Cleaned);
         if gone && matches!(to, Status::Subscribed | Status::Pending) {
-            scene.violation(
-                Service::Mailchimp,
-                "resubscribe",
-                format!("{} to {}", standing.wire(), to.wire()),
-            );
+            let change = format!("{} to {}", standing.wire(), to.wire());
+            scene.violation_about(&member.email, "resubscribe", change);
         }
         match (standing, to) {
             (_, Status::Archived) => {

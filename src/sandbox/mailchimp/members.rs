@@ -171,8 +171,7 @@ impl Audience {
         }
         let protected = self.tags_of(member).into_iter().find(|tag| scene.settings.protects(tag));
         if let Some(tag) = protected {
-            let tag = tag.to_owned();
-            scene.violation(Service::Mailchimp, "protected-bearer-archived", tag);
+            scene.violation_about(&member.email, "protected-bearer-archived", tag);
         }
         self.set_status(scene, number, Status::Archived, false);
         WireResponse::empty(204)
@@ -185,7 +184,7 @@ impl Audience {
             return not_found();
         };
         if matches!(member.status, Status::Subscribed | Status::Pending) {
-            scene.violation(Service::Mailchimp, "erased-without-opt-out", member.status.wire());
+            scene.violation_about(&member.email, "erased-without-opt-out", member.status.wire());
         }
         self.forget(scene, number);
         WireResponse::empty(204)

@@ -132,7 +132,7 @@ impl Audience {
                 });
                 let Some(number) = number else {
                     if setting {
-                        scene.violation(Service::Mailchimp, "tag-without-member", "segment batch");
+                        scene.violation_about(&email, "tag-without-member", "segment batch");
                     }
                     unknown.push(email);
                     continue;

@@ -1,0 +1,58 @@
+//! Every call was one that a careful client makes. What somebody did a moment before it could not be known: that
+//! excuses the call about them, and no other.
+
+use super::consent::OVERLOOKED;
+use crate::domain::time::Timestamp;
+use crate::sandbox::{Actor, Effect, Sandbox, What};
+use crate::simulate::people::folded;
+use std::collections::BTreeMap;
+
+/// Whom hands have done something to, and when last.
+#[derive(Default)]
+struct ByHand {
+    tagged: BTreeMap<(String, String), Timestamp>,
+    archived: BTreeMap<String, Timestamp>,
+}
+
+impl ByHand {
+    fn note(&mut self, at: Timestamp, what: &What) {
+        match what {
+            What::TagSet { email, tag, .. } => {
+                self.tagged.insert((folded(email), tag.to_lowercase()), at);
+            }
+            What::Archived { email, .. } => {
+                self.archived.insert(folded(email), at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether what they have just done to this person excuses the call.
+    fn excuses(&self, rule: &str, whose: &str, detail: &str, asked: Timestamp) -> bool {
+        let done = match rule {
+            "protected-bearer-archived" => self.tagged.get(&(folded(whose), detail.to_lowercase())),
+            "tag-without-member" => self.archived.get(&folded(whose)),
+            _ => None,
+        };
+        done.is_some_and(|done| done.plus(OVERLOOKED) >= asked)
+    }
+}
+
+/// The calls that a careful client would not have made.
+pub(in crate::simulate) fn nothing_forbidden(sandbox: &Sandbox) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut by_hand = ByHand::default();
+    for Effect { at, asked, by, what, .. } in sandbox.effects.all() {
+        match what {
+            What::Violation { rule, whose, detail } => {
+                let whose = whose.as_deref().unwrap_or_default();
+                if !by_hand.excuses(rule, whose, detail, *asked) {
+                    broken.push(format!("a forbidden call: {rule}: {detail} {whose}"));
+                }
+            }
+            what if *by != Actor::Api => by_hand.note(*at, what),
+            _ => {}
+        }
+    }
+    broken
+}
