@@ -184,6 +184,7 @@ impl World {
             tags: TagDirectory::default(),
             lanes: Default::default(),
             batches: Default::default(),
+            traffic: Default::default(),
             stopping: Default::default(),
             progress: std::sync::atomic::AtomicU64::new(0),
         });

@@ -10,6 +10,7 @@ use super::erasing::trace;
 use super::evidence::evidence;
 use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
 use super::router::{MoveReport, Reported, Router};
+use super::traffic::Moving;
 use crate::domain::consent::{ConsentChange, ConsentEntry};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
@@ -54,6 +55,8 @@ struct Current {
     /// The lane that has a step of it, while one has.
     out: Option<Target>,
     overtaken: bool,
+    /// Kept while it is on its way and not in a lane.
+    moving: Option<Moving>,
 }
 
 /// What a contact actor needs.
@@ -119,6 +122,7 @@ impl Message<Settled> for Contact {
     async fn handle(&mut self, message: Settled, _: &mut Context<Self, ()>) {
         let Some(current) = self.current.as_mut().filter(|current| current.id == message.id) else { return };
         current.out = None;
+        current.moving = message.moving;
         if let Some(again_at) = message.again_at
             && !current.overtaken
         {
@@ -182,7 +186,10 @@ impl Message<Operate> for Contact {
 impl Message<Wake> for Contact {
     type Reply = ();
     async fn handle(&mut self, Wake(id): Wake, _: &mut Context<Self, ()>) {
-        if self.current.as_ref().is_some_and(|current| current.id == id && current.out.is_none()) {
+        if let Some(current) =
+            self.current.as_mut().filter(|current| current.id == id && current.out.is_none())
+        {
+            current.moving = Some(self.shared.traffic.moving());
             self.advance(Vec::new()).await;
         }
     }
@@ -260,7 +267,8 @@ impl Contact {
         let events = self.shared.journal.events(id)?;
         let mut status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
         status.ask_anew(self.shared.clock.now());
-        self.current = Some(Current { id, status, out: None, overtaken: false });
+        let moving = Some(self.shared.traffic.moving());
+        self.current = Some(Current { id, status, out: None, overtaken: false, moving });
         Ok(())
     }
 
@@ -327,9 +335,10 @@ impl Contact {
                 (Next::Record(more), _) => events = more,
                 (Next::Wait { until, why }, _) => return self.sleep(until, why).await,
                 (Next::Rest, _) => return self.finish().await,
-                (Next::Send { .. } | Next::Probe { .. } | Next::Poll { .. }, Some((target, item))) => {
+                (Next::Send { .. } | Next::Probe { .. } | Next::Poll { .. }, Some((target, mut item))) => {
                     if let Some(current) = self.current.as_mut() {
                         current.out = Some(target.clone());
+                        item.moving = current.moving.take();
                     }
                     return self.lanes.enqueue(&target, item).await;
                 }
@@ -378,6 +387,8 @@ impl Contact {
             attempts: state.attempts,
             planned_at: status.planned_at,
             sent_at: state.sent_at,
+            ahead: ahead(status, &lane_steps, direction),
+            moving: None,
             reply: self.me.clone(),
             steps: lane_steps,
         };
@@ -442,6 +453,9 @@ impl Contact {
             self.report(id, Reported::Asleep { until, why }).await;
             return;
         }
+        if let Some(current) = self.current.as_mut() {
+            current.moving = None;
+        }
         let (clock, me) = (Arc::clone(&self.shared.clock), self.me.downgrade());
         tokio::spawn(async move {
             clock.sleep(wait.max(Duration::from_millis(1))).await;
@@ -494,6 +508,17 @@ enum LoadError {
     Journal(#[from] JournalError),
     #[error("the records of move {0} contradict each other: {1}")]
     Contradiction(MoveId, String),
+}
+
+/// How many steps come after these.
+fn ahead(status: &MoveStatus, steps: &[LaneStep], direction: Direction) -> usize {
+    let place = |step: &LaneStep| usize::from(step.index.0);
+    match direction {
+        Direction::Forward => {
+            steps.iter().map(place).max().map_or(0, |last| status.steps.len().saturating_sub(last + 1))
+        }
+        Direction::Undo => steps.iter().map(place).min().unwrap_or(0),
+    }
 }
 
 fn priority(status: &MoveStatus) -> Priority {

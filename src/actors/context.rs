@@ -2,6 +2,7 @@
 
 use super::looks::ConsentLooks;
 use super::reading::Listings;
+use super::traffic::Traffic;
 use crate::domain::event::Direction;
 use crate::domain::id::SegmentId;
 use crate::domain::member::TagInfo;
@@ -87,6 +88,8 @@ pub struct Shared {
     pub tags: TagDirectory,
     /// What each lane is doing, for `status`.
     pub lanes: Mutex<BTreeMap<String, LaneOverview>>,
+    /// Which moves are on their way.
+    pub traffic: Arc<Traffic>,
     /// Looks at asynchronous batches that are going on, by ticket.
     pub batches: Mutex<BTreeMap<String, Weak<BatchLook>>>,
     /// Set once hsmc quiesces: calls in flight end, none is begun.

@@ -26,3 +26,4 @@ pub mod reading;
 pub mod router;
 pub mod silence;
 mod tally;
+pub mod traffic;

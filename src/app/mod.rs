@@ -255,6 +255,7 @@ impl App {
             tags: TagDirectory::default(),
             lanes: Mutex::new(BTreeMap::new()),
             batches: Mutex::new(BTreeMap::new()),
+            traffic: Arc::default(),
             stopping: std::sync::atomic::AtomicBool::new(false),
             progress: std::sync::atomic::AtomicU64::new(0),
         });

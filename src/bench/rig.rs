@@ -64,6 +64,7 @@ impl Rig {
             tags: TagDirectory::default(),
             lanes: Default::default(),
             batches: Default::default(),
+            traffic: Default::default(),
             stopping: Default::default(),
             progress: Default::default(),
         });

@@ -10,6 +10,8 @@
 //! are real (the pages and snapshots of scans), in a directory of the seed's own, which no choice depends on.
 
 mod accounting;
+#[cfg(test)]
+mod calls_tests;
 mod chance;
 mod clock;
 mod done;

@@ -194,8 +194,13 @@ impl<'a> Guard<'a> {
         Ok(changed)
     }
 
+    /// Whether a handover's exit tag is still borne, by a look that is no older than a minute: that of the scan, or
+    /// one more.
     async fn still_finished(&mut self, due: &Due) -> Result<bool, RunError> {
         let shared = &self.workspace.shared;
+        if shared.clock.now().since(self.seen) <= STALE_AFTER {
+            return Ok(true);
+        }
         let Ok(status) = fold(&shared.journal.events(due.id)?) else { return Ok(true) };
         let exit_tag = status.draft.then.iter().find_map(|change| match change {
             MemoryChange::HandedOver { exit_tag, .. } => Some(exit_tag.clone()),

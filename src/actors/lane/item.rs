@@ -1,6 +1,7 @@
 //! What waits in a lane.
 
 use super::ReplyTo;
+use crate::actors::traffic::Moving;
 use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::id::{MoveId, PersonId, StepIndex};
 use crate::domain::port::Priority;
@@ -54,6 +55,10 @@ pub struct LaneItem {
     pub planned_at: Timestamp,
     /// When the last call left, for probes that list what has changed since.
     pub sent_at: Option<Timestamp>,
+    /// The steps that come after these.
+    pub ahead: usize,
+    /// Kept while it is on its way: not while it waits here.
+    pub moving: Option<Moving>,
     /// Who wants to know.
     pub reply: ReplyTo,
 }
@@ -68,6 +73,8 @@ pub struct Settled {
     pub outcomes: Vec<(StepIndex, StepOutcome)>,
     /// When to ask again for what has no outcome yet.
     pub again_at: Option<Timestamp>,
+    /// It goes on being on its way.
+    pub moving: Option<Moving>,
 }
 
 impl LaneItem {
@@ -78,15 +85,17 @@ impl LaneItem {
 
     /// Sends the outcomes back.
     pub async fn settle(self, outcomes: Vec<(StepIndex, StepOutcome)>) {
-        let settled = Settled { id: self.id, direction: self.direction, outcomes, again_at: None };
+        let LaneItem { id, direction, moving, reply, .. } = self;
+        let settled = Settled { id, direction, outcomes, again_at: None, moving };
         // A contact that is gone reads the journal when it comes back: the step is in doubt there.
-        drop(self.reply.tell(settled).await);
+        drop(reply.tell(settled).await);
     }
 
     /// The service is still at work on it: nothing to record, and to be asked for again later.
     pub async fn ask_again(self, again_at: Timestamp) {
         let (id, direction) = (self.id, self.direction);
-        let settled = Settled { id, direction, outcomes: Vec::new(), again_at: Some(again_at) };
+        let outcomes = Vec::new();
+        let settled = Settled { id, direction, outcomes, again_at: Some(again_at), moving: None };
         drop(self.reply.tell(settled).await);
     }
 

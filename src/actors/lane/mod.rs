@@ -22,6 +22,7 @@ pub use probe::member_holds;
 use super::contact::Contact;
 use super::context::{LaneOverview, Shared};
 use crate::domain::id::MoveId;
+use crate::domain::port::Priority;
 use crate::domain::step::Target;
 use crate::domain::time::Timestamp;
 use kameo::Actor;
@@ -80,7 +81,8 @@ struct BatchOver {
 
 impl Message<Enqueue> for Lane {
     type Reply = ();
-    async fn handle(&mut self, Enqueue(item): Enqueue, _: &mut Context<Self, ()>) {
+    async fn handle(&mut self, Enqueue(mut item): Enqueue, _: &mut Context<Self, ()>) {
+        item.moving = None;
         self.last_at = self.shared.clock.now();
         self.first_at.get_or_insert(self.last_at);
         self.queue.push_back(item);
@@ -92,6 +94,7 @@ impl Message<Withdraw> for Lane {
     async fn handle(&mut self, Withdraw(id): Withdraw, _: &mut Context<Self, ()>) {
         let (gone, kept): (VecDeque<_>, _) = self.queue.drain(..).partition(|item| item.id == id);
         self.queue = kept;
+        self.tell_furthest();
         for item in gone {
             let outcomes = item
                 .steps
@@ -120,19 +123,22 @@ impl Message<BatchOver> for Lane {
 }
 
 impl Lane {
-    /// Sends when the batch is full, when nobody has come for a while, or when the first has waited
-    /// long enough; else looks again a little later.
+    /// Sends when the batch is full, when nobody has come for a while and nobody is on their way who may, or when
+    /// the first has waited long enough; else looks again a little later. An opt-out waits for nobody else.
     fn flush_if_due(&mut self) {
         let limit = perform::batch_limit(&self.shared, &self.target);
+        self.tell_furthest();
         while !self.queue.is_empty() && self.batches_out < BATCHES_AT_ONCE {
             let now = self.shared.clock.now();
             let settings = &self.shared.settings;
             let quiet = now.since(self.last_at) >= settings.lane_quiet;
             let long = self.first_at.is_some_and(|first| now.since(first) >= settings.lane_longest);
-            if self.queue.len() < limit && !quiet && !long {
+            let alone = quiet && (self.is_urgent() || self.shared.traffic.is_turn_of(&self.target));
+            if self.queue.len() < limit && !alone && !long {
                 break;
             }
             self.send(limit);
+            self.tell_furthest();
         }
         if !self.queue.is_empty() && self.batches_out < BATCHES_AT_ONCE && !self.ticking {
             self.ticking = true;
@@ -149,6 +155,14 @@ impl Lane {
         self.publish();
     }
 
+    fn is_urgent(&self) -> bool {
+        self.queue.iter().any(|item| item.priority == Priority::OptOut)
+    }
+
+    fn tell_furthest(&self) {
+        self.shared.traffic.waits(&self.target, self.queue.iter().map(|item| item.ahead).max());
+    }
+
     fn send(&mut self, limit: usize) {
         let count = limit.min(self.queue.len());
         // Waiting for an asynchronous batch takes minutes and no connection: it must not hold up others.
@@ -156,7 +170,11 @@ impl Lane {
             self.queue.drain(..count).partition(|item| matches!(item.work, Work::Poll { .. }));
         self.first_at = self.queue.front().map(|_| self.shared.clock.now());
         self.spawn(polls, false);
-        self.spawn(batch, true);
+        let batch = batch.into_iter().map(|mut item| {
+            item.moving = Some(self.shared.traffic.moving());
+            item
+        });
+        self.spawn(batch.collect(), true);
     }
 
     fn spawn(&mut self, batch: Vec<LaneItem>, holds_a_place: bool) {

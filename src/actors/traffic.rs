@@ -1,0 +1,90 @@
+//! Which moves are on their way: a lane that is not full waits for those that may still come to it, and for nobody
+//! else.
+//!
+//! A move is on its way while its person's actor works on it, or a call of it is out. It is not while it waits in a
+//! lane, sleeps, or waits for an asynchronous batch. Once nobody is on their way, that lane goes first whose steps
+//! have the longest way before them: from there somebody may come to the others. So no lane ever waits for one that
+//! waits for it, and how long it waits follows from what goes on, not from a clock.
+//!
+//! Never: the only reason to wait. A call that hangs holds up its own lane; the others go on after a moment.
+
+use crate::domain::step::Target;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Who is on their way, and who waits.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    moving: AtomicUsize,
+    /// Of each lane in which somebody waits: the most steps that one of them has still before them.
+    waiting: Mutex<BTreeMap<Target, usize>>,
+}
+
+/// A move is on its way for as long as this is kept.
+#[derive(Debug)]
+pub struct Moving(Arc<Traffic>);
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.moving.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Traffic {
+    /// A move is on its way.
+    pub fn moving(self: &Arc<Self>) -> Moving {
+        self.moving.fetch_add(1, Ordering::AcqRel);
+        Moving(Arc::clone(self))
+    }
+
+    /// In this lane somebody waits who has at most so many steps before them; none when nobody does.
+    pub fn waits(&self, lane: &Target, furthest: Option<usize>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match furthest {
+            Some(steps) => waiting.insert(lane.clone(), steps),
+            None => waiting.remove(lane),
+        };
+    }
+
+    /// Whether a lane that is not full has nobody to wait for.
+    pub fn is_turn_of(&self, lane: &Target) -> bool {
+        if self.moving.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let furthest = waiting.values().max();
+        waiting.get(lane).is_none_or(|steps| Some(steps) >= furthest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ListId;
+
+    #[test]
+    fn a_lane_waits_while_anybody_is_on_their_way() {
+        let traffic = Arc::new(Traffic::default());
+        traffic.waits(&Target::Audience, Some(0));
+        let (one, other) = (traffic.moving(), traffic.moving());
+        assert!(!traffic.is_turn_of(&Target::Audience));
+        drop(one);
+        assert!(!traffic.is_turn_of(&Target::Audience));
+        drop(other);
+        assert!(traffic.is_turn_of(&Target::Audience));
+    }
+
+    #[test]
+    fn the_lane_from_which_others_may_come_goes_first_and_two_that_wait_for_each_other_both_go() {
+        let traffic = Traffic::default();
+        let list = Target::List(ListId(946));
+        traffic.waits(&list, Some(4));
+        traffic.waits(&Target::Audience, Some(1));
+        assert!(traffic.is_turn_of(&list) && !traffic.is_turn_of(&Target::Audience));
+        traffic.waits(&list, None);
+        assert!(traffic.is_turn_of(&Target::Audience));
+        traffic.waits(&list, Some(1));
+        assert!(traffic.is_turn_of(&list) && traffic.is_turn_of(&Target::Audience));
+    }
+}
