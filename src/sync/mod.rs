@@ -25,6 +25,7 @@ pub mod naming;
 pub mod patience;
 pub mod planning;
 pub mod preflight;
+mod reading_ahead;
 mod recognising;
 pub mod recovering;
 mod repeating;

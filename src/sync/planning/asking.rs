@@ -10,6 +10,7 @@ use crate::domain::plan::Limits;
 use crate::sync::error::RunError;
 use crate::sync::identify::{self, Strangers};
 use crate::sync::judging::Lost;
+use crate::sync::reading_ahead::reading_ahead;
 use crate::sync::recognising::recognised;
 use crate::sync::scan::{ScanContext, Stop, look_up, prove, trace};
 use crate::sync::snapshot::{Lookup, PersonKey};
@@ -99,16 +100,19 @@ impl Planning {
     fn look(&mut self) -> Result<(Strangers, Gathered), RunError> {
         let (mut strangers, mut found) = (Strangers::default(), Found::default());
         let mut gathered = Gathered::of(self);
-        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
-            let (row, person) = recognised?;
-            let is_new = strangers.note(&self.journal, place, &row, person.as_ref())?;
-            if let Some(person) = person
-                && !is_new
-                && strangers.are_new_only()
-            {
-                self.meet_at(&mut found, place, row, person, &mut gathered)?;
+        reading_ahead(recognised(&self.journal, self.snapshot.people()?), |people| {
+            for (place, recognised) in (0..).zip(people) {
+                let (row, person) = recognised?;
+                let is_new = strangers.note(&self.journal, place, &row, person.as_ref())?;
+                if let Some(person) = person
+                    && !is_new
+                    && strangers.are_new_only()
+                {
+                    self.meet_at(&mut found, place, row, person, &mut gathered)?;
+                }
             }
-        }
+            Ok::<(), RunError>(())
+        })?;
         self.found = found;
         Ok((strangers, gathered))
     }
@@ -180,12 +184,15 @@ impl Planning {
     /// Everybody, in the snapshot's order.
     fn collect(&mut self, mut gathered: Gathered) -> Result<(Questions, Limits), RunError> {
         let mut found = Found::default();
-        for (place, recognised) in (0..).zip(recognised(&self.journal, self.snapshot.people()?)) {
-            let (row, person) = recognised?;
-            if let Some(person) = person {
-                self.meet_at(&mut found, place, row, person, &mut gathered)?;
+        reading_ahead(recognised(&self.journal, self.snapshot.people()?), |people| {
+            for (place, recognised) in (0..).zip(people) {
+                let (row, person) = recognised?;
+                if let Some(person) = person {
+                    self.meet_at(&mut found, place, row, person, &mut gathered)?;
+                }
             }
-        }
+            Ok::<(), RunError>(())
+        })?;
         self.found = found;
         Ok(gathered.finish(self))
     }
