@@ -74,6 +74,21 @@ impl ForgottenPeople {
 }
 
 impl Journal {
+    /// Makes the key that addresses are hashed with durable, where there is none. Before anybody is erased, and by one
+    /// caller at a time: of two people erased at once, each with a key made for them, one would not be known again.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    pub async fn ready_to_forget(&self, entropy: &dyn Entropy) -> JournalResult<()> {
+        if self.meta_get::<[u8; 32]>(KEY)?.is_some() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        self.meta_put(&mut batch, KEY, &entropy.secret())?;
+        self.commit(batch).await?;
+        Ok(())
+    }
+
     /// Deletes everything that names a person, and puts what stays in its place. `trace` says what is still to
     /// be removed from files.
     ///

@@ -212,6 +212,7 @@ pub async fn forget(workspace: &Workspace, email: &Email) -> Result<Outcome, Run
         tidy(workspace).await?;
         return Ok(Outcome::Before(before.at));
     }
+    workspace.shared.journal.ready_to_forget(workspace.shared.entropy.as_ref()).await?;
     // The contacts lead to the other addresses, so they go last: whoever asks again after a kill finds them.
     let mut moves = Vec::with_capacity(found.others.len() + 1);
     for (email, found) in found.others.iter().map(|(email, other)| (email, other)).chain([(email, &found)]) {

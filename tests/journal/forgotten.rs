@@ -11,8 +11,22 @@ use hsmc::journal::store::memory::MemoryStore;
 use hsmc::journal::store::{Batch, Table};
 use hsmc::journal::{ConsentLedger, Journal};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 struct Sevens;
+
+/// Another secret each time, as in life.
+#[derive(Default)]
+struct Counting(AtomicU8);
+
+impl Entropy for Counting {
+    fn fraction(&self) -> f64 {
+        0.0
+    }
+    fn secret(&self) -> [u8; 32] {
+        [self.0.fetch_add(1, Ordering::SeqCst); 32]
+    }
+}
 
 impl Entropy for Sevens {
     fn fraction(&self) -> f64 {
@@ -96,4 +110,26 @@ async fn without_the_key_nobody_is_taken_for_a_stranger_and_an_unreadable_record
     journal.meta_delete(&mut batch, "forgotten-key");
     journal.commit(batch).await.unwrap();
     assert!(ForgottenPeople::load(&journal).is_err());
+}
+
+#[tokio::test]
+async fn of_two_people_forgotten_at_once_as_the_first_ever_both_are_known_again() {
+    let journal = Journal::new(Arc::new(MemoryStore::new()));
+    let chance = Arc::new(Counting::default());
+    let consent = ConsentLedger::new(journal.clone(), chance.clone());
+    let people = ["ann", "bob"].map(|name| Person::new(PersonId(7), Some(email(name)), None, Timestamp(1)));
+    journal.ready_to_forget(chance.as_ref()).await.unwrap();
+    let batches = people.map(|person| {
+        let mut batch = Batch::new();
+        journal.erase_person(&consent, chance.as_ref(), &mut batch, &person, samples::trace()).unwrap();
+        batch
+    });
+    for batch in batches {
+        journal.commit(batch).await.unwrap();
+    }
+    journal.ready_to_forget(chance.as_ref()).await.unwrap();
+    let forgotten = ForgottenPeople::load(&journal).unwrap();
+    for name in ["ann", "bob"] {
+        assert!(forgotten.find(&email(name)).is_some(), "{name}");
+    }
 }
