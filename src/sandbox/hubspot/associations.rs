@@ -43,6 +43,13 @@ impl Portal {
         between.and_then(|between| between.get(&id)).cloned().unwrap_or_default()
     }
 
+    /// The labels in use between two types, the unlabelled kind first.
+    pub(super) fn labels(&self, (from, to): (&str, &str)) -> BTreeSet<String> {
+        let between = self.links.get(&(from.to_owned(), to.to_owned()));
+        let used = between.into_iter().flat_map(|all| all.values().flat_map(BTreeMap::values)).flatten();
+        used.cloned().chain([String::new()]).collect()
+    }
+
     /// A record is gone: nothing is joined with it any more.
     pub(super) fn unlink(&mut self, kind: &str, id: u64) {
         for ((from, to), between) in &mut self.links {
@@ -145,15 +152,21 @@ fn batch_read(
     envelope(200, scene.now, results, errors)
 }
 
-fn shown(other: u64, labels: &BTreeSet<String>) -> Value {
-    let types: Vec<Value> = labels
-        .iter()
-        .map(|label| match label.as_str() {
-            "" => json!({ "category": "HUBSPOT_DEFINED", "typeId": 279, "label": null }),
-            label => json!({
-                "category": "USER_DEFINED", "typeId": 1_000 + label.len(), "label": label,
-            }),
-        })
-        .collect();
+/// A record and what joins it.
+pub(super) fn shown(other: u64, labels: &BTreeSet<String>) -> Value {
+    let types: Vec<Value> = labels.iter().map(|label| kind(label)).collect();
     json!({ "toObjectId": other, "associationTypes": types })
+}
+
+/// The number of a label.
+pub(super) fn type_of(label: &str) -> u64 {
+    if label.is_empty() { 279 } else { 1_000 + label.len() as u64 }
+}
+
+/// A label as the API shows it.
+pub(super) fn kind(label: &str) -> Value {
+    match label {
+        "" => json!({ "category": "HUBSPOT_DEFINED", "typeId": type_of(label), "label": null }),
+        label => json!({ "category": "USER_DEFINED", "typeId": type_of(label), "label": label }),
+    }
 }

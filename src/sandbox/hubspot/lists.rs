@@ -58,7 +58,7 @@ fn with_size(id: u64, list: &List) -> Value {
     value
 }
 
-fn one(portal: &Portal, list: &str) -> WireResponse {
+pub(super) fn one(portal: &Portal, list: &str) -> WireResponse {
     match find(portal, list) {
         Ok((id, list)) => WireResponse::json(200, &json!({ "list": with_size(id, list) })),
         Err(refusal) => refusal,

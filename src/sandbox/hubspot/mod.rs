@@ -4,6 +4,7 @@
 mod answers;
 mod associations;
 mod contacts;
+mod filling;
 mod index;
 pub(super) mod limits;
 mod lists;
@@ -69,23 +70,34 @@ impl Portal {
             )),
             ["crm", "lists", version, rest @ ..] | ["crm", version, "lists", rest @ ..] if known(version) => {
                 lists::answer(self, scene, request, rest)
+                    .or_else(|| filling::lists(self, scene, request, rest))
+            }
+            ["crm", "objects", version, kind, id, "associations", rest @ ..]
+            | ["crm", version, "objects", kind, id, "associations", rest @ ..]
+                if known(version) =>
+            {
+                filling::joined(self, request, (named(kind), *id), rest)
             }
             ["crm", "objects", version, "contacts" | "0-1", rest @ ..]
             | ["crm", version, "objects", "contacts" | "0-1", rest @ ..]
                 if known(version) =>
             {
                 contacts::answer(self, scene, request, rest)
+                    .or_else(|| filling::contacts(self, scene, request, rest))
             }
             ["crm", "objects", version, kind, rest @ ..] | ["crm", version, "objects", kind, rest @ ..]
                 if known(version) =>
             {
                 objects::answer(self, scene, request, named(kind), rest)
+                    .or_else(|| filling::objects(self, scene, request, named(kind), rest))
             }
             ["crm", "associations", version, from, to, rest @ ..]
             | ["crm", version, "associations", from, to, rest @ ..]
                 if known(version) =>
             {
-                associations::answer(self, scene, request, (named(from), named(to)), rest)
+                let between = (named(from), named(to));
+                associations::answer(self, scene, request, between, rest)
+                    .or_else(|| filling::associations(self, scene, request, between, rest))
             }
             ["crm-object-schemas", version, "schemas"] | ["crm", version, "schemas"] if known(version) => {
                 Some(objects::schemas(self))
@@ -101,8 +113,12 @@ impl Portal {
             {
                 properties::answer(self, scene, request, rest)
             }
+            ["crm", version, "owners"] if known(version) => {
+                Some(WireResponse::json(200, &json!({ "results": [] })))
+            }
             ["communication-preferences", version, rest @ ..] if known(version) => {
                 preferences::answer(self, scene, request, rest)
+                    .or_else(|| filling::preferences(self, scene, request, rest))
             }
             _ => None,
         }

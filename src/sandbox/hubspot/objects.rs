@@ -1,5 +1,5 @@
 //! Objects other than contacts: companies, deals, appointments, custom ones (HubSpot contract §7). hsmc only reads
-//! them, so they can be read here, and changed by hand; such changes leave no effects.
+//! them; what changes them (`filling`, or an act) leaves no effects.
 
 use super::answers::{envelope, error, invalid, not_found};
 use super::index::Index;
@@ -127,7 +127,7 @@ pub(super) fn answer(
     })
 }
 
-fn shown(record: &Record, wanted: &[String]) -> Value {
+pub(super) fn shown(record: &Record, wanted: &[String]) -> Value {
     let mut properties = Map::new();
     for name in ["createdate", "hs_object_id", "hs_lastmodifieddate"]
         .into_iter()

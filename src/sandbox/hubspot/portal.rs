@@ -95,9 +95,19 @@ impl Portal {
         self.opt_outs.contains_key(&(folded(address), None))
     }
 
+    /// Whether an address is opted out of a subscription type.
+    pub(super) fn is_opted_out_of(&self, address: &str, subscription: u64) -> bool {
+        self.opt_outs.contains_key(&(folded(address), Some(subscription)))
+    }
+
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id = self.last_id.max(100) + 1;
         self.last_id
+    }
+
+    /// The id of a list that is made.
+    pub(super) fn next_list(&self) -> u64 {
+        self.lists.keys().next_back().map_or(1, |last| last + 1)
     }
 
     /// Defines a custom type, for whoever builds a scenario.

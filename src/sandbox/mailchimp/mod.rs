@@ -6,6 +6,7 @@ mod audience;
 mod batches;
 mod consent;
 mod fields;
+mod filling;
 mod listing;
 mod member;
 mod members;
@@ -89,6 +90,8 @@ impl Audience {
                 Some(WireResponse::json(200, &json!({ "health_status": "Everything's Chimpy!" })))
             }
             (_, ["batches", rest @ ..]) => self.batch_call(scene, request, rest),
+            ("GET", ["lists"]) => Some(self.list_audiences(request)),
+            ("GET", ["search-members"]) => Some(self.search_members(request)),
             (_, ["lists", list, rest @ ..]) if *list == self.id => match (method, rest) {
                 ("GET", []) => Some(self.show_audience(request)),
                 ("POST", []) => Some(self.subscribe(scene, request)),

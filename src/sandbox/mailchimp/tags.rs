@@ -30,6 +30,10 @@ impl Audience {
             ("POST", false, []) => self.tag_many(scene, request, id),
             ("PATCH", false, []) => self.patch_tag(scene, request, id),
             ("GET", false, ["members"]) => self.bearers(request, id),
+            ("DELETE", false, []) => self.delete_tag(scene, id),
+            (_, false, ["members", who @ ..]) if who.len() < 2 => {
+                return self.tag_member_call(scene, request, id, who.first().copied());
+            }
             _ => return None,
         };
         Some(response)

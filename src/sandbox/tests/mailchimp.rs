@@ -350,3 +350,24 @@ fn to_delete_for_good_who_still_gets_mail_is_careless() {
     client.chimp("POST", &format!("{}/actions/delete-permanent", path(ANN)), None);
     assert_eq!(client.broken_rules(), ["erased-without-opt-out"]);
 }
+
+#[test]
+fn an_audience_can_be_filled_by_calls_that_hsmc_never_makes() {
+    let mut client = client();
+    let (_, tag) = client.chimp("POST", "/segments", json!({ "name": "Blue", "static_segment": [] }));
+    let tag = tag["id"].as_u64().unwrap();
+    let member = json!({ "email_address": ANN });
+    assert_eq!(client.chimp("POST", &format!("/segments/{tag}/members"), member).0, 200);
+    assert!(client.sandbox.mailchimp.bears(ANN, "Blue"));
+    assert_eq!(client.chimp("DELETE", &format!("/segments/{tag}/members/{}", hash(ANN)), None).0, 204);
+    assert!(!client.sandbox.mailchimp.bears(ANN, "Blue"));
+    assert_eq!(client.chimp("DELETE", &format!("/segments/{tag}"), None).0, 204);
+    assert_eq!(client.chimp("GET", &format!("/segments/{tag}"), None).0, 404);
+    let ask = |client: &mut Client, target: &str| {
+        client.send(crate::domain::failure::Service::Mailchimp, "GET", target, None).response.value()
+    };
+    assert_eq!(ask(&mut client, "/3.0/lists")["lists"][0]["id"], "aud0000001");
+    let found = ask(&mut client, "/3.0/search-members?query=ann%40example.com");
+    assert_eq!(found["exact_matches"]["members"][0]["email_address"], ANN);
+    assert_eq!(client.broken_rules(), Vec::<&str>::new());
+}

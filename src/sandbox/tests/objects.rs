@@ -70,3 +70,49 @@ fn associations_are_paged_for_each_input_and_known_from_both_sides() {
     let (_, back) = client.hub("POST", back, json!({ "inputs": [{ "id": "104" }] }));
     assert_eq!(back["results"][0]["to"][0]["toObjectId"], 101);
 }
+
+#[test]
+fn an_account_can_be_filled_by_calls_that_hsmc_never_makes() {
+    let mut client = client();
+    let (status, deal) = client.hub("POST", DEALS, json!({ "properties": { "dealname": "New" } }));
+    assert_eq!((status, &deal["properties"]["dealname"]), (201, &json!("New")));
+    let deal = deal["id"].as_str().unwrap().to_owned();
+    let body = json!({ "properties": { "dealname": "Newer" } });
+    assert_eq!(client.hub("PATCH", &format!("{DEALS}/{deal}"), body).1["properties"]["dealname"], "Newer");
+    let body =
+        json!({ "inputs": [{ "properties": { "dealname": "A" } }, { "properties": { "dealname": "B" } }] });
+    let (status, made) = client.hub("POST", &format!("{DEALS}/batch/create"), body);
+    assert_eq!((status, made["results"].as_array().map(Vec::len)), (201, Some(2)));
+
+    let joined = format!("/crm/v4/objects/contacts/101/associations/default/deals/{deal}");
+    assert_eq!(client.hub("PUT", &joined, None).0, 200);
+    let all = client.hub("GET", "/crm/v4/objects/contacts/101/associations/deals", None).1;
+    assert_eq!(all["results"].as_array().map(Vec::len), Some(4));
+    let labels = client.hub("GET", "/crm/v4/associations/contacts/deals/labels", None).1;
+    let labels: Vec<_> = labels["results"].as_array().unwrap().iter().map(|one| &one["label"]).collect();
+    assert_eq!(labels, [&json!(null), &json!("Owner")]);
+    let parted = format!("/crm/v4/objects/contacts/101/associations/deals/{deal}");
+    assert_eq!(client.hub("DELETE", &parted, None).0, 204);
+    let all = client.hub("GET", "/crm/v4/objects/contacts/101/associations/deals", None).1;
+    assert_eq!(all["results"].as_array().map(Vec::len), Some(3));
+    assert_eq!(client.hub("DELETE", &format!("{DEALS}/{deal}"), None).0, 204);
+    assert_eq!(client.hub("GET", &format!("{DEALS}/{deal}"), None).0, 404);
+
+    let body = json!({ "inputs": [
+        { "id": "ann@example.com", "idProperty": "email", "properties": { "firstname": "Ann" } },
+        { "id": "cy@example.com", "idProperty": "email", "properties": { "firstname": "Cy" } },
+    ] });
+    let upserted = client.hub("POST", "/crm/v3/objects/contacts/batch/upsert", body).1;
+    let new: Vec<_> = upserted["results"].as_array().unwrap().iter().map(|one| &one["new"]).collect();
+    assert_eq!(new, [&json!(false), &json!(true)]);
+    let body = json!({ "name": "Filled", "objectTypeId": "0-1", "processingType": "MANUAL" });
+    let (status, list) = client.hub("POST", "/crm/v3/lists", body.clone());
+    assert_eq!((status, &list["list"]["processingType"]), (200, &json!("MANUAL")));
+    assert_eq!(client.hub("POST", "/crm/v3/lists", body).0, 400, "the name is taken");
+    let list = list["list"]["listId"].as_str().unwrap();
+    let added = client.hub("PUT", &format!("/crm/v3/lists/{list}/memberships/add"), json!(["101"])).1;
+    assert_eq!(added["recordsIdsAdded"], json!(["101"]));
+    let status = client.hub("GET", "/communication-preferences/v3/status/email/ann%40example.com", None).1;
+    assert_eq!(status["recipient"], "ann@example.com");
+    assert_eq!(client.broken_rules(), Vec::<&str>::new());
+}
