@@ -359,7 +359,7 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
     match audience.merge_fields(Priority::Scan).await {
         Err(failure) => findings.failed("mailchimp.audience", &failure),
         Ok(fields) => {
-            for tag in app.workspace.rules.merge_fields.keys() {
+            for tag in app.workspace.rules.merge_tags() {
                 if !fields.iter().any(|field| field.tag.eq_ignore_ascii_case(tag)) {
                     findings.note(
                         &format!("merge_fields.{tag}"),

@@ -303,6 +303,12 @@ pub const KEYS: &[Key] = &[
         "A Mailchimp tag that members of the segment bear while they are marketed to, and lose when they leave it.",
     ),
     key(
+        "segments.*.feeds.merge_field",
+        Kind::Text,
+        None,
+        "A merge field that says yes of members of the segment, and nothing of others; made when the audience lacks it.",
+    ),
+    key(
         "segments.*.feeds.starts_journeys",
         Kind::Truth,
         Some("false"),

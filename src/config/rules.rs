@@ -203,21 +203,26 @@ fn merge_fields(from: &BTreeMap<String, Text>, problems: &mut Vec<Problem>) -> B
     let mut fields = BTreeMap::new();
     for (field, source) in from {
         let key = format!("merge_fields.{field}");
-        let well_formed = field.len() <= 10
-            && field.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        if !well_formed || field == "EMAIL" {
-            problems.push(Problem::new(
-                Code::ConfigValue,
-                &key,
-                format!("`{field}` is no merge field that can be written"),
-                "write up to 10 upper-case letters, digits or underscores; the address is kept by itself",
-            ));
-        }
+        problems.extend(unwritable(&key, field));
         if let Some(name) = property(&key, &Some(source.clone()), problems) {
             fields.insert(field.clone(), name);
         }
     }
     fields
+}
+
+/// Why a merge field cannot be written.
+pub(super) fn unwritable(key: &str, field: &str) -> Option<Problem> {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let well_formed = (1..=10).contains(&field.len()) && field.chars().all(plain) && field != "EMAIL";
+    (!well_formed).then(|| {
+        Problem::new(
+            Code::ConfigValue,
+            key,
+            format!("`{field}` is no merge field that can be written"),
+            "write up to 10 upper-case letters, digits or underscores; the address is kept by itself",
+        )
+    })
 }
 
 fn scopes(from: Option<&Subscriptions>, problems: &mut Vec<Problem>) -> Vec<OptOutScope> {

@@ -185,6 +185,7 @@ pub(super) struct Segment {
 #[serde(deny_unknown_fields)]
 pub(super) struct Feeds {
     pub(super) tag: Option<Text>,
+    pub(super) merge_field: Option<Text>,
     pub(super) starts_journeys: Option<Truth>,
 }
 

@@ -2,14 +2,14 @@
 
 use super::error::Problem;
 use super::lenient::Text;
-use super::rules::tags_we_set;
+use super::rules::{tags_we_set, unwritable};
 use super::schema::{self, Document};
 use super::settings::{required, switch};
 use crate::domain::code::Code;
 use crate::domain::rules::RuleSet;
 use crate::domain::segment::{FedTag, FieldKind, Fields, Rule, Segment, SegmentName};
 use crate::domain::tag::TagName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Segments of one config. Each is kept for everybody.
 const MOST: usize = 100;
@@ -42,8 +42,8 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> (Vec<Se
         let Some(text) = required(&key, from.rule.clone(), way_out, problems) else { continue };
         match Rule::read(&text, &fields) {
             Ok(rule) => {
-                let feeds = feeds(&name, from.feeds.as_ref(), problems);
-                segments.push(Segment { name, rule, feeds });
+                let (feeds, fills) = feeds(&name, from.feeds.as_ref(), problems);
+                segments.push(Segment { name, rule, feeds, fills });
             }
             Err(mistake) => {
                 problems.push(Problem::new(Code::ConfigValue, key, mistake.told(), mistake.way_out));
@@ -53,15 +53,47 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> (Vec<Se
     (segments, fields)
 }
 
-fn feeds(name: &SegmentName, from: Option<&schema::Feeds>, problems: &mut Vec<Problem>) -> Option<FedTag> {
-    let from = from?;
-    let tag = required(&format!("segments.{name}.feeds.tag"), from.tag.clone(), "name a tag", problems)?;
-    Some(FedTag { tag: TagName::new(&tag), starts_journeys: switch(from.starts_journeys, false) })
+/// The tag that a segment feeds, and the merge field that it fills.
+fn feeds(
+    name: &SegmentName,
+    from: Option<&schema::Feeds>,
+    problems: &mut Vec<Problem>,
+) -> (Option<FedTag>, Option<String>) {
+    let Some(from) = from else { return (None, None) };
+    let fills = from.merge_field.as_ref().map(|Text(field)| field.clone());
+    if let Some(field) = &fills {
+        problems.extend(unwritable(&format!("segments.{name}.feeds.merge_field"), field));
+    }
+    let tag = match (&from.tag, &fills) {
+        (None, Some(_)) => None,
+        (tag, _) => {
+            let way_out = "name a tag, or a merge field as `merge_field`";
+            required(&format!("segments.{name}.feeds.tag"), tag.clone(), way_out, problems)
+        }
+    };
+    let starts_journeys = switch(from.starts_journeys, false);
+    (tag.map(|tag| FedTag { tag: TagName::new(&tag), starts_journeys }), fills)
+}
+
+/// A merge field says one thing only.
+fn fields_are_filled_once(rules: &RuleSet, problems: &mut Vec<Problem>) {
+    let mut filled: BTreeSet<&str> = rules.merge_fields.keys().map(String::as_str).collect();
+    for segment in &rules.segments {
+        if let Some(field) = segment.fills.as_deref().filter(|field| !filled.insert(field)) {
+            problems.push(Problem::new(
+                Code::ConfigContradiction,
+                format!("segments.{}.feeds.merge_field", segment.name),
+                format!("merge field {field} is filled twice"),
+                "fill one that nothing else fills",
+            ));
+        }
+    }
 }
 
 /// A fed tag comes and goes by its segment alone: nothing else may set it, protect by it, or wait for it, and no
 /// feeding segment may ask about it, or it would turn to and fro with every run.
 pub(super) fn feeds_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
+    fields_are_filled_once(rules, problems);
     let fed: Vec<(&Segment, &FedTag)> =
         rules.segments.iter().filter_map(|segment| Some((segment, segment.feeds.as_ref()?))).collect();
     let set = tags_we_set(rules);
@@ -86,11 +118,13 @@ pub(super) fn feeds_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
                 "feed a tag that nothing else uses",
             ));
         }
+    }
+    for segment in rules.segments.iter().filter(|one| one.feeds.is_some() || one.fills.is_some()) {
         if let Some((_, asked)) = fed.iter().find(|(_, other)| segment.rule.tags().contains(&other.tag)) {
             problems.push(Problem::new(
                 Code::ConfigContradiction,
                 format!("segments.{}.where", segment.name),
-                format!("a segment that feeds a tag asks about tag \"{}\", which a segment feeds", asked.tag),
+                format!("a segment that feeds asks about tag \"{}\", which a segment feeds", asked.tag),
                 "ask about what the tag stands for instead",
             ));
         }

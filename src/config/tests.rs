@@ -415,3 +415,19 @@ fn a_fed_tag_is_nobody_elses() {
         told("[segments.cold]\nwhere = 'company is_set'\nfeeds = { }").contains("`tag` is missing or empty")
     );
 }
+
+#[test]
+fn a_merge_field_is_filled_by_one_segment_or_property() {
+    let filling = |name: &str, field: &str| {
+        format!("[segments.{name}]\nwhere = 'company is_set'\nfeeds = {{ merge_field = \"{field}\" }}\n")
+    };
+    let text = format!("{AGENCY}\n{}", filling("cold", "COLD"));
+    let segment = read(&text, &[]).unwrap().rules.segments.remove(0);
+    assert_eq!((segment.feeds, segment.fills.as_deref()), (None, Some("COLD")));
+    let told = |added: &str| complaints("", added).join("\n");
+    assert!(told(&filling("cold", "FNAME")).contains("merge field FNAME is filled twice"));
+    assert!(told(&(filling("a", "COLD") + &filling("b", "COLD"))).contains("segments.b.feeds.merge_field"));
+    for field in ["cold", "EMAIL", "", "A_LONG_NAME"] {
+        assert!(told(&filling("cold", field)).contains("is no merge field that can be written"), "{field}");
+    }
+}

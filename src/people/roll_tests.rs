@@ -35,6 +35,7 @@ fn segments(which: u8) -> Vec<Segment> {
         name: SegmentName::new(name).unwrap(),
         rule: Rule::read(rule, &Fields::standard()).unwrap(),
         feeds: None,
+        fills: None,
     };
     by_name.into_iter().map(read).collect()
 }

@@ -175,19 +175,19 @@ impl Accounts {
 
     /// Plans with the merge fields that the config names and the audience lacks, as they will be.
     fn match_fields(&mut self, workspace: &Workspace) {
-        for tag in workspace.rules.merge_fields.keys() {
+        for tag in workspace.rules.merge_tags() {
             if self.merge_fields.contains_key(tag) {
                 continue;
             }
-            self.missing_fields.insert(tag.clone());
+            self.missing_fields.insert(tag.to_owned());
             let field = MergeField {
-                tag: tag.clone(),
+                tag: tag.to_owned(),
                 kind: "text".to_owned(),
                 format: None,
                 choices: vec![],
                 required: false,
             };
-            self.merge_fields.insert(tag.clone(), field);
+            self.merge_fields.insert(tag.to_owned(), field);
         }
     }
 

@@ -4,7 +4,10 @@ use crate::support::{Stage, refused};
 use hsmc::app::hints;
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
+use hsmc::domain::id::RunId;
+use hsmc::domain::run::{Run, RunCause, RunPhase};
 use hsmc::domain::token::TokenScope;
+use hsmc::journal::store::Batch;
 use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
 use hsmc::serve::hooks_setup::{MailchimpHook, WebhooksRequest};
 use hsmc::serve::requests::SyncRequest;
@@ -284,4 +287,30 @@ async fn without_an_address_webhooks_cannot_be_set_up() {
     let stage = Stage::new().await;
     let refused = stage.app.set_up_webhooks(WebhooksRequest::default()).await.unwrap_err();
     assert_eq!((refused.code, refused.exit), (Code::ConfigMissing, 2));
+}
+
+#[tokio::test]
+async fn an_opt_out_crosses_over_beside_a_run_that_applies() {
+    let senders = Senders::new().await;
+    senders.synced().await;
+    let workspace = &senders.stage.app.workspace;
+    // A run applies for as long as the test lasts.
+    let _applying = workspace.running.lock().await;
+    let journal = &workspace.shared.journal;
+    let last = journal.runs(1).unwrap().remove(0);
+    let run = Run { id: RunId(last.id.0 + 1), phase: RunPhase::Applying, ended: None, ..last };
+    let mut batch = Batch::new();
+    journal.put_run(&mut batch, &run).unwrap();
+    journal.commit(batch).await.unwrap();
+
+    let (ada, record) = senders.somebody(0);
+    senders.act(Act::OptOut { email: ada.clone(), subscription: None });
+    let body = serde_json::to_vec(&[senders.event(1, record)]).unwrap();
+    assert_eq!(senders.send_as_hubspot(&body, senders.now()).await.status(), 200);
+    senders.stage.app.look_into_hints().await.unwrap();
+    let state = senders.stage.sandbox.lock().unwrap().state();
+    assert_eq!(state["mailchimp"]["members"][&ada]["status"], "unsubscribed");
+    let runs = journal.runs(2).unwrap();
+    assert_eq!(runs[0].cause, RunCause::Webhook);
+    assert_eq!(runs[1], run, "it stands as it stood");
 }

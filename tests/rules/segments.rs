@@ -15,6 +15,7 @@ fn segment(name: &str, rule: &str, starts_journeys: bool) -> Segment {
         name: SegmentName::new(name).unwrap(),
         rule: Rule::read(rule, &Fields::standard()).unwrap(),
         feeds: Some(FedTag { tag: tag("Cold"), starts_journeys }),
+        fills: None,
     }
 }
 
@@ -122,4 +123,36 @@ fn what_segments_ask_about_is_scanned() {
     assert!(stage.rules.all_properties().contains("company"));
     assert!(stage.rules.all_lists().iter().any(|list| list.0 == 4711));
     assert!(stage.rules.named_tags().contains(&tag("Cold")));
+}
+
+/// The same with a segment that fills the merge field COLD.
+fn filling(days_ago: u32) -> Stage {
+    enrolled(COLD, &["General Single"]).property("lastmodifieddate", &modified(days_ago)).rules(|rules| {
+        rules.segments =
+            vec![Segment { feeds: None, fills: Some("COLD".to_owned()), ..segment("cold", COLD, false) }]
+    })
+}
+
+#[test]
+fn a_merge_field_says_yes_of_members_and_nothing_of_others() {
+    let cold = filling(91);
+    cold.is_due(MoveKind::Refresh, &["refresh merge fields"]);
+    assert_eq!(cold.decision().memory.fields["COLD"], "yes");
+    let still = filling(91).says("yes");
+    assert_eq!(still.decision().due, None);
+    let warm = filling(89).says("yes");
+    warm.is_due(MoveKind::Refresh, &["refresh merge fields"]);
+    assert_eq!(warm.decision().memory.fields["COLD"], "");
+    assert_eq!(filling(89).decision().due, None, "nothing there says the same as nothing");
+}
+
+#[test]
+fn nothing_is_said_of_whom_something_was_not_read() {
+    let rule = "in list 55555";
+    let stage = filling(91).says("yes").rules(|rules| {
+        rules.segments =
+            vec![Segment { feeds: None, fills: Some("COLD".to_owned()), ..segment("cold", rule, false) }];
+    });
+    assert_eq!(stage.decision().due, None);
+    assert!(!stage.decision().memory.fields.contains_key("COLD"));
 }

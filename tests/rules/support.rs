@@ -249,6 +249,12 @@ impl Stage {
         self.member(MemberStatus::Subscribed, tags)
     }
 
+    /// The member's merge field COLD.
+    pub fn says(mut self, value: &str) -> Stage {
+        self.member.as_mut().unwrap().fields.insert("COLD".to_owned(), value.to_owned());
+        self
+    }
+
     pub fn not_looked_up(mut self) -> Stage {
         self.side = Side::NotLookedUp;
         self.memory.record = None;

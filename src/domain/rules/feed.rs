@@ -1,9 +1,11 @@
-//! Tags that segments feed: whoever is marketed to and belongs to the segment bears its tag, whoever does not belong to
-//! it loses it. Nobody is asked of whom something that the rule turns on was not read.
+//! Tags and merge fields that segments feed: whoever is marketed to and belongs to the segment bears its tag, whoever does
+//! not belong to it loses it; the merge field says `yes`, or nothing. Nobody is asked of whom something that the rule
+//! turns on was not read.
 //!
 //! A fed tag is set without starting a journey, unless the config allows it. Opted out, excluded or foreign people
 //! never come here: they get no tag, and lose what is ours with the rest.
 
+use super::merge_fields::fit_field;
 use super::sight::Sight;
 use super::tagging::{bears, clear};
 use crate::domain::id::ListId;
@@ -12,6 +14,7 @@ use crate::domain::person::PersonState;
 use crate::domain::segment::{ConsentState, Facts, FedTag, Reading, Segment};
 use crate::domain::step::{Before, Delivery, Step};
 use crate::domain::tag::TagName;
+use std::collections::BTreeMap;
 
 /// What one person's fed tags come to.
 #[derive(Default)]
@@ -42,6 +45,22 @@ pub(super) fn fed(sight: &Sight<'_>, protected: bool) -> Fed {
 /// Segments that feed a tag, with it.
 pub(super) fn feeding(segments: &[Segment]) -> impl Iterator<Item = (&Segment, &FedTag)> {
     segments.iter().filter_map(|segment| Some((segment, segment.feeds.as_ref()?)))
+}
+
+/// What a merge field says of a member.
+const YES: &str = "yes";
+
+/// Values of the merge fields that segments fill; none of those that what was not read turns on.
+pub(super) fn filled(sight: &Sight<'_>) -> BTreeMap<String, String> {
+    let one = |segment: &Segment| {
+        let field = segment.fills.as_ref()?;
+        let value = if segment.rule.holds(sight, sight.world.seen)? { YES } else { "" };
+        Some((field.clone(), fit_field(sight.world, field, value)?))
+    };
+    if sight.contact.is_none() {
+        return BTreeMap::new();
+    }
+    sight.rules.segments.iter().filter_map(one).collect()
 }
 
 impl Facts for Sight<'_> {

@@ -57,6 +57,18 @@ pub(super) fn fit(rules: &RuleSet, world: &World, contact: &Contact) -> Fitted {
     fitted
 }
 
+/// A value as a field takes it; none where it takes no such thing.
+pub(super) fn fit_field(world: &World, tag: &str, raw: &str) -> Option<String> {
+    let field = world.merge_fields.get(tag);
+    if raw.is_empty() {
+        return can_be_emptied(field).then(String::new);
+    }
+    match fit_value(field, raw) {
+        Fit::Same(value) | Fit::Changed(value, _) => Some(value),
+        Fit::LeftOut(_) => None,
+    }
+}
+
 /// Whether the member has other values than wanted. A missing value equals an empty one.
 pub(super) fn differ(world: &World, wanted: &BTreeMap<String, String>, member: &Member) -> bool {
     wanted.iter().any(|(tag, value)| {

@@ -174,7 +174,7 @@ pub struct RuleSet {
     pub protected_tags: Vec<TagName>,
     /// Protected tag patterns.
     pub protected_patterns: Vec<regex::Regex>,
-    /// Segments, by name; some feed a tag.
+    /// Segments, by name; some feed a tag or fill a merge field.
     pub segments: Vec<Segment>,
     /// Merge field → contact property.
     pub merge_fields: BTreeMap<String, String>,
@@ -235,6 +235,12 @@ impl RuleSet {
         tags
     }
 
+    /// Every merge field that is written, each once.
+    pub fn merge_tags(&self) -> BTreeSet<&str> {
+        let filled = self.segments.iter().filter_map(|segment| segment.fills.as_deref());
+        self.merge_fields.keys().map(String::as_str).chain(filled).collect()
+    }
+
     /// Every contact property the rules read or write, each once.
     pub fn all_properties(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.merge_fields.values().cloned().collect();
@@ -243,7 +249,8 @@ impl RuleSet {
                 names.extend(list.overrides.iter().map(|over| over.when.property.clone()));
             }
         }
-        for (segment, _) in feed::feeding(&self.segments) {
+        let feed = |segment: &&Segment| segment.feeds.is_some() || segment.fills.is_some();
+        for segment in self.segments.iter().filter(feed) {
             names.extend(segment.rule.properties().into_iter().map(str::to_owned));
         }
         names.extend(self.import_list.clone());

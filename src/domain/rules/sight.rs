@@ -1,6 +1,7 @@
 //! One person as the rules see them: the view with everything worked out of it that more than one
 //! rule needs. Read-only; it never decides anything.
 
+use super::feed::filled;
 use super::fingerprint::input_of;
 use super::merge_fields::{Fitted, fit};
 use super::{ContactView, PersonView, RuleSet, World};
@@ -37,8 +38,11 @@ impl<'a> Sight<'a> {
             ContactView::Twins(twins) => (None, twins),
         };
         let fitted = contact.map(|contact| fit(rules, world, contact)).unwrap_or_default();
-        let input = input_of(rules, view, contacts, &fitted.values);
-        Sight { rules, world, view, contact, contacts, fitted, input }
+        let mut sight = Sight { rules, world, view, contact, contacts, fitted, input: Fingerprint::NOT_SEEN };
+        let filled = filled(&sight);
+        sight.fitted.values.extend(filled);
+        sight.input = input_of(rules, view, contacts, &sight.fitted.values);
+        sight
     }
 
     /// The member, unless archived.

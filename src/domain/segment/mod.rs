@@ -41,6 +41,8 @@ pub struct Segment {
     pub rule: Rule,
     /// The tag its members bear, if any.
     pub feeds: Option<FedTag>,
+    /// The merge field that says `yes` of its members, if any.
+    pub fills: Option<String>,
 }
 
 /// A tag that a segment feeds: whoever is marketed to bears it while they belong to the segment.
