@@ -67,7 +67,10 @@ impl Held {
         }
         // Whoever opens it first is the only process there is: what is still open was left by one that ended.
         let left = mirror.clone();
-        long_work(self.hands.as_ref(), move |_| left.close_abandoned()).await??;
+        if let Err(error) = long_work(self.hands.as_ref(), move |_| left.close_abandoned()).await? {
+            // Whoever pulls meets what is wrong there, and begins anew where that is called for.
+            tracing::warn!(%error, "pulls that were cut short stay open in the history");
+        }
         *held = Some(mirror.clone());
         Ok(mirror)
     }
