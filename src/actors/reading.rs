@@ -20,8 +20,9 @@ use std::time::Duration;
 
 /// Up to so many members are read one by one; above it, what became of members since is listed.
 pub const SINGLY: usize = 20;
-/// How much earlier than the last look is listed: listings lag (Mailchimp contract §17).
-const OVERLAP: Duration = Duration::from_secs(300);
+/// How far before the plan a listing of who has opted out begins. The clock here may be wrong, by minutes or by hours,
+/// and is not the service's, and listings lag (Mailchimp contract §17); those of a day more are a page at most.
+const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Somebody to look at.
 #[derive(Clone, Copy, Debug)]
