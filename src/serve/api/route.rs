@@ -84,6 +84,19 @@ pub(super) struct Name {
     pub(super) summary: &'static str,
 }
 
+impl Name {
+    /// Of a path that changes nothing: whoever may read may ask it.
+    pub(super) fn read(
+        how: How,
+        path: &'static str,
+        group: &'static str,
+        operation: &'static str,
+        summary: &'static str,
+    ) -> Name {
+        Name { how, path, scope: Some(TokenScope::Read), group, operation, summary }
+    }
+}
+
 /// All paths.
 #[derive(Default)]
 pub(super) struct Routes {

@@ -2,7 +2,6 @@
 //! body.
 
 use super::super::route::{Ask, How, Name, Nothing, Routes};
-use crate::domain::token::TokenScope;
 use crate::serve::api::problem::Problem;
 use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
 use crate::serve::requests::Call;
@@ -45,16 +44,14 @@ struct SegmentPath {
 }
 
 pub(super) fn add(routes: &mut Routes) {
-    let read = |how, path, group, operation, summary| Name {
-        how,
-        path,
-        scope: Some(TokenScope::Read),
-        group,
-        operation,
-        summary,
-    };
     routes.add(
-        read(How::Post, "/v1/people", "people", "people", "People by segment and rule, page after page"),
+        Name::read(
+            How::Post,
+            "/v1/people",
+            "people",
+            "people",
+            "People by segment and rule, page after page",
+        ),
         |ask: Ask<Nothing, Nothing, PeopleBody>| async move {
             let PeopleBody { segment, filter, sort, columns, limit, cursor } = ask.body;
             if !(1..=10_000).contains(&limit) {
@@ -66,14 +63,20 @@ pub(super) fn add(routes: &mut Routes) {
         },
     );
     routes.add(
-        read(How::Get, "/v1/segments", "people", "segments", "The segments and how many belong to each"),
+        Name::read(
+            How::Get,
+            "/v1/segments",
+            "people",
+            "segments",
+            "The segments and how many belong to each",
+        ),
         |ask: Ask| async move {
             ask.api.ask::<SegmentsView>(Call::Segments(SegmentsRequest { name: None })).await
         },
     );
     let one = "One segment, with some of its members";
     routes.add(
-        read(How::Get, "/v1/segments/{segment}", "people", "segment", one),
+        Name::read(How::Get, "/v1/segments/{segment}", "people", "segment", one),
         |ask: Ask<SegmentPath>| async move {
             let request = SegmentsRequest { name: Some(ask.path.segment) };
             ask.api.ask::<SegmentsView>(Call::Segments(request)).await

@@ -2,7 +2,6 @@
 
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::id::RunId;
-use crate::domain::token::TokenScope;
 use crate::serve::api::description::Given;
 use crate::serve::api::metrics;
 use crate::serve::api::problem::Problem;
@@ -52,14 +51,7 @@ impl MovePath {
 
 pub(super) fn add(routes: &mut Routes) {
     routes.add_raw::<Nothing, _, _>(
-        Name {
-            how: How::Get,
-            path: "/metrics",
-            scope: Some(TokenScope::Read),
-            group: "about",
-            operation: "metrics",
-            summary: "Figures for Prometheus",
-        },
+        Name::read(How::Get, "/metrics", "about", "metrics", "Figures for Prometheus"),
         Given::text("text/plain"),
         |ask: Ask| async move {
             let status: StatusView = ask.api.ask(Call::Status(Subject::All)).await?;
@@ -67,14 +59,7 @@ pub(super) fn add(routes: &mut Routes) {
             Ok(([(header::CONTENT_TYPE, metrics::MEDIA)], page).into_response())
         },
     );
-    let read = |path, group, operation, summary| Name {
-        how: How::Get,
-        path,
-        scope: Some(TokenScope::Read),
-        group,
-        operation,
-        summary,
-    };
+    let read = |path, group, operation, summary| Name::read(How::Get, path, group, operation, summary);
     routes.add(read("/v1/status", "status", "status", "What goes on"), |ask: Ask| async move {
         ask.api.ask::<StatusView>(Call::Status(Subject::All)).await
     });

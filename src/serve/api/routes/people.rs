@@ -4,7 +4,6 @@ use super::super::address::Address;
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::domain::code::Code;
 use crate::domain::id::PersonId;
-use crate::domain::token::TokenScope;
 use crate::serve::api::problem::Problem;
 use crate::serve::consent::{ChainView, ConsentRequest, ConsentView};
 use crate::serve::requests::{Call, Subject};
@@ -40,46 +39,44 @@ fn address(ask: &Ask<PersonPath>) -> Result<String, Problem> {
 }
 
 pub(super) fn add(routes: &mut Routes) {
-    let read = |how, path, group, operation, summary| Name {
-        how,
-        path,
-        scope: Some(TokenScope::Read),
-        group,
-        operation,
-        summary,
-    };
     let why = "Everything about one person: what holds, since when, by whom, and what comes next";
     routes.add(
-        read(How::Post, "/v1/why", "people", "why", why),
+        Name::read(How::Post, "/v1/why", "people", "why", why),
         |ask: Ask<Nothing, Nothing, Whom>| async move {
             ask.api.ask::<WhyView>(Call::Why(ask.body.address)).await
         },
     );
     routes.add(
-        read(How::Get, "/v1/people/{person}/why", "people", "whyByNumber", why),
+        Name::read(How::Get, "/v1/people/{person}/why", "people", "whyByNumber", why),
         |ask: Ask<PersonPath>| async move { ask.api.ask::<WhyView>(Call::Why(address(&ask)?)).await },
     );
     let moves = "The last moves of one person, the newest first";
     routes.add(
-        read(How::Post, "/v1/moves/of", "moves", "movesOf", moves),
+        Name::read(How::Post, "/v1/moves/of", "moves", "movesOf", moves),
         |ask: Ask<Nothing, Nothing, Whom>| async move {
             ask.api.ask::<Vec<MoveDetailView>>(Call::Status(Subject::Person(ask.body.address))).await
         },
     );
     routes.add(
-        read(How::Get, "/v1/people/{person}/moves", "moves", "movesOfNumber", moves),
+        Name::read(How::Get, "/v1/people/{person}/moves", "moves", "movesOfNumber", moves),
         |ask: Ask<PersonPath>| async move {
             ask.api.ask::<Vec<MoveDetailView>>(Call::Status(Subject::Person(address(&ask)?))).await
         },
     );
     routes.add(
-        read(How::Post, "/v1/consent", "consent", "consent", "The evidence of one person's consent"),
+        Name::read(How::Post, "/v1/consent", "consent", "consent", "The evidence of one person's consent"),
         |ask: Ask<Nothing, Nothing, Whom>| async move {
             ask.api.ask::<ConsentView>(Call::Consent(ConsentRequest::Of(ask.body.address))).await
         },
     );
     routes.add(
-        read(How::Get, "/v1/consent/chain", "consent", "consentChain", "Whether the chain of evidence holds"),
+        Name::read(
+            How::Get,
+            "/v1/consent/chain",
+            "consent",
+            "consentChain",
+            "Whether the chain of evidence holds",
+        ),
         |ask: Ask| async move { ask.api.ask::<ChainView>(Call::Consent(ConsentRequest::Verify)).await },
     );
 }
