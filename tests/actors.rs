@@ -7,15 +7,18 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use hsmc::actors::context::{ActorSettings, Shared, TagDirectory};
 use hsmc::actors::router::{Moves, Tally};
-use hsmc::connect::{Http, HttpSettings, HubSpotClient, HubSpotSettings, MailchimpClient, MailchimpSettings};
+use hsmc::connect::{
+    Http, HttpSettings, HubSpotClient, HubSpotSettings, Incoming, Loss, MailchimpClient, MailchimpSettings,
+    Outgoing, Transport,
+};
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
 use hsmc::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId};
 use hsmc::domain::moves::{Move, MoveKind, PlannedStep, Reason};
 use hsmc::domain::person::Person;
-use hsmc::domain::port::{Budget, Clock, Entropy, Gate, OptOutBasis, Permit, Priority};
-use hsmc::domain::step::{Before, Fingerprint, Step};
+use hsmc::domain::port::{Budget, Clock, Entropy, Gate, Observed, OptOutBasis, Permit, Priority};
+use hsmc::domain::step::{Before, Fingerprint, OptOutScope, Step};
 use hsmc::domain::tag::TagName;
 use hsmc::domain::time::Timestamp;
 use hsmc::engine::retry::RetryPolicy;
@@ -23,7 +26,7 @@ use hsmc::engine::{MoveStatus, Phase, fold};
 use hsmc::journal::store::memory::MemoryStore;
 use hsmc::journal::store::{Batch, Entry, Sequence, Store, StoreError, Table};
 use hsmc::journal::{ConsentLedger, Journal};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -78,16 +81,58 @@ impl Gate for Away {
     }
 }
 
-/// A disk that takes its time: commits are held until it is let go.
+/// Lets every call out.
+struct Open(Service);
+
+struct Unheard;
+impl Permit for Unheard {
+    fn report(self: Box<Self>, _: Observed) {}
+}
+
+#[async_trait]
+impl Gate for Open {
+    async fn admit(&self, _: Priority, _: Budget) -> Result<Box<dyn Permit>, CallFailure> {
+        Ok(Box::new(Unheard))
+    }
+
+    fn service(&self) -> Service {
+        self.0
+    }
+}
+
+/// Unsubscribes whoever it is told to, and notes how many each call named. HubSpot never answers.
+#[derive(Default)]
+struct Unsubscribing(Mutex<Vec<usize>>);
+
+#[async_trait]
+impl Transport for Unsubscribing {
+    async fn exchange(&self, request: Outgoing) -> Result<Incoming, Loss> {
+        if !request.url.path().starts_with("/lists/") {
+            return std::future::pending().await;
+        }
+        let body: serde_json::Value = serde_json::from_str(&request.body.unwrap()).unwrap();
+        let answer = match body.get("members") {
+            Some(members) => serde_json::json!({"new_members": [], "updated_members": members, "errors": []}),
+            None => body,
+        };
+        let named = answer.get("updated_members").and_then(|members| members.as_array()).map_or(1, Vec::len);
+        self.0.lock().unwrap().push(named);
+        let body = Ok(answer.to_string().into_bytes());
+        Ok(Incoming { status: 200, headers: vec![], body, at: Timestamp(0) })
+    }
+}
+
+/// A disk that takes its time: commits are held until it is let go, and each takes so long.
 struct Slow {
     inner: MemoryStore,
+    takes: Duration,
     /// Whether commits are held.
     held: watch::Sender<bool>,
 }
 
 impl Slow {
     fn new() -> Slow {
-        Slow { inner: MemoryStore::new(), held: watch::Sender::new(false) }
+        Slow { inner: MemoryStore::new(), takes: Duration::ZERO, held: watch::Sender::new(false) }
     }
 }
 
@@ -95,6 +140,7 @@ impl Slow {
 impl Store for Slow {
     async fn commit(&self, batch: Batch) -> Result<Sequence, StoreError> {
         self.held.subscribe().wait_for(|held| !held).await.expect("the disk outlives its writers");
+        tokio::time::sleep(self.takes).await;
         self.inner.commit(batch).await
     }
 
@@ -129,18 +175,31 @@ struct World {
 
 /// An audience that nobody reaches.
 fn audience() -> MailchimpClient {
+    audience_over(Http::new(&HttpSettings::default()).unwrap(), Arc::new(Away(Service::Mailchimp)))
+}
+
+fn audience_over(http: Http, gate: Arc<dyn Gate>) -> MailchimpClient {
     let nowhere = "http://services.invalid".parse().unwrap();
-    MailchimpClient::new(
-        MailchimpSettings { base_url: nowhere, api_key: "key".into(), audience: "a".to_owned() },
-        Arc::new(Away(Service::Mailchimp)),
-        Http::new(&HttpSettings::default()).unwrap(),
-    )
+    let settings = MailchimpSettings { base_url: nowhere, api_key: "key".into(), audience: "a".to_owned() };
+    MailchimpClient::new(settings, gate, http)
 }
 
 impl World {
     async fn new() -> World {
-        let clock = Arc::new(Simulated(tokio::time::Instant::now()));
         let http = Http::new(&HttpSettings::default()).unwrap();
+        let gate = |service| Arc::new(Away(service)) as Arc<dyn Gate>;
+        World::over(http, gate, Slow::new(), Duration::from_millis(1)).await
+    }
+
+    /// Both services answer as they are told to, and a lane waits as long as it does in earnest.
+    async fn answering(services: Arc<Unsubscribing>, takes: Duration) -> World {
+        let gate = |service| Arc::new(Open(service)) as Arc<dyn Gate>;
+        let disk = Slow { takes, ..Slow::new() };
+        World::over(Http::over(services), gate, disk, Duration::from_millis(40)).await
+    }
+
+    async fn over(http: Http, gate: fn(Service) -> Arc<dyn Gate>, disk: Slow, quiet: Duration) -> World {
+        let clock = Arc::new(Simulated(tokio::time::Instant::now()));
         let nowhere: url::Url = "http://services.invalid".parse().unwrap();
         let crm = HubSpotClient::new(
             HubSpotSettings {
@@ -151,11 +210,11 @@ impl World {
                 opt_out_scopes: vec![],
                 list_write_limit: 100,
             },
-            Arc::new(Away(Service::HubSpot)),
-            http,
+            gate(Service::HubSpot),
+            http.clone(),
         );
-        let audience = audience();
-        let disk = Arc::new(Slow::new());
+        let audience = audience_over(http, gate(Service::Mailchimp));
+        let disk = Arc::new(disk);
         let journal = Journal::new(Arc::clone(&disk) as Arc<dyn Store>);
         let first = Duration::from_secs(10);
         let shared = Arc::new(Shared {
@@ -170,8 +229,8 @@ impl World {
                 retry: RetryPolicy { first, longest: first, before_probe: first },
                 live_contacts: LIVE,
                 lane_carries: usize::MAX,
-                lane_quiet: Duration::from_millis(1),
-                lane_longest: Duration::from_millis(2),
+                lane_quiet: quiet,
+                lane_longest: quiet * 40,
                 batch_above: 20,
                 singles_at_once: 4,
                 basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
@@ -197,16 +256,17 @@ impl World {
     }
 
     async fn plan(&self, number: u32, kind: MoveKind, step: Step) -> MoveId {
-        self.plan_for(PERSON, number, kind, step).await
+        self.plan_for(PERSON, number, kind, vec![step]).await
     }
 
-    async fn plan_for(&self, person: PersonId, number: u32, kind: MoveKind, step: Step) -> MoveId {
+    async fn plan_for(&self, person: PersonId, number: u32, kind: MoveKind, steps: Vec<Step>) -> MoveId {
+        let steps = steps.into_iter().map(|step| PlannedStep { step, before: Before::NotHeld }).collect();
         let id = MoveId { run: RUN, number };
         let draft = Move {
             person,
             kind,
             reason: Reason { rule: "R0".to_owned(), text: "for a test".to_owned() },
-            steps: vec![PlannedStep { step, before: Before::NotHeld }],
+            steps,
             then: vec![],
             since: Timestamp(0),
             input: Fingerprint(0),
@@ -216,6 +276,26 @@ impl World {
         self.journal.append_event(&mut batch, id, person, &event).unwrap();
         self.journal.commit(batch).await.unwrap();
         id
+    }
+
+    /// So many opt-outs of one run, each second one to HubSpot.
+    async fn opt_outs(&self, many: u32) -> Vec<(PersonId, MoveId, Priority)> {
+        let mut planned = Vec::new();
+        for number in 1..=many {
+            let person = PersonId(1_000 + u64::from(number));
+            let email = Email::parse(&format!("p{number}@example.com")).unwrap();
+            let person_is = Person::new(person, Some(email), Some(RecordId(person.0)), Timestamp(0));
+            let mut batch = Batch::new();
+            self.journal.put_person(&mut batch, &person_is, None).unwrap();
+            self.journal.commit(batch).await.unwrap();
+            let (kind, step) = match number % 2 {
+                0 => (MoveKind::OptOutHubSpot, Step::OptOut { scope: OptOutScope::All }),
+                _ => (MoveKind::OptOutMailchimp, Step::UnsubscribeMember),
+            };
+            let id = self.plan_for(person, number, kind, vec![Step::RecordEvidence, step]).await;
+            planned.push((person, id, Priority::OptOut));
+        }
+        planned
     }
 
     /// A handover whose first call finds nobody, and which sleeps until it is tried again.
@@ -307,6 +387,31 @@ async fn an_opt_out_ends_a_stuck_move_that_nobody_performs() {
     assert_eq!(world.status(older).phase, Phase::Ended(MoveEnd::Superseded));
 }
 
+/// Of 100,000 people 752 went out by calls of their own, because the disk was slow.
+#[tokio::test(start_paused = true)]
+async fn r24_hundreds_of_opt_outs_go_in_one_call_however_slow_the_disk() {
+    let services = Arc::new(Unsubscribing::default());
+    let world = World::answering(Arc::clone(&services), Duration::from_millis(100)).await;
+    let opt_outs = world.opt_outs(400).await;
+    let begun = tokio::time::Instant::now();
+    world.moves.submit(opt_outs).await;
+    world.until(|tally| tally.ended.get("done") == Some(&200)).await;
+    assert_eq!(*services.0.lock().unwrap(), [200], "HubSpot, which does not answer, is not waited for");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn r24_an_opt_out_alone_goes_at_once() {
+    let services = Arc::new(Unsubscribing::default());
+    let world = World::answering(Arc::clone(&services), Duration::from_millis(1)).await;
+    let opt_outs = world.opt_outs(1).await;
+    let begun = tokio::time::Instant::now();
+    world.moves.submit(opt_outs).await;
+    world.until(|tally| tally.open == 0).await;
+    assert_eq!(*services.0.lock().unwrap(), [1]);
+    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+}
+
 /// More than any mailbox takes, and more people than may have an actor, while the disk answers nobody: whoever hands
 /// moves over learns how many wait, nobody more is let in, and once the disk goes on every move goes on.
 #[tokio::test(start_paused = true)]
@@ -320,7 +425,8 @@ async fn a_full_house_pushes_back_and_never_locks_up() {
         let record = Some(RecordId(person.0));
         world.journal.put_person(&mut batch, &Person::new(person, None, record, Timestamp(0)), None).unwrap();
         world.journal.commit(batch).await.unwrap();
-        let id = world.plan_for(person, number, MoveKind::HandOver, Step::JoinList { list: LIST }).await;
+        let id =
+            world.plan_for(person, number, MoveKind::HandOver, vec![Step::JoinList { list: LIST }]).await;
         planned.push((person, id, Priority::HandOver));
     }
 

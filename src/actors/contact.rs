@@ -189,7 +189,7 @@ impl Message<Wake> for Contact {
         if let Some(current) =
             self.current.as_mut().filter(|current| current.id == id && current.out.is_none())
         {
-            current.moving = Some(self.shared.traffic.moving());
+            current.moving = Some(self.shared.traffic.moving(opts_out_in(&current.status, &[])));
             self.advance(Vec::new()).await;
         }
     }
@@ -267,7 +267,7 @@ impl Contact {
         let events = self.shared.journal.events(id)?;
         let mut status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
         status.ask_anew(self.shared.clock.now());
-        let moving = Some(self.shared.traffic.moving());
+        let moving = Some(self.shared.traffic.moving(opts_out_in(&status, &[])));
         self.current = Some(Current { id, status, out: None, overtaken: false, moving });
         Ok(())
     }
@@ -388,6 +388,7 @@ impl Contact {
             planned_at: status.planned_at,
             sent_at: state.sent_at,
             ahead: ahead(status, &lane_steps, direction),
+            opts_out_in: opts_out_in(status, &lane_steps),
             moving: None,
             reply: self.me.clone(),
             steps: lane_steps,
@@ -519,6 +520,18 @@ fn ahead(status: &MoveStatus, steps: &[LaneStep], direction: Direction) -> usize
         }
         Direction::Undo => steps.iter().map(place).min().unwrap_or(0),
     }
+}
+
+/// The lanes that an opt-out comes to but for these steps; none of another move, for which no opt-out waits.
+fn opts_out_in(status: &MoveStatus, but: &[LaneStep]) -> Vec<Target> {
+    if !status.draft.kind.overtakes() {
+        return Vec::new();
+    }
+    let steps = status.draft.steps.iter().zip(&status.steps).zip(0..);
+    let due = steps.filter(|((_, state), place)| {
+        !state.forward.is_settled() && !but.iter().any(|step| usize::from(step.index.0) == *place)
+    });
+    due.map(|((planned, _), _)| planned.step.target()).collect()
 }
 
 fn priority(status: &MoveStatus) -> Priority {

@@ -6,6 +6,9 @@
 //! have the longest way before them: from there somebody may come to the others. So no lane ever waits for one that
 //! waits for it, and how long it waits follows from what goes on, not from a clock.
 //!
+//! An opt-out waits for nobody but other opt-outs that are on their way to the same lane: alone it goes at once,
+//! and hundreds of one run go in one call.
+//!
 //! Never: the only reason to wait. A call that hangs holds up its own lane; the others go on after a moment.
 
 use crate::domain::step::Target;
@@ -17,25 +20,47 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Traffic {
     moving: AtomicUsize,
+    /// How many opt-outs on their way have each lane still before them.
+    opt_outs: Mutex<BTreeMap<Target, usize>>,
     /// Of each lane in which somebody waits: the most steps that one of them has still before them.
     waiting: Mutex<BTreeMap<Target, usize>>,
 }
 
 /// A move is on its way for as long as this is kept.
 #[derive(Debug)]
-pub struct Moving(Arc<Traffic>);
+pub struct Moving {
+    traffic: Arc<Traffic>,
+    opts_out_in: Vec<Target>,
+}
 
 impl Drop for Moving {
     fn drop(&mut self) {
-        self.0.moving.fetch_sub(1, Ordering::AcqRel);
+        self.traffic.moving.fetch_sub(1, Ordering::AcqRel);
+        let mut opt_outs = self.traffic.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
+        for lane in &self.opts_out_in {
+            if let Some(coming) = opt_outs.get_mut(lane) {
+                *coming = coming.saturating_sub(1);
+            }
+        }
     }
 }
 
 impl Traffic {
-    /// A move is on its way.
-    pub fn moving(self: &Arc<Self>) -> Moving {
+    /// A move is on its way; if it is an opt-out, to these lanes.
+    pub fn moving(self: &Arc<Self>, opts_out_in: Vec<Target>) -> Moving {
         self.moving.fetch_add(1, Ordering::AcqRel);
-        Moving(Arc::clone(self))
+        let mut opt_outs = self.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
+        for lane in &opts_out_in {
+            *opt_outs.entry(lane.clone()).or_default() += 1;
+        }
+        drop(opt_outs);
+        Moving { traffic: Arc::clone(self), opts_out_in }
+    }
+
+    /// Whether an opt-out is on its way to this lane.
+    pub fn expects_opt_out(&self, lane: &Target) -> bool {
+        let opt_outs = self.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
+        opt_outs.get(lane).is_some_and(|coming| *coming > 0)
     }
 
     /// In this lane somebody waits who has at most so many steps before them; none when nobody does.
@@ -67,12 +92,24 @@ mod tests {
     fn a_lane_waits_while_anybody_is_on_their_way() {
         let traffic = Arc::new(Traffic::default());
         traffic.waits(&Target::Audience, Some(0));
-        let (one, other) = (traffic.moving(), traffic.moving());
+        let (one, other) = (traffic.moving(vec![]), traffic.moving(vec![]));
         assert!(!traffic.is_turn_of(&Target::Audience));
         drop(one);
         assert!(!traffic.is_turn_of(&Target::Audience));
         drop(other);
         assert!(traffic.is_turn_of(&Target::Audience));
+    }
+
+    #[test]
+    fn an_opt_out_is_waited_for_where_it_comes_to_and_nowhere_else() {
+        let traffic = Arc::new(Traffic::default());
+        let opt_out = traffic.moving(vec![Target::AudienceOptOut]);
+        let other = traffic.moving(vec![]);
+        assert!(traffic.expects_opt_out(&Target::AudienceOptOut));
+        assert!(!traffic.expects_opt_out(&Target::ContactOptOut));
+        drop(opt_out);
+        assert!(!traffic.expects_opt_out(&Target::AudienceOptOut));
+        drop(other);
     }
 
     #[test]

@@ -2,14 +2,15 @@
 //! nothing in it can be changed, taken out or put in between without showing.
 //!
 //! Promises: a link becomes durable in the same commit as what it tells of; places are handed out in one place,
-//! one commit at a time, so that the chain never forks; a link names a person by number and an address by a
+//! one commit at a time, so that the chain never forks, and whoever comes while one is being made shares the next
+//! one; a link names a person by number and an address by a
 //! salted commitment only. Never: changing or deleting a link. Who may rewrite every file of the state
 //! directory can make a new chain; against that, note the head's hash somewhere else now and then.
 
 use super::codec::{self, DecodeError, Record};
 use super::key::{Key, PersonMoment};
 use super::ledger::{Journal, JournalError, JournalResult, in_table, key_in};
-use super::store::{Batch, Entry, Sequence, Table};
+use super::store::{Batch, Entry, Sequence, StoreError, Table};
 use crate::domain::consent::{Commitment, ConsentEntry, ConsentFact, Evidence, Link, LinkHash};
 use crate::domain::email::Email;
 use crate::domain::id::PersonId;
@@ -19,8 +20,9 @@ use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Mutex, oneshot};
 
 /// The name under which the chain's head is kept.
 const HEAD: &str = "consent-head";
@@ -31,6 +33,8 @@ const DOMAIN: &[u8] = b"hsmc consent link\0";
 const HASH: usize = 32;
 /// Links read at once.
 const PAGE: usize = 500;
+/// Batches made durable by one commit at most.
+const TOGETHER: usize = 256;
 /// Pieces of old evidence taken into the chain at once.
 const CHUNK: usize = 500;
 
@@ -127,12 +131,21 @@ pub struct ConsentLedger {
     entropy: Arc<dyn Entropy>,
     /// Held from reading the head to the commit that moves it.
     chain: Arc<Mutex<()>>,
+    /// Who waits for the chain.
+    waiting: Arc<std::sync::Mutex<Vec<Waiting>>>,
+}
+
+/// A batch and the links that tell of it, to be made durable together.
+struct Waiting {
+    batch: Batch,
+    entries: Vec<ConsentEntry>,
+    answer: oneshot::Sender<JournalResult<Sequence>>,
 }
 
 impl ConsentLedger {
     /// Over a journal. Sends and writes nothing yet.
     pub fn new(journal: Journal, entropy: Arc<dyn Entropy>) -> ConsentLedger {
-        ConsentLedger { journal, entropy, chain: Arc::default() }
+        ConsentLedger { journal, entropy, chain: Arc::default(), waiting: Arc::default() }
     }
 
     /// Makes a batch durable, and links that tell of it with it.
@@ -143,9 +156,49 @@ impl ConsentLedger {
         if entries.is_empty() {
             return self.journal.commit(batch).await;
         }
-        let _held = self.chain.lock().await;
-        self.take_over().await?;
-        self.append(batch, entries).await
+        let (answer, mut answered) = oneshot::channel();
+        self.queue().push(Waiting { batch, entries, answer });
+        loop {
+            let held = Arc::clone(&self.chain).lock_owned().await;
+            // Whoever held the chain before may have taken this along.
+            match answered.try_recv() {
+                Ok(answer) => return answer,
+                Err(TryRecvError::Closed) => return Err(StoreError::Closed.into()),
+                Err(TryRecvError::Empty) => {}
+            }
+            let ledger = self.clone();
+            // A task of its own: who waits no longer must not cut short what others wait for.
+            let task = tokio::spawn(async move {
+                ledger.commit_waiting().await;
+                drop(held);
+            });
+            drop(task.await);
+        }
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes everything that waits durable by one commit, in the order in which it came. The caller holds the chain.
+    async fn commit_waiting(&self) {
+        let mut waiting = std::mem::take(&mut *self.queue());
+        let rest = waiting.split_off(waiting.len().min(TOGETHER));
+        self.queue().splice(0..0, rest);
+        let (mut batch, mut entries, mut answers) = (Batch::new(), Vec::new(), Vec::new());
+        for one in waiting {
+            batch.changes.extend(one.batch.changes);
+            entries.extend(one.entries);
+            answers.push(one.answer);
+        }
+        let done = match self.take_over().await {
+            Ok(()) => self.append(batch, entries).await,
+            Err(error) => Err(error),
+        };
+        for answer in answers {
+            // Whoever does not wait any more reads the journal.
+            drop(answer.send(done.clone()));
+        }
     }
 
     /// Takes evidence of format 1 into the chain, once, the oldest first. Cut short, it goes on with what is

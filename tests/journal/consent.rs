@@ -99,6 +99,33 @@ async fn r23_a_link_becomes_durable_together_with_what_it_tells_of() {
     assert_eq!(ledger.verify().unwrap().links, 2);
 }
 
+/// Hundreds of opt-outs in one run would else wait for hundreds of commits, one after another.
+#[tokio::test]
+async fn r23_links_that_come_at_once_share_commits_and_stay_in_order() {
+    let (journal, ledger) = ledger();
+    ledger.ready().await.unwrap();
+    let before = journal.commit(Batch::new()).await.unwrap();
+    let entries = (0..600).map(|n| ledger.commit(Batch::new(), vec![entry(n, ConsentChange::OptOutSeen, 5)]));
+    let places = futures::future::join_all(entries).await;
+    let last = places.into_iter().map(Result::unwrap).max().unwrap();
+    assert!(last - before <= 4, "{} commits for 600 links", last - before);
+    assert_eq!((ledger.verify().unwrap().links, broken_at(&ledger)), (600, None));
+    let place = |person| ledger.of_person(PersonId(person)).unwrap()[0].link.place;
+    assert!((0..600).all(|person| place(person) == person + 1), "who came first stands first");
+}
+
+/// A client of the HTTP API may hang up in the midst of it.
+#[tokio::test]
+async fn r23_who_stops_waiting_cuts_nobody_short() {
+    let (_, ledger) = ledger();
+    let mut first = Box::pin(ledger.commit(Batch::new(), vec![entry(1, ConsentChange::OptOutSeen, 5)]));
+    assert!(futures::poll!(&mut first).is_pending());
+    let second = ledger.commit(Batch::new(), vec![entry(2, ConsentChange::OptOutSeen, 5)]);
+    drop(first);
+    second.await.unwrap();
+    assert_eq!((ledger.verify().unwrap().links, broken_at(&ledger)), (2, None));
+}
+
 #[tokio::test]
 async fn r23_tampering_with_one_byte_of_any_link_shows() {
     let (journal, ledger) = filled(4).await;

@@ -5,7 +5,7 @@ use crate::actors::traffic::Moving;
 use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::id::{MoveId, PersonId, StepIndex};
 use crate::domain::port::Priority;
-use crate::domain::step::{Before, Step};
+use crate::domain::step::{Before, Step, Target};
 use crate::domain::time::Timestamp;
 
 /// What is to be done with a step.
@@ -57,6 +57,8 @@ pub struct LaneItem {
     pub sent_at: Option<Timestamp>,
     /// The steps that come after these.
     pub ahead: usize,
+    /// Of an opt-out: the lanes that come after this one.
+    pub opts_out_in: Vec<Target>,
     /// Kept while it is on its way: not while it waits here.
     pub moving: Option<Moving>,
     /// Who wants to know.

@@ -124,7 +124,7 @@ impl Message<BatchOver> for Lane {
 
 impl Lane {
     /// Sends when the batch is full, when nobody has come for a while and nobody is on their way who may, or when
-    /// the first has waited long enough; else looks again a little later. An opt-out waits for nobody else.
+    /// the first has waited long enough; else looks again a little later. An opt-out waits for other opt-outs only.
     fn flush_if_due(&mut self) {
         let limit = perform::batch_limit(&self.shared, &self.target);
         self.tell_furthest();
@@ -133,7 +133,7 @@ impl Lane {
             let settings = &self.shared.settings;
             let quiet = now.since(self.last_at) >= settings.lane_quiet;
             let long = self.first_at.is_some_and(|first| now.since(first) >= settings.lane_longest);
-            let alone = quiet && (self.is_urgent() || self.shared.traffic.is_turn_of(&self.target));
+            let alone = quiet && self.has_nobody_to_wait_for();
             if self.queue.len() < limit && !alone && !long {
                 break;
             }
@@ -155,8 +155,12 @@ impl Lane {
         self.publish();
     }
 
-    fn is_urgent(&self) -> bool {
-        self.queue.iter().any(|item| item.priority == Priority::OptOut)
+    fn has_nobody_to_wait_for(&self) -> bool {
+        let traffic = &self.shared.traffic;
+        match self.queue.iter().any(|item| item.priority == Priority::OptOut) {
+            true => !traffic.expects_opt_out(&self.target),
+            false => traffic.is_turn_of(&self.target),
+        }
     }
 
     fn tell_furthest(&self) {
@@ -171,7 +175,7 @@ impl Lane {
         self.first_at = self.queue.front().map(|_| self.shared.clock.now());
         self.spawn(polls, false);
         let batch = batch.into_iter().map(|mut item| {
-            item.moving = Some(self.shared.traffic.moving());
+            item.moving = Some(self.shared.traffic.moving(item.opts_out_in.clone()));
             item
         });
         self.spawn(batch.collect(), true);
