@@ -90,7 +90,7 @@ impl App {
                     ));
                 }
                 Only::Contact(address) => {
-                    let email = Email::parse(address)
+                    let email = Email::as_given(address)
                         .map_err(|why| Trouble::usage(Code::NoAddress, format!("--only contact: {why}")))?;
                     narrowing.emails.insert(email);
                 }
@@ -343,7 +343,8 @@ impl App {
 
     /// The same, with the address as it is kept.
     pub(super) fn known(&self, address: &str) -> Done<(Email, Person)> {
-        let email = Email::parse(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
+        let email =
+            Email::as_given(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         let journal = &self.workspace.shared.journal;
         let id = journal.person_by_hash(email.hash())?;
         match id.map(|id| journal.person(id)).transpose()?.flatten() {
@@ -376,10 +377,13 @@ impl App {
     pub async fn resume(&self, scope: Scope) -> Done<Acknowledgement> {
         let mut pauses = self.workspace.shared.pauses();
         let what = self.change(&mut pauses, scope, false)?;
-        let left_out = pauses.lines().into_iter().map(|line| format!("{line} is still paused")).collect();
+        let still = pauses.lines().join(", ");
         self.keep(pauses).await?;
         self.workspace.moves.wake_all().await;
-        Ok(Acknowledgement { message: format!("{what} goes on"), left_out })
+        let but =
+            if still.is_empty() { String::new() } else { format!(", but for what is still paused: {still}") };
+        let message = format!("{what} goes on{but}; what had not begun is planned anew by the next run");
+        Ok(Acknowledgement { message, left_out: Vec::new() })
     }
 
     fn change(&self, pauses: &mut Pauses, scope: Scope, on: bool) -> Done<String> {

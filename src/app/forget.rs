@@ -26,8 +26,8 @@ impl App {
     /// # Errors
     /// It is no address; a service or the state directory fails. What was begun goes on.
     pub async fn forget(&self, request: ForgetRequest) -> Done<ForgetView> {
-        let email =
-            Email::parse(&request.address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
+        let email = Email::as_given(&request.address)
+            .map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         preflight::right_portal(&self.workspace).await?;
         if request.dry_run {
             let found = forgetting::look(&self.workspace, &email).await?;

@@ -1,6 +1,7 @@
 //! Makes views of what goes on: from the journal, the actors' overviews, and nothing else.
 
 use super::{App, alerts};
+use crate::actors::context::Held;
 use crate::domain::audit::AuditLine;
 use crate::domain::code::Code;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent};
@@ -199,7 +200,10 @@ pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<
         }
         _ if held.is_some() => {
             next_try = held.as_ref().and_then(|held| held.until).or(next_try);
-            waiting_for = held.map(|held| held.why);
+            waiting_for = held.map(|Held { why, until }| match until {
+                Some(_) => why,
+                None => format!("`hsmc resume`: {why}"),
+            });
             MovePhase::Paused
         }
         Phase::Ready => MovePhase::Waiting,
@@ -316,8 +320,12 @@ pub fn standing(status: &MoveStatus) -> String {
         Phase::Forward => "under way".to_owned(),
         Phase::Unwinding { because } => format!("being unwound: {because}"),
         Phase::Stuck { because, direction, .. } => {
-            let what = if *direction == Direction::Undo { "unwinding" } else { "going on" };
-            format!("stuck while {what}: {because}; try `hsmc retry`, `skip` or `rollback`")
+            let (what, ways) = match direction {
+                Direction::Undo => ("unwinding", "`hsmc retry`, `skip` or `rollback`"),
+                Direction::Forward if status.is_past_pivot() => ("going on", "`hsmc retry` or `skip`"),
+                Direction::Forward => ("going on", "`hsmc retry`, `skip` or `rollback`"),
+            };
+            format!("stuck while {what}: {because}; try {ways}")
         }
         Phase::Ended(end) => end.to_string(),
     }
@@ -337,7 +345,9 @@ fn event_line(status: &MoveStatus, event: &MoveEvent) -> String {
         }
         MoveEvent::Unwinding { because, at } => format!("{at}  unwinding: {because}"),
         MoveEvent::Stuck { because, at } => format!("{at}  stuck: {because}"),
-        MoveEvent::Operator { request, at } => format!("{at}  operator: {request:?}"),
+        MoveEvent::Operator { request, at } => {
+            format!("{at}  operator: {}", format!("{request:?}").to_lowercase())
+        }
         MoveEvent::Confirmed { at } => format!("{at}  planned anew, and came out the same"),
         MoveEvent::Ended { end, at } => format!("{at}  {end}"),
     }

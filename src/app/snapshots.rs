@@ -110,7 +110,7 @@ fn shown(of: &Snapshot, part: &SnapshotPart) -> Done<SnapshotShownView> {
         SnapshotPart::All => {}
         SnapshotPart::Person(address) => {
             let email =
-                Email::parse(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
+                Email::as_given(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
             match of.person(PersonKey::Hash(email.hash()))? {
                 Some(row) => add(&row),
                 None => {

@@ -49,6 +49,20 @@ impl Email {
         Ok(Email(text))
     }
 
+    /// An address as a service has it, or an operator names it, normalised: whoever bears a strange one may have
+    /// opted out. Nobody is enrolled by it.
+    ///
+    /// # Errors
+    /// It is empty, has control characters or no `@`.
+    pub fn as_given(text: &str) -> Result<Email, EmailProblem> {
+        let text = text.trim().to_lowercase();
+        match text.is_empty() {
+            true => Err(EmailProblem::Empty),
+            false if text.contains('@') && !text.contains(char::is_control) => Ok(Email(text)),
+            false => Err(EmailProblem::Malformed),
+        }
+    }
+
     /// The normalised address.
     pub fn as_str(&self) -> &str {
         &self.0

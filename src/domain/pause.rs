@@ -2,7 +2,7 @@
 
 use super::failure::Service;
 use super::id::{ListId, PersonId};
-use super::moves::Move;
+use super::moves::{MemoryChange, Move};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub struct Pauses {
     pub all: bool,
     /// One service.
     pub services: BTreeSet<Service>,
-    /// Everything that touches a list.
+    /// Everything that touches a list, and who would be enrolled from it.
     pub lists: BTreeSet<ListId>,
     /// One person.
     pub people: BTreeSet<PersonId>,
@@ -42,7 +42,12 @@ impl Pauses {
                 return Some(format!("list {list} is paused"));
             }
         }
-        None
+        candidate.then.iter().find_map(|change| match change {
+            MemoryChange::Enrolled { list, .. } if self.lists.contains(list) => {
+                Some(format!("list {list} is paused"))
+            }
+            _ => None,
+        })
     }
 
     /// One line for each pause.

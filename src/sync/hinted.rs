@@ -20,12 +20,14 @@ use super::workspace::{ApplyMode, Workspace};
 use crate::actors::reading::{Bar, Whom, barred};
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RunId};
-use crate::domain::moves::Move;
+use crate::domain::moves::{Move, MoveKind};
 use crate::domain::port::Priority;
 use crate::domain::report::RunReport;
 use crate::domain::rules::Verdict;
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
+use crate::engine::fold;
+use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
 use std::collections::BTreeSet;
 
@@ -104,7 +106,23 @@ async fn opt_out(workspace: &Workspace, picture: &Snapshot, id: PersonId) -> Res
     }
     let verdict = judge(&workspace.rules, &world, &row, &person, row.member.as_ref(), Asked::default());
     let Verdict::Settled(decision) = verdict else { return Ok(None) };
-    Ok(decision.due.filter(|due| due.kind.is_opt_out()))
+    match decision.due.filter(|due| due.kind.is_opt_out()) {
+        // A second one beside it would be stuck where it is stuck.
+        Some(due) if has_begun(&shared.journal, id, due.kind)? => Ok(None),
+        due => Ok(due),
+    }
+}
+
+/// Whether such a move of theirs has begun and is not over.
+fn has_begun(journal: &Journal, person: PersonId, kind: MoveKind) -> Result<bool, RunError> {
+    for id in journal.moves_of_person(person)? {
+        // Records that cannot be read hold nobody's opt-out.
+        let Ok(status) = fold(&journal.events(id)?) else { continue };
+        if status.draft.kind == kind && status.has_begun() && !status.is_over() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Carries opt-outs, as a run of their own.

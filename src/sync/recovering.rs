@@ -211,10 +211,7 @@ impl Mail {
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn finish(
-    workspace: &Workspace,
-    leftover: &Leftover,
-) -> Result<(Applied, BTreeSet<PersonId>), RunError> {
+pub async fn finish(workspace: &Workspace, leftover: &Leftover) -> Result<(Applied, Held), RunError> {
     let applied = if leftover.runs.is_empty() {
         Applied::All
     } else {
@@ -231,14 +228,17 @@ pub async fn bring_to_rest(workspace: &Workspace) {
     tracing::debug!(?ended, "what was under way has come to rest");
 }
 
-/// People with moves that have begun: they get no other.
+/// People with moves that have begun, and of which kinds: they get no other, but for an opt-out that is not among them.
+pub type Held = BTreeMap<PersonId, BTreeSet<MoveKind>>;
+
+/// Whoever is held by a move that has begun.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn held(workspace: &Workspace) -> Result<BTreeSet<PersonId>, RunError> {
+pub async fn held(workspace: &Workspace) -> Result<Held, RunError> {
     let journal = &workspace.shared.journal;
     let with_actors = workspace.moves.open().await;
-    let mut held = BTreeSet::new();
+    let mut held = Held::new();
     let mut after = None;
     loop {
         let page = journal.open_moves(after, PAGE)?;
@@ -247,10 +247,10 @@ pub async fn held(workspace: &Workspace) -> Result<BTreeSet<PersonId>, RunError>
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.has_begun() || with_actors.contains(&id) => {
-                    held.insert(status.draft.person);
+                    held.entry(status.draft.person).or_default().insert(status.draft.kind);
                 }
                 Ok(Ok(_)) => {}
-                _ => held.extend(journal.person_of_move(id)?),
+                _ => held.extend(journal.person_of_move(id)?.map(|person| (person, BTreeSet::new()))),
             }
         }
     }

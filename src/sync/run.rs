@@ -315,7 +315,9 @@ async fn phases(
     let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
-    planning.held.extend(workspace.shared.journal.damaged_people());
+    for person in workspace.shared.journal.damaged_people() {
+        planning.held.entry(person).or_default();
+    }
     planning.unbegun = leftover.unbegun.clone();
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context).await?;

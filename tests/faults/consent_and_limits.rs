@@ -6,7 +6,7 @@ use hsmc::domain::failure::Service;
 use hsmc::domain::id::ListId;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::requests::{Only, PlanRequest, Scope, SyncRequest};
-use hsmc::serve::views::RunState;
+use hsmc::serve::views::{ReportView, RunState};
 use hsmc::sync::scan::NoProgress;
 use std::time::Duration;
 
@@ -146,6 +146,9 @@ async fn an_opt_out_refused_for_good_is_stuck_and_never_parked() {
     assert_eq!(report.run.state, RunState::Stuck, "{}", report.run.phase);
     assert_eq!(report.stuck.len(), 1);
     assert_eq!(report.stuck[0].kind, "opt-out-hubspot");
+    let again = world.sync().await;
+    let ids = |report: &ReportView| report.stuck.iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(ids(&again), ids(&report), "tried once more, and no second one beside it");
     world.mend();
     world.synced().await;
     assert!(world.person("ada").contains("opted out"), "{}", world.person("ada"));

@@ -10,7 +10,7 @@ mod timeline;
 use super::App;
 use super::control::Done;
 use super::show::{self, Names};
-use crate::domain::id::MoveId;
+use crate::domain::id::{ListId, MoveId};
 use crate::domain::person::Person;
 use crate::engine::{MoveStatus, fold};
 use crate::serve::why::{StateView, WhyView};
@@ -68,7 +68,7 @@ impl App {
             tags: picture.tags,
             memory: memory::remembered(&person),
             under_way,
-            pauses: self.pauses_of(&person),
+            pauses: self.pauses_of(&person, picture.seen.as_ref()),
             timeline: timeline::timeline(
                 &moves,
                 &given_up,
@@ -80,11 +80,17 @@ impl App {
         })
     }
 
-    fn pauses_of(&self, person: &Person) -> Vec<String> {
+    /// What holds them, or would hold whatever is due of them.
+    fn pauses_of(&self, person: &Person, seen: Option<&held::Seen>) -> Vec<String> {
         let pauses = self.workspace.shared.pauses();
         let mut lines: Vec<String> =
             pauses.services.iter().map(|service| format!("{service} is paused")).collect();
-        lines.extend(pauses.lists.iter().map(|list| format!("list {list} is paused")));
+        let are_theirs = |list: &&ListId| {
+            let mut contacts =
+                seen.into_iter().filter_map(|seen| seen.row.as_ref()).flat_map(|row| &row.contacts);
+            contacts.any(|(_, lists)| lists.contains_key(*list))
+        };
+        lines.extend(pauses.lists.iter().filter(are_theirs).map(|list| format!("list {list} is paused")));
         if pauses.people.contains(&person.id) {
             lines.insert(0, "this person is paused".to_owned());
         }

@@ -48,7 +48,7 @@ pub fn take(
     let addresses = ["data[email]", "data[old_email]", "data[new_email]"];
     let whom: Vec<Whom> = addresses
         .into_iter()
-        .filter_map(|name| Email::parse(field(name)?).ok())
+        .filter_map(|name| Email::as_given(field(name)?).ok())
         .map(|email| Whom::Member(email.hash()))
         .collect();
     let known = ["data[id]", "data[new_id]", "data[email]", "fired_at", "data[action]", "data[reason]"];

@@ -6,7 +6,7 @@
 
 use super::Planning;
 use super::gathering::Gathered;
-use crate::domain::moves::Move;
+use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::plan::{Admission, Limits, PlanSummary};
 use crate::domain::rules::{AddressView, Decision, Question, Verdict};
@@ -98,14 +98,19 @@ impl Planning {
         let lost = person.record.and_then(|record| self.lost.get(&record).copied());
         let asked = Asked { proof, lost, address: self.address(&row, &person)? };
         let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
-        let is_held = self.held.contains(&person.id);
+        let under_way = self.held.get(&person.id);
+        let is_held = under_way.is_some();
+        // A second opt-out beside one that is stuck would only be stuck, too.
+        let overtakes =
+            opt_out_due(&verdict).is_some_and(|kind| under_way.is_none_or(|kinds| !kinds.contains(&kind)));
         // Whoever may have to be told of an opt-out is looked for in any case: it overtakes everything else.
         let asks = matches!(verdict, Verdict::Ask(Question::LookUp | Question::Trace));
-        if is_held && !is_opt_out(&verdict) && !asks {
+        if is_held && !overtakes && !asks {
             verdict = Verdict::Settled(rest(&person));
         }
-        let is_to_be_forgotten =
-            is_forgotten(&self.forgotten, &row) && !is_opt_out(&verdict) && !(asks && must_be_told(&row));
+        let is_to_be_forgotten = is_forgotten(&self.forgotten, &row)
+            && opt_out_due(&verdict).is_none()
+            && !(asks && must_be_told(&row));
         Ok((!is_to_be_forgotten || !is_held).then_some(Seen { row, person, verdict, is_to_be_forgotten }))
     }
 
@@ -117,7 +122,7 @@ impl Planning {
             && decision.memory == seen.person
             && is_told
             && !seen.is_to_be_forgotten
-            && !self.held.contains(&seen.person.id)
+            && !self.held.contains_key(&seen.person.id)
             && !self.unbegun.contains_key(&seen.person.id);
         is_at_rest.then_some(decision)
     }
@@ -163,10 +168,13 @@ impl Planning {
     }
 }
 
-fn is_opt_out(verdict: &Verdict) -> bool {
+/// The kind of opt-out that is due, if one is.
+fn opt_out_due(verdict: &Verdict) -> Option<MoveKind> {
     match verdict {
-        Verdict::Settled(decision) => decision.due.as_ref().is_some_and(|due| due.kind.is_opt_out()),
-        Verdict::Ask(_) => false,
+        Verdict::Settled(decision) => {
+            decision.due.as_ref().map(|due| due.kind).filter(|kind| kind.is_opt_out())
+        }
+        Verdict::Ask(_) => None,
     }
 }
 

@@ -19,6 +19,7 @@ use super::identify::Renames;
 use super::judging::{Lost, world};
 use super::naming;
 use super::preflight::Accounts;
+use super::recovering::Held;
 use super::snapshot::Snapshot;
 use crate::domain::id::{ListId, PersonId, RecordId};
 use crate::domain::moves::Move;
@@ -63,7 +64,7 @@ pub struct Planning {
     /// When the plan was begun: new people are known since then.
     now: Timestamp,
     /// People with a move under way, or stuck: they stay as they are, but for an opt-out, which overtakes.
-    pub held: BTreeSet<PersonId>,
+    pub held: Held,
     /// Moves of earlier runs that have not begun.
     pub unbegun: BTreeMap<PersonId, Unbegun>,
     /// How the run is narrowed.
@@ -107,7 +108,7 @@ impl Planning {
             lost: BTreeMap::new(),
             renames: None,
             now,
-            held: BTreeSet::new(),
+            held: Held::new(),
             unbegun: BTreeMap::new(),
             narrowing: Narrowing::default(),
             opt_outs: Vec::new(),
