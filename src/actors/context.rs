@@ -176,6 +176,11 @@ impl TagDirectory {
         known.insert(name.clone(), segment);
     }
 
+    /// A segment is not there any more.
+    pub fn forget(&self, segment: SegmentId) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|_, tag| *tag != segment);
+    }
+
     /// The segment of a tag, if it is known.
     pub fn find(&self, tag: &TagName) -> Option<SegmentId> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(tag).copied()

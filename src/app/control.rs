@@ -500,6 +500,7 @@ fn can_be_asked(id: MoveId, status: &MoveStatus, request: OperatorRequest) -> Do
     let is_stuck = matches!(status.phase, Phase::Stuck { .. });
     let kind = status.draft.kind;
     match request {
+        OperatorRequest::Skip if status.waits_for_target() => Ok(()),
         OperatorRequest::Retry | OperatorRequest::Skip if !is_stuck => {
             Err(Trouble::usage(Code::NotNow, format!("move {id} is not stuck: it goes on by itself"))
                 .with_way_out(format!("`hsmc status {id}` tells what it waits for")))

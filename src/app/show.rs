@@ -174,9 +174,9 @@ pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<
     let index = status.current_step();
     let state = index.and_then(|index| status.steps.get(usize::from(index.0)));
     let progress = state.map(|state| state.progress(direction).clone());
-    let (mut next_try, mut waiting_for, mut last_error) = (None, None, None);
+    let (mut next_try, mut waiting_for) = (None, None);
+    let mut last_error = state.and_then(|state| state.setback.as_ref()).map(|setback| setback.why.clone());
     match &progress {
-        Some(Progress::Waiting { why, .. }) => last_error = Some(why.clone()),
         Some(Progress::InDoubt { why, .. }) => {
             waiting_for = Some("a look whether the last call took effect".to_owned());
             last_error = Some(why.clone());
@@ -284,10 +284,10 @@ fn code(status: &MoveStatus) -> Option<Code> {
     let at = status.current_step().and_then(|index| status.steps.get(usize::from(index.0)));
     let by_step = match at.map(|state| state.progress(direction)) {
         Some(Progress::InDoubt { .. }) => Some(Code::AnswerLost),
-        Some(Progress::Waiting { class, .. }) => Some(class.code()),
         Some(Progress::Refused(refusal)) => Some(refusal.code.code()),
         Some(
             Progress::NotStarted
+            | Progress::Waiting { .. }
             | Progress::Sent { .. }
             | Progress::ProbedNot
             | Progress::Ticketed { .. }
@@ -296,7 +296,7 @@ fn code(status: &MoveStatus) -> Option<Code> {
             | Progress::LeftTheirs
             | Progress::Skipped,
         )
-        | None => None,
+        | None => at.and_then(|state| state.setback.as_ref()).map(|setback| setback.class.code()),
     };
     match &status.phase {
         Phase::Stuck { because, .. } => Some(because.code.code()),

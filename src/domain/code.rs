@@ -101,6 +101,7 @@ codes! {
     PropertyReadOnly = 2106: "the property is read-only in HubSpot",
     SubscriptionType = 2107: "the subscription type is not there, or cannot be used",
     ExitTagUnknown = 2108: "nobody has ever borne the exit tag",
+    TargetAway = 2109: "a list, tag or audience is gone, or cannot be written",
 
     // 30xx: the state directory
     StateInUse = 3001: "the state directory is in use by another process",

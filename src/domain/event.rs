@@ -51,6 +51,9 @@ pub enum StepOutcome {
     Ticket(String),
 }
 
+/// Why a step is to be tried again that never left its lane: nothing went wrong with it.
+pub const NOT_SENT: &str = "not sent";
+
 impl StepOutcome {
     /// Whether nothing more is to be found out about the step.
     pub fn is_settled(&self) -> bool {

@@ -44,6 +44,9 @@ pub enum FailureClass {
     /// The account or the config is not as this call needs it (scope, plan, missing list): that kind
     /// of call stops until the operator acts.
     Misconfigured,
+    /// What the call is about as a whole, a list, a tag or the audience, is not there or not to be written. Nothing
+    /// happened, and nothing is wrong with anybody: it waits until that is put right.
+    TargetAway,
 }
 
 /// Why a service refuses something for one person, for good.
@@ -193,6 +196,7 @@ impl FailureClass {
             FailureClass::InDoubt => Code::AnswerLost,
             FailureClass::Unauthorized => Code::CredentialsRefused,
             FailureClass::Misconfigured => Code::RightsMissing,
+            FailureClass::TargetAway => Code::TargetAway,
         }
     }
 }

@@ -22,5 +22,5 @@ pub mod transition;
 mod crash_matrix;
 
 pub use decide::{Next, decide};
-pub use status::{MoveStatus, Phase, Progress, StepState};
+pub use status::{MoveStatus, Phase, Progress, Setback, StepState};
 pub use transition::{IllegalEvent, fold, transition};

@@ -75,6 +75,17 @@ pub struct StepState {
     pub doubted_at: Option<Timestamp>,
     /// When the last call left.
     pub sent_at: Option<Timestamp>,
+    /// What went wrong last, for as long as the step is not settled: a new try does not hide it.
+    pub setback: Option<Setback>,
+}
+
+/// A failure that did not settle its step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// Of what kind it was.
+    pub class: FailureClass,
+    /// One line, no addresses.
+    pub why: String,
 }
 
 impl StepState {
@@ -134,13 +145,27 @@ pub struct MoveStatus {
 
 impl MoveStatus {
     /// Asks anew where a service had asked to be left alone until later: for as long as that is so, its account holds
-    /// the call back by itself, and an earlier process cannot know that it is so no longer.
+    /// the call back by itself, and an earlier process cannot know that it is so no longer. So it does where a list was
+    /// away: somebody may have brought it back.
     pub fn ask_anew(&mut self, now: Timestamp) {
         for progress in self.steps.iter_mut().flat_map(|state| [&mut state.forward, &mut state.undo]) {
-            if let Progress::Waiting { at, class: FailureClass::RateLimited { .. }, .. } = progress {
+            if let Progress::Waiting {
+                at,
+                class: FailureClass::RateLimited { .. } | FailureClass::TargetAway,
+                ..
+            } = progress
+            {
                 *at = now.min(*at);
             }
         }
+    }
+
+    /// Whether it waits for a list, a tag or the audience that is away: for somebody to put that right.
+    pub fn waits_for_target(&self) -> bool {
+        let state = self.current_step().and_then(|index| self.steps.get(usize::from(index.0)));
+        state.zip(self.direction()).is_some_and(|(state, direction)| {
+            matches!(state.progress(direction), Progress::Waiting { class: FailureClass::TargetAway, .. })
+        })
     }
 
     /// Whether it has ended.

@@ -2,8 +2,8 @@
 //! no second truth. An event that cannot happen in a status is an error, never ignored.
 
 use super::retry::still_running;
-use super::status::{MoveStatus, Phase, Progress, StepState};
-use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
+use super::status::{MoveStatus, Phase, Progress, Setback, StepState};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, NOT_SENT, OperatorRequest, StepOutcome};
 use crate::domain::failure::FailureClass;
 use crate::domain::time::Timestamp;
 
@@ -47,6 +47,7 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
                         attempts: 0,
                         doubted_at: None,
                         sent_at: None,
+                        setback: None,
                     })
                     .collect(),
                 draft: draft.as_ref().clone(),
@@ -145,6 +146,7 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
     if matches!(state.progress(direction), Progress::Sent { .. }) && is_try(outcome) {
         state.attempts += 1;
     }
+    state.setback = setback(state.setback.take(), outcome);
     let progress = match outcome {
         StepOutcome::Done => Progress::Done,
         StepOutcome::AlreadyHeld => {
@@ -180,12 +182,28 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
     set(state, direction, progress);
 }
 
+/// What went wrong last, after this outcome: a look that says "not so", and a step that never left its lane, settle
+/// nothing.
+fn setback(last: Option<Setback>, outcome: &StepOutcome) -> Option<Setback> {
+    match outcome {
+        StepOutcome::InDoubt { why, .. } => Some(Setback { class: FailureClass::InDoubt, why: why.clone() }),
+        StepOutcome::RetryAt { why, .. } if why == NOT_SENT => last,
+        StepOutcome::RetryAt { class, why, .. } => Some(Setback { class: *class, why: why.clone() }),
+        StepOutcome::ProbedNot | StepOutcome::Ticket(_) => last,
+        StepOutcome::Done | StepOutcome::AlreadyHeld | StepOutcome::LeftTheirs | StepOutcome::Refused(_) => {
+            None
+        }
+    }
+}
+
 /// Whether what came of a step that was sent says that its call was answered, or timed out. A crash after the
 /// intent says nothing: the look that follows finds what is so, and what it does not find may never have left.
 fn is_try(outcome: &StepOutcome) -> bool {
     match outcome {
         StepOutcome::ProbedNot
-        | StepOutcome::RetryAt { class: FailureClass::RateLimited { .. }, .. }
+        | StepOutcome::RetryAt {
+            class: FailureClass::RateLimited { .. } | FailureClass::TargetAway, ..
+        }
         | StepOutcome::LeftTheirs => false,
         StepOutcome::Done
         | StepOutcome::AlreadyHeld
@@ -214,14 +232,20 @@ fn apply_request(status: &mut MoveStatus, request: OperatorRequest, at: Timestam
             }
         }
         OperatorRequest::Skip => {
-            let Phase::Stuck { because, direction, .. } = status.phase.clone() else { return Err(()) };
-            let Some(index) = status.current_step() else { return Err(()) };
+            if !status.is_stuck() && !status.waits_for_target() {
+                return Err(());
+            }
+            let (Some(index), Some(direction)) = (status.current_step(), status.direction()) else {
+                return Err(());
+            };
             let Some(step) = status.steps.get_mut(usize::from(index.0)) else { return Err(()) };
             set(step, direction, Progress::Skipped);
-            status.phase = match direction {
-                Direction::Forward => Phase::Forward,
-                Direction::Undo => Phase::Unwinding { because },
-            };
+            if let Phase::Stuck { because, .. } = status.phase.clone() {
+                status.phase = match direction {
+                    Direction::Forward => Phase::Forward,
+                    Direction::Undo => Phase::Unwinding { because },
+                };
+            }
         }
         // The decision follows from the phase; the request itself changes nothing until `Unwinding` or
         // `Ended` is recorded.

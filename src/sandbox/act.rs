@@ -80,6 +80,8 @@ pub enum Act {
     RenameList { list: u64, name: String },
     /// Somebody deletes a list.
     DeleteList { list: u64 },
+    /// Somebody restores a list that was deleted.
+    RestoreList { list: u64 },
     /// HubSpot rebuilds a list (`PROCESSING`) or has finished (`COMPLETE`).
     Processing { list: u64, status: String },
 }
@@ -212,6 +214,7 @@ impl Sandbox {
             }
             Act::RenameList { list, name } => portal.rename_list(scene, *list, name),
             Act::DeleteList { list } => portal.delete_list(scene, *list),
+            Act::RestoreList { list } => portal.restore_list(*list),
             Act::Processing { list, status } => portal.set_processing(*list, status),
             _ => false,
         }

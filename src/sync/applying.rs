@@ -156,6 +156,12 @@ pub async fn wait_for(workspace: &Workspace, runs: &BTreeSet<RunId>, until: Wait
         if asleep && only(workspace, runs, |status, now| is_held_up(workspace, status, now)) {
             return Applied::All;
         }
+        // Nor does who waits for a list to be brought back: that takes somebody hours.
+        let can_only_wait =
+            |status: &MoveStatus, now| status.waits_for_target() || is_held_up(workspace, status, now);
+        if asleep && only(workspace, runs, can_only_wait) {
+            return Applied::Waiting;
+        }
         let is_still = got == last;
         if !is_still {
             last = got;
@@ -226,7 +232,8 @@ impl Away {
 fn waited_for(workspace: &Workspace, runs: &BTreeSet<RunId>) -> BTreeSet<Service> {
     let mut services = BTreeSet::new();
     only(workspace, runs, |status, now| {
-        if !status.waits_for_batch() && !is_held_up(workspace, status, now) {
+        let may_answer = !status.waits_for_batch() && !status.waits_for_target();
+        if may_answer && !is_held_up(workspace, status, now) {
             services.extend(status.waits_for());
         }
         true

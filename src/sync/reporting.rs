@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Moves shown before that are named one by one when they are dropped.
 const DROPPED_SHOWN: usize = 50;
+/// Open moves that are looked at for what they wait for.
+const LOOKED_AT: usize = 1_000;
 
 /// The run enters a phase, or, without one, is over: how long each took is in its report.
 pub(super) fn enter(run: &mut Run, phase: Option<&str>, now: Timestamp) {
@@ -35,10 +37,22 @@ pub(super) fn in_vain(workspace: &Workspace, waits_for: Option<String>) -> Strin
     let waits_for = told
         .clone()
         .filter(|_| workspace.patience.knows_until_when())
+        .or_else(|| target_away(workspace))
         .or(waits_for)
         .or(told)
         .unwrap_or_else(|| "a service does not answer".to_owned());
     format!("moves wait: {waits_for}; the next run goes on with them (see `hsmc status`)")
+}
+
+/// Which list, tag or audience open moves wait for; none where none does.
+fn target_away(workspace: &Workspace) -> Option<String> {
+    let journal = &workspace.shared.journal;
+    let open = journal.open_moves(None, LOOKED_AT).ok()?;
+    open.into_iter().find_map(|id| {
+        let status = fold(&journal.events(id).ok()?).ok()?;
+        let state = status.steps.get(usize::from(status.current_step()?.0))?;
+        status.waits_for_target().then(|| state.setback.as_ref().map(|setback| setback.why.clone()))?
+    })
 }
 
 /// How the run ended, by what became of its moves and of those it took up.
@@ -176,7 +190,8 @@ pub(super) fn in_words(dropped: &[&ShownMove]) -> Vec<String> {
     let line = |shown: &&ShownMove| format!("dropped from the plan: {shown}");
     let mut lines: Vec<String> = dropped.iter().take(DROPPED_SHOWN).map(line).collect();
     if dropped.len() > DROPPED_SHOWN {
-        lines.push(format!("dropped from the plan: {} more", dropped.len() - DROPPED_SHOWN));
+        // Notes are sorted, and this one is to be the last.
+        lines.push(format!("dropped from the plan: … and {} more", dropped.len() - DROPPED_SHOWN));
     }
     lines
 }

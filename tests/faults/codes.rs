@@ -51,12 +51,12 @@ async fn moves_that_wait_give_their_run_one_code_and_have_one_of_their_own() {
     })
     .await;
     world.patience = std::time::Duration::from_secs(20);
-    // Not 429: such a move waits for its account, which is kept nowhere, and is as good as under way.
-    world.fail(Service::HubSpot, "POST", "/batch/update", FaultKind::Status { code: 503, body: None });
+    world.fail(Service::HubSpot, "POST", "/batch/update", FaultKind::Http429 { retry_after: Some(5) });
     let report = world.sync().await;
     assert_eq!(report.run.code, Some(Code::MovesWait), "{}", report.run.phase);
     let (view, _) = shown(&world).await;
-    assert_eq!(view.moves[0].code, Some(Code::AnswerLost), "{:?}", view.moves);
+    assert_eq!(view.moves[0].code, Some(Code::TooFast), "{:?}", view.moves);
+    assert!(view.moves[0].last_error.is_some(), "{:?}", view.moves);
     assert_eq!(view.alerts[0].code, Some(Code::MovesWait), "{:?}", view.alerts);
 }
 

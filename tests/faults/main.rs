@@ -29,6 +29,7 @@ mod restoring;
 mod retention;
 mod services;
 mod support;
+mod targets;
 mod telling;
 mod undoing;
 mod upgrading;

@@ -5,6 +5,7 @@
 //! waits here is in the journal already.
 
 mod audience;
+mod away;
 mod contacts;
 mod erase;
 mod item;

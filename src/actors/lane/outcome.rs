@@ -2,7 +2,7 @@
 
 use crate::actors::budget::LONGEST_WAIT;
 use crate::actors::context::Shared;
-use crate::domain::event::StepOutcome;
+use crate::domain::event::{NOT_SENT, StepOutcome};
 use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
 use crate::domain::port::ItemOutcome;
 use crate::domain::time::Timestamp;
@@ -23,7 +23,7 @@ pub fn of_failure(shared: &Shared, failure: &CallFailure, attempts: u32) -> Step
         // The account's gate waits as told; the step need not wait on top of it.
         FailureClass::RateLimited { .. } => retry(Duration::from_millis(50)),
         FailureClass::Unauthorized => retry(Duration::from_secs(60)),
-        FailureClass::Misconfigured => retry(Duration::from_secs(300)),
+        FailureClass::Misconfigured | FailureClass::TargetAway => retry(Duration::from_secs(300)),
         FailureClass::Permanent => StepOutcome::Refused(failure.as_refusal()),
         FailureClass::InDoubt => in_doubt(shared, attempts, failure.to_string()),
     }
@@ -56,7 +56,7 @@ pub fn not_sent(now: Timestamp) -> StepOutcome {
     StepOutcome::RetryAt {
         at: now,
         class: FailureClass::RateLimited { retry_after: None },
-        why: "not sent".to_owned(),
+        why: NOT_SENT.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::item::{LaneItem, LaneStep, Work};
 use super::last_look::{hides_status, last_look, look_before_archive, starts_mail};
 use super::outcome::{of_failure, of_item, refused};
-use super::{audience, contacts, erase, list, opt_out, probe, tag};
+use super::{audience, away, contacts, erase, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::StepOutcome;
@@ -181,9 +181,11 @@ pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
     futures::join!(verbs, probe::probe(shared, target, probes), polled);
 }
 
-/// One call for many. A batch refused because of one bad input is halved until the bad one stands alone.
+/// One call for many. A batch refused because of one bad input is halved until the bad one stands alone; one refused
+/// because its target is away waits for that, and nobody is to blame.
 async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready>) {
     let mut parts = vec![addressable(verb, ready).await];
+    let mut seen_there = false;
     while let Some(mut part) = parts.pop() {
         if part.is_empty() {
             continue;
@@ -209,32 +211,24 @@ async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready
                     answer_bundle(shared, ready, outcome).await;
                 }
             }
-            Err(failure)
-                if failure.class == FailureClass::Permanent
-                    && part.len() > 1
-                    && !is_of_target(verb, failure.refusal) =>
-            {
-                let half = part.split_off(part.len() / 2);
-                parts.push(half);
-                parts.push(part);
-            }
             Err(failure) => {
+                let failure = match away::of_refusal(shared, target, verb, failure, seen_there).await {
+                    Ok(failure) => failure,
+                    Err(_) if part.len() > 1 => {
+                        seen_there = true;
+                        let half = part.split_off(part.len() / 2);
+                        parts.push(half);
+                        parts.push(part);
+                        continue;
+                    }
+                    Err(failure) => failure,
+                };
                 for ready in part {
                     let outcome = of_failure(shared, &failure, ready.item.attempts);
                     ready.item.settle_all(outcome).await;
                 }
             }
         }
-    }
-}
-
-/// A refusal of the target itself says nothing of the people: halving would find nobody. Properties have no target
-/// but the people themselves: one who is gone is not found, and the others are halved away from them.
-fn is_of_target(verb: &Verb, code: RefusalCode) -> bool {
-    match code {
-        RefusalCode::NotWritable => true,
-        RefusalCode::NotFound => *verb != Verb::SetProperties,
-        _ => false,
     }
 }
 
@@ -321,22 +315,4 @@ async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
         return Ok(StepAnswer::LeftTheirs);
     }
     Ok(StepAnswer::Item(item))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// HubSpot may answer 404 for a whole batch of which one contact is gone.
-    #[test]
-    fn properties_of_whom_one_is_not_found_are_halved_and_a_list_that_is_not_found_is_not() {
-        assert!(!is_of_target(&Verb::SetProperties, RefusalCode::NotFound));
-        for verb in
-            [Verb::Join, Verb::Leave, Verb::SetTag, Verb::ClearTag, Verb::Subscribe, Verb::Unsubscribe]
-        {
-            assert!(is_of_target(&verb, RefusalCode::NotFound), "{verb:?}");
-        }
-        assert!(is_of_target(&Verb::Join, RefusalCode::NotWritable), "a list that became dynamic");
-        assert!(!is_of_target(&Verb::Join, RefusalCode::InvalidValue));
-    }
 }

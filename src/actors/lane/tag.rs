@@ -23,10 +23,21 @@ pub async fn set(shared: &Shared, tag: &TagName, part: &[Ready], on: bool) -> Ca
         // Asking for the segment would create the tag that is to be cleared.
         return each(shared, part, tag, on, priority).await;
     }
-    let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
     let emails: Vec<Email> = part.iter().filter_map(|ready| ready.member_email().cloned()).collect();
     let (add, remove): (&[Email], &[Email]) = if on { (&emails, &[]) } else { (&[], &emails) };
-    let answer = shared.audience.tag_many(priority, segment, add, remove).await?;
+    let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
+    let answer = match shared.audience.tag_many(priority, segment, add, remove).await {
+        // Deleted since it was read: nobody bears it any more, and whoever shall bear it needs a new one.
+        Err(failure) if is_gone(&failure) => {
+            shared.tags.forget(segment);
+            if !on {
+                return each(shared, part, tag, on, priority).await;
+            }
+            let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
+            shared.audience.tag_many(priority, segment, add, remove).await?
+        }
+        answer => answer?,
+    };
     let mut outcomes: Vec<ItemOutcome> = part
         .iter()
         .map(|ready| {

@@ -17,6 +17,7 @@ pub struct Portal {
     pub(super) merged: BTreeMap<u64, u64>,
     pub(super) by_address: BTreeMap<String, BTreeSet<u64>>,
     pub(super) lists: BTreeMap<u64, List>,
+    deleted_lists: BTreeMap<u64, List>,
     pub(super) definitions: BTreeMap<String, Definition>,
     pub(super) subscriptions: BTreeMap<u64, Subscription>,
     /// Addresses opted out: of everything under `None`, else of a subscription type.
@@ -426,11 +427,17 @@ impl Portal {
 
     /// Deletes a list.
     pub fn delete_list(&mut self, scene: &mut Scene<'_>, list: u64) -> bool {
-        let gone = self.lists.remove(&list).is_some();
-        if gone {
-            scene.record(Service::HubSpot, What::ListDeleted { list });
-        }
-        gone
+        let Some(gone) = self.lists.remove(&list) else { return false };
+        self.deleted_lists.insert(list, gone);
+        scene.record(Service::HubSpot, What::ListDeleted { list });
+        true
+    }
+
+    /// Brings a deleted list back, with whoever was in it.
+    pub fn restore_list(&mut self, list: u64) -> bool {
+        let Some(held) = self.deleted_lists.remove(&list) else { return false };
+        self.lists.insert(list, held);
+        true
     }
 }
 

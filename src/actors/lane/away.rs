@@ -1,0 +1,108 @@
+//! A batch that is refused as a whole: because of somebody in it, or because what it is about is away. A list that was
+//! deleted or turned dynamic, an audience that is not there say nothing of the people: their moves wait until that is put
+//! right, and nobody is parked for it.
+//!
+//! Never: halving a batch whose target is away, which would find nobody to blame and ask once for each.
+
+use super::perform::{Verb, lane_name};
+use crate::actors::context::Shared;
+use crate::domain::contact::ListKind;
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
+use crate::domain::id::ListId;
+use crate::domain::port::{CallResult, Priority};
+use crate::domain::step::Target;
+
+/// What a refusal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// The target is away.
+    Away,
+    /// Somebody in the batch is at fault.
+    Somebody,
+    /// Either: the target has to be looked at.
+    Either,
+}
+
+/// The failure that a batch's steps share: its target is away, or the call failed as a whole.
+///
+/// # Errors
+/// The refusal, where it is somebody's in the batch.
+pub async fn of_refusal(
+    shared: &Shared,
+    target: &Target,
+    verb: &Verb,
+    failure: CallFailure,
+    seen_there: bool,
+) -> Result<CallFailure, CallFailure> {
+    if failure.class != FailureClass::Permanent {
+        return Ok(failure);
+    }
+    let is_away = match (says(verb, failure.refusal), target) {
+        (Says::Away, _) => true,
+        (Says::Either, Target::List(list)) if !seen_there => match is_writable(shared, *list).await {
+            Ok(writable) => !writable,
+            // Refused for sure; by whose fault is asked again, together with the call.
+            Err(unseen) => return Ok(CallFailure { class: not_in_doubt(unseen.class), ..unseen }),
+        },
+        (Says::Somebody | Says::Either, _) => false,
+    };
+    match is_away {
+        true => Ok(away(target, failure)),
+        false => Err(failure),
+    }
+}
+
+/// By what was asked. Properties have no target but the people themselves: one who is gone is not found, and the others
+/// are halved away from them.
+fn says(verb: &Verb, refusal: RefusalCode) -> Says {
+    match (verb, refusal) {
+        (_, RefusalCode::NotWritable) => Says::Away,
+        (Verb::SetProperties, _) => Says::Somebody,
+        (_, RefusalCode::NotFound) => Says::Away,
+        (Verb::Join | Verb::Leave, _) => Says::Either,
+        _ => Says::Somebody,
+    }
+}
+
+async fn is_writable(shared: &Shared, list: ListId) -> CallResult<bool> {
+    let found = shared.crm.lists(Priority::HandOver, &[list]).await?;
+    Ok(found.iter().any(|found| found.list == list && found.kind != ListKind::Dynamic))
+}
+
+/// A read that failed leaves nothing in doubt.
+fn not_in_doubt(class: FailureClass) -> FailureClass {
+    match class {
+        FailureClass::InDoubt | FailureClass::Permanent => FailureClass::Transient,
+        other => other,
+    }
+}
+
+/// The same, said of the target.
+fn away(target: &Target, failure: CallFailure) -> CallFailure {
+    let message = format!("{} is gone, or cannot be written ({})", lane_name(target), failure.message);
+    CallFailure { class: FailureClass::TargetAway, message, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HubSpot may answer 404 for a whole batch of which one contact is gone.
+    #[test]
+    fn properties_of_whom_one_is_not_found_are_halved_and_a_list_that_is_not_found_is_away() {
+        assert_eq!(says(&Verb::SetProperties, RefusalCode::NotFound), Says::Somebody);
+        for verb in
+            [Verb::Join, Verb::Leave, Verb::SetTag, Verb::ClearTag, Verb::Subscribe, Verb::Unsubscribe]
+        {
+            assert_eq!(says(&verb, RefusalCode::NotFound), Says::Away, "{verb:?}");
+        }
+        assert_eq!(says(&Verb::Join, RefusalCode::NotWritable), Says::Away, "a list that became dynamic");
+    }
+
+    #[test]
+    fn a_list_that_refuses_for_another_reason_is_looked_at_before_anybody_is_blamed() {
+        assert_eq!(says(&Verb::Join, RefusalCode::InvalidValue), Says::Either);
+        assert_eq!(says(&Verb::Leave, RefusalCode::Other), Says::Either);
+        assert_eq!(says(&Verb::Subscribe, RefusalCode::InvalidValue), Says::Somebody);
+    }
+}
