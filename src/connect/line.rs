@@ -142,13 +142,24 @@ impl Line {
         }
     }
 
-    /// A call that deletes something: done, or the service says in its own words that there is no such thing. A
-    /// 404 without JSON proves nobody's absence here either.
+    /// The exchange of a call that is answered with 204 and nothing else. Any other success is somebody's on the way, or
+    /// of a service that does more than is known: the call may have happened, and is looked at.
+    pub(crate) async fn silent(&self, ask: &Ask) -> Result<(), CallFailure> {
+        let answer = self.answer(ask).await?;
+        match answer.status {
+            204 => Ok(()),
+            _ => Err(self.unreadable(ask, &answer, "status 204")),
+        }
+    }
+
+    /// A call that deletes something, answered with 204: done, or the service says in its own words that there is no
+    /// such thing. A 404 without JSON proves nobody's absence here either.
     pub(crate) async fn delete(&self, ask: &Ask) -> Result<ItemOutcome, CallFailure> {
         let answer = self.exchange(ask).await?;
         match (&answer.json, answer.status) {
             (Some(value), 404) if value.is_object() => Ok(ItemOutcome::AlreadyHeld),
-            (_, 200..300) => Ok(ItemOutcome::Done),
+            (_, 204) => Ok(ItemOutcome::Done),
+            (_, 200..300) => Err(self.unreadable(ask, &answer, "status 204")),
             (_, 404) => Err(CallFailure {
                 class: FailureClass::Misconfigured,
                 refusal: RefusalCode::Other,

@@ -4,7 +4,7 @@ use crate::support::World;
 use crate::support::people::{self, COMPETITION, GENERAL, address, entry_tag};
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::mailchimp::Status;
-use hsmc::sandbox::{Act, FaultKind, What};
+use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::requests::AdoptRequest;
 
@@ -238,4 +238,22 @@ async fn nobody_is_archived_over_an_opt_out_by_the_unwinding_of_what_made_them()
     world.synced().await;
     assert!(world.person("ada").starts_with("unsubscribed"), "{}", world.person("ada"));
     assert!(world.sandbox().hubspot.is_opted_out(&address("ada")), "and HubSpot knows");
+}
+
+/// A page that somebody on the way put in front of the service, or an answer of another call: it says nothing of this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_or_a_tag_answered_by_somebody_else_is_looked_at_and_sent_again() {
+    for body in ["", "{}", r#"{"ok":true}"#, "<html>Welcome</html>"] {
+        let world = World::new(|builder| {
+            people::finished(builder, "ada");
+        })
+        .await;
+        let answered = FaultKind::Status { code: 200, body: Some(body.to_owned()) };
+        for (method, path) in [("DELETE", "/members/"), ("POST", "/tags")] {
+            world.fault(Matches::call(Service::Mailchimp, method, path).nth(1), answered.clone());
+        }
+        world.synced().await;
+        assert_eq!(world.person("ada"), "archived []; lists [946]", "{body}");
+        world.assert_settled().await;
+    }
 }

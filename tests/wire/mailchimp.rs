@@ -2,7 +2,7 @@
 
 use crate::server::{Play, RecordingGate, Server, email, json, text};
 use hsmc::connect::{Http, HttpSettings, MailchimpClient, MailchimpSettings};
-use hsmc::domain::failure::{FailureClass, RefusalCode, Service};
+use hsmc::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use hsmc::domain::id::SegmentId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::port::{
@@ -542,4 +542,27 @@ async fn a_member_is_deleted_for_good_by_hash_and_one_that_is_gone_is_success() 
     assert_eq!(a.server.last().line(), line);
     assert_eq!(a.client.erase(P, hash).await.unwrap(), ItemOutcome::AlreadyHeld);
     assert!(a.client.erase(P, hash).await.is_err(), "a gateway's page says nothing of anybody");
+}
+
+/// Where the contract says 204, any other success may be somebody's on the way: the call may have happened.
+#[tokio::test]
+async fn a_success_that_the_contract_does_not_give_is_in_doubt_and_never_believed() {
+    let bodies = || [text(200, ""), json(200, j!({})), json(200, j!({"ok": true})), text(200, "<html>")];
+    let hash = email("a@example.com").hash();
+    let changes = [(TagName::new("General"), true)];
+    let in_doubt = |failure: CallFailure| assert_eq!(failure.class, FailureClass::InDoubt, "{failure}");
+    for answer in bodies() {
+        in_doubt(audience(vec![answer]).await.client.archive(P, hash).await.unwrap_err());
+    }
+    for answer in bodies() {
+        in_doubt(audience(vec![answer]).await.client.erase(P, hash).await.unwrap_err());
+    }
+    for answer in bodies() {
+        let a = audience(vec![answer]).await;
+        in_doubt(a.client.tag_one(P, hash, &changes, Delivery::Loud).await.unwrap_err());
+    }
+    for answer in bodies() {
+        let a = audience(vec![answer]).await;
+        in_doubt(a.client.refresh(P, &email("a@example.com"), &BTreeMap::new()).await.unwrap_err());
+    }
 }

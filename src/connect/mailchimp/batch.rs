@@ -137,7 +137,10 @@ fn result(row: &Value) -> Option<(String, Result<ItemOutcome, CallFailure>)> {
     });
     let answer = Answer::new(status, body.unwrap_or_default());
     if answer.is_success() {
-        return Some((id, Ok(ItemOutcome::Done)));
+        // Nothing, or the member as it is then; whatever else is there was not said by this call.
+        let is_told =
+            answer.status == 204 || answer.object().is_some_and(|body| body.text("status").is_some());
+        return Some((id, Ok(if is_told { ItemOutcome::Done } else { ItemOutcome::Unknown })));
     }
     let failure = classify(&CallKind::write("operation of a batch"), &answer);
     let outcome = match (status, failure.class) {
@@ -184,10 +187,14 @@ mod tests {
             {"status_code": 429, "operation_id": "f"},
             {"operation_id": "g"},
             {"status_code": 200},
+            {"status_code": 200, "operation_id": "i", "response": "{\"ok\":true}"},
         ]);
         let tar = archive(&[
             ("one.json", rows.to_string()),
-            ("two.json", r#"[{"status_code":200,"operation_id":"h"}]"#.into()),
+            (
+                "two.json",
+                r#"[{"status_code":200,"operation_id":"h","response":"{\"status\":\"subscribed\"}"}]"#.into(),
+            ),
             ("notes.txt", "hello".into()),
         ]);
         for bytes in [tar.clone(), packed(&tar)] {
@@ -196,7 +203,7 @@ mod tests {
                 Ok(ItemOutcome::Refused(refusal)) => refusal.code,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(results.len(), 8);
+            assert_eq!(results.len(), 9);
             assert_eq!(results["a"], Ok(ItemOutcome::Done));
             assert_eq!(results["b"], Ok(ItemOutcome::Unknown));
             assert_eq!(code("c"), RefusalCode::NotFound);
@@ -205,6 +212,7 @@ mod tests {
             assert!(matches!(results["f"].as_ref().unwrap_err().class, FailureClass::RateLimited { .. }));
             assert_eq!(results["g"], Ok(ItemOutcome::Unknown));
             assert_eq!(results["h"], Ok(ItemOutcome::Done));
+            assert_eq!(results["i"], Ok(ItemOutcome::Unknown), "not what this call answers");
         }
     }
 

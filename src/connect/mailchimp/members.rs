@@ -188,7 +188,7 @@ impl MailchimpClient {
         let ask = self
             .write(priority, "refresh a member", Method::PATCH, &path, json!({ "merge_fields": fields }))
             .query("skip_merge_validation", "true");
-        self.line.answer(&ask).await.map(drop)
+        self.member_in_answer(&ask).await
     }
 
     pub(super) async fn restore_member(
@@ -230,7 +230,16 @@ impl MailchimpClient {
                 json!({"email_address": email.as_str()}),
             )
             .query("skip_merge_validation", "true");
-        self.line.answer(&ask).await.map(drop)
+        self.member_in_answer(&ask).await
+    }
+
+    /// A write that is answered with the member as it is then.
+    async fn member_in_answer(&self, ask: &Ask) -> CallResult<()> {
+        let (answer, body) = self.line.object(ask).await?;
+        match ["email_address", "status"].iter().any(|key| body.text(key).is_some()) {
+            true => Ok(()),
+            false => Err(self.line.unreadable(ask, &answer, "member")),
+        }
     }
 
     pub(super) async fn archive_member(
@@ -240,8 +249,8 @@ impl MailchimpClient {
     ) -> CallResult<ItemOutcome> {
         let path = format!("/members/{}", hash.hex());
         let ask = self.write(priority, "archive a member", Method::DELETE, &path, Value::Null).without_body();
-        let failure = match self.line.answer(&ask).await {
-            Ok(_) => return Ok(ItemOutcome::Done),
+        let failure = match self.line.silent(&ask).await {
+            Ok(()) => return Ok(ItemOutcome::Done),
             Err(failure) => failure,
         };
         match failure.status {

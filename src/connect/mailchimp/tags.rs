@@ -87,7 +87,7 @@ impl MailchimpClient {
         let body = wire::tag_changes(changes, delivery == Delivery::Silent);
         let path = format!("/members/{}/tags", hash.hex());
         let ask = self.write(priority, "change the tags of a member", Method::POST, &path, body);
-        self.line.answer(&ask).await.map(drop)
+        self.line.silent(&ask).await
     }
 
     /// Looks first: whether a taken name is refused or makes a twin is unconfirmed.
