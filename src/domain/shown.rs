@@ -71,7 +71,22 @@ impl ShownPlan {
 
     /// Moves that did not come out the same when they were planned anew.
     pub fn dropped(&self, came_out: &BTreeSet<Fingerprint>) -> Vec<&ShownMove> {
-        self.moves.iter().filter(|(print, _)| !came_out.contains(print)).map(|(_, shown)| shown).collect()
+        self.missing(came_out).map(|(_, shown)| shown).collect()
+    }
+
+    /// The same, with their fingerprints.
+    pub fn missing(
+        &self,
+        came_out: &BTreeSet<Fingerprint>,
+    ) -> impl Iterator<Item = (Fingerprint, &ShownMove)> {
+        let missing = self.moves.iter().filter(|(print, _)| !came_out.contains(print));
+        missing.map(|(print, shown)| (*print, shown))
+    }
+
+    /// The plan without these moves.
+    pub fn without(&self, gone: &BTreeSet<Fingerprint>) -> ShownPlan {
+        let kept = self.moves.iter().filter(|(print, _)| !gone.contains(print));
+        ShownPlan { moves: kept.map(|(print, shown)| (*print, shown.clone())).collect() }
     }
 
     /// Why so many dropped that a person has to look again (design §3.10); none when it is few enough, or

@@ -13,6 +13,7 @@
 pub mod alerts;
 pub mod applying;
 pub mod approval;
+mod carried_out;
 pub mod damage;
 pub mod error;
 pub mod forgetting;

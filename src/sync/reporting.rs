@@ -202,3 +202,25 @@ pub(super) fn note(notes: &mut BTreeMap<String, u64>, more: &[String]) {
         *notes.entry(line.clone()).or_default() += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PersonId;
+    use crate::domain::moves::MoveKind;
+
+    #[test]
+    fn how_many_more_were_dropped_stands_behind_those_that_are_named() {
+        let shown = |person| ShownMove {
+            kind: MoveKind::Enroll,
+            person: PersonId(person),
+            rule: "R1".to_owned(),
+            why: "in source list 987".to_owned(),
+        };
+        let all: Vec<ShownMove> = (0..167).map(shown).collect();
+        let mut notes = BTreeMap::new();
+        note(&mut notes, &in_words(&all.iter().collect::<Vec<_>>()));
+        assert_eq!(notes.len(), DROPPED_SHOWN + 1);
+        assert!(notes.keys().next_back().unwrap().ends_with("and 117 more"));
+    }
+}

@@ -5,6 +5,7 @@
 use super::alerts::{self, Learned};
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower, asks, has_moves};
+use super::carried_out;
 use super::damage;
 use super::error::RunError;
 use super::forgetting;
@@ -439,6 +440,7 @@ async fn gate(
             run.counts.notes.insert(note.to_owned(), 1);
         }
     }
+    carried_out::leave_out(workspace, &mut planning, &mut run.counts.notes)?;
     if let Some(why) = planning.too_different().filter(|_| may_apply) {
         note(&mut run.counts.notes, &in_words(&planning.dropped_of_shown()));
         planning.narrowing.shown = None;

@@ -155,6 +155,31 @@ async fn a_saved_plan_applies_what_still_comes_out_and_names_what_it_dropped() {
     }
 }
 
+/// What is done does not come out again because it holds: nobody has to look at it once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_saved_plan_applied_twice_says_that_it_is_done_and_asks_nobody() {
+    let mut world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::finished(builder, "carl");
+        people::listed(builder, "dora", COMPETITION);
+    })
+    .await;
+    let file = world.file("plan.jsonl");
+    world.plan(PlanRequest { out: Some(file.clone()), ..PlanRequest::default() }).await;
+    assert_eq!(world.apply(file.clone()).await.run.state, RunState::Done);
+    world.set("HSMC_SYNC__MAX_CHANGED_SHARE", "0.1");
+    people::act_new(&world, "eve", GENERAL);
+    world.clock.jump(Duration::from_secs(60));
+    let mutating = world.mutating_calls();
+    let report = world.apply(file).await;
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    let notes = &report.run.counts.notes;
+    assert_eq!(notes.get("moves of the plan shown before are done already"), Some(&3), "{notes:?}");
+    assert!(!notes.keys().any(|note| note.contains("dropped")), "{notes:?}");
+    assert_eq!(world.mutating_calls(), mutating);
+    assert_eq!(world.person("eve"), "no member; lists [987]", "it was not in the plan");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_moved_between_lists_in_one_cycle_keeps_the_first_tag() {
     let world = World::new(|builder| {

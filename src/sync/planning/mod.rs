@@ -144,6 +144,11 @@ impl Planning {
         self.narrowing.shown.iter().flat_map(|shown| shown.dropped(&self.came_out)).collect()
     }
 
+    /// The same, with their fingerprints.
+    pub fn missing_of_shown(&self) -> Vec<(Fingerprint, &ShownMove)> {
+        self.narrowing.shown.iter().flat_map(|shown| shown.missing(&self.came_out)).collect()
+    }
+
     /// Why too many of them do not (design §3.10).
     pub fn too_different(&self) -> Option<String> {
         self.narrowing.shown.as_ref()?.too_different(&self.came_out, self.rules.max_changed_share)
