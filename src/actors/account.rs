@@ -11,7 +11,7 @@ use crate::domain::day::ServiceDay;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::port::{Budget, Clock, Gate, Observed, Permit, Priority};
 use crate::domain::report::CallCurve;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{ClockOffset, Timestamp};
 use async_trait::async_trait;
 use kameo::Actor;
 use kameo::actor::{ActorRef, Spawn};
@@ -20,6 +20,7 @@ use kameo::mailbox;
 use kameo::message::{Context, Message};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -37,7 +38,22 @@ pub struct Account {
     silence: Silence,
     waiting: BTreeMap<(Priority, Budget), VecDeque<oneshot::Sender<Answer>>>,
     wake_at: Option<Timestamp>,
+    learned: LearnedClock,
     me: ActorRef<Account>,
+}
+
+/// How far the service's clock is ahead, by the last answer: known as soon as an answer is there.
+#[derive(Clone)]
+pub struct LearnedClock {
+    clock: Arc<dyn Clock>,
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl LearnedClock {
+    fn learn(&self, theirs: Timestamp) {
+        let offset = ClockOffset::between(theirs, self.clock.now());
+        self.ahead_ms.store(offset.in_ms(), Ordering::Release);
+    }
 }
 
 /// What an account needs to start.
@@ -51,10 +67,10 @@ pub struct AccountArgs {
 }
 
 impl Actor for Account {
-    type Args = AccountArgs;
+    type Args = (AccountArgs, LearnedClock);
     type Error = Infallible;
 
-    async fn on_start(args: AccountArgs, me: ActorRef<Account>) -> Result<Account, Infallible> {
+    async fn on_start((args, learned): Self::Args, me: ActorRef<Account>) -> Result<Account, Infallible> {
         Ok(Account {
             service: args.service,
             meter: CallMeter::new(args.clock.now()),
@@ -63,6 +79,7 @@ impl Actor for Account {
             silence: Silence::default(),
             waiting: BTreeMap::new(),
             wake_at: None,
+            learned,
             me,
         })
     }
@@ -87,8 +104,13 @@ impl Account {
                             self.meter.count(now);
                             self.silence.asked(now);
                             // A caller that is gone drops the permit, and that releases it.
-                            let account = self.me.clone();
-                            drop(caller.send(Ok(AccountPermit { account, budget, reported: false })));
+                            let (account, learned) = (self.me.clone(), self.learned.clone());
+                            drop(caller.send(Ok(AccountPermit {
+                                account,
+                                learned,
+                                budget,
+                                reported: false,
+                            })));
                             granted = true;
                         }
                     }
@@ -254,13 +276,21 @@ impl Message<SilentSince> for Account {
 pub struct AccountGate {
     service: Service,
     account: ActorRef<Account>,
+    learned: LearnedClock,
 }
 
 impl AccountGate {
     /// Starts the account's actor and gives out its gate.
     pub fn start(args: AccountArgs) -> AccountGate {
         let service = args.service;
-        AccountGate { service, account: Account::spawn_with_mailbox(args, mailbox::bounded(MAILBOX)) }
+        let learned = LearnedClock { clock: Arc::clone(&args.clock), ahead_ms: Arc::default() };
+        let account = Account::spawn_with_mailbox((args, learned.clone()), mailbox::bounded(MAILBOX));
+        AccountGate { service, account, learned }
+    }
+
+    /// How far the service's clock is ahead of this machine's, by its last answer.
+    pub fn clock_offset(&self) -> ClockOffset {
+        ClockOffset::from_ms(self.learned.ahead_ms.load(Ordering::Acquire))
     }
 
     /// A look at the budget; none when the account has stopped.
@@ -301,6 +331,7 @@ impl AccountGate {
 
 struct AccountPermit {
     account: ActorRef<Account>,
+    learned: LearnedClock,
     budget: Budget,
     reported: bool,
 }
@@ -318,6 +349,9 @@ impl AccountPermit {
 impl Permit for AccountPermit {
     fn report(mut self: Box<Self>, observed: Observed) {
         self.reported = true;
+        if let Some(date) = observed.date {
+            self.learned.learn(date);
+        }
         self.tell(Some(observed));
     }
 }

@@ -122,6 +122,15 @@ pub async fn check(app: &App, config: &Path) -> CheckView {
     let mut findings = Findings { view, file: &file, positions: Positions::of(&text) };
     hubspot(app, &mut findings).await;
     mailchimp(app, &mut findings).await;
+    for message in app.workspace.wrong_clock() {
+        findings.view.findings.push(Finding {
+            severity: Severity::Warning,
+            code: Some(Code::ClockWrong),
+            place: "this machine".to_owned(),
+            message,
+            way_out: "set it right, and let it be kept right by NTP".to_owned(),
+        });
+    }
     findings.view.findings.sort_by_key(|finding| finding.severity);
     findings.view
 }

@@ -130,6 +130,7 @@ async fn plan(rig: &Rig, snapshot: Snapshot) -> Result<(u64, u64), RunError> {
         dir: snapshot.dir().to_owned(),
         lists: workspace.rules.all_lists(),
         known_tags: Default::default(),
+        clocks: Default::default(),
         tuning: Tuning::default(),
     };
     let rules = std::sync::Arc::clone(&workspace.rules);

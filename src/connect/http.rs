@@ -79,8 +79,6 @@ pub struct Answer {
     pub status: u16,
     /// The headers of interest to the account's gate.
     pub seen: Observed,
-    /// What time it was for the service.
-    pub date: Option<Timestamp>,
     /// `X-Request-Id`, for the service's support.
     pub request_id: Option<String>,
     /// The body.
@@ -103,7 +101,6 @@ impl Answer {
         Answer {
             status,
             seen: Observed { status: Some(status), ..Observed::default() },
-            date: None,
             request_id: None,
             body,
             json,
@@ -234,7 +231,6 @@ impl Http {
         };
         let incoming = self.transport.exchange(outgoing).await?;
         let (seen, request_id) = read_headers(&incoming);
-        let date = date_of(&incoming);
         let status = incoming.status;
         let body = match incoming.body {
             Ok(body) => body,
@@ -243,7 +239,7 @@ impl Http {
             Err(loss) => return Err(loss),
         };
         let json = serde_json::from_slice(&body).ok();
-        Ok(Answer { status, seen, date, request_id, body, json })
+        Ok(Answer { status, seen, request_id, body, json })
     }
 
     /// Posts JSON to an address that is a secret in itself, such as a webhook's. Only the status and the
@@ -266,14 +262,7 @@ impl Http {
         };
         let incoming = self.transport.exchange(outgoing).await?;
         let (seen, request_id) = read_headers(&incoming);
-        Ok(Answer {
-            date: date_of(&incoming),
-            status: incoming.status,
-            seen,
-            request_id,
-            body: Vec::new(),
-            json: None,
-        })
+        Ok(Answer { status: incoming.status, seen, request_id, body: Vec::new(), json: None })
     }
 }
 
@@ -370,15 +359,11 @@ fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// What time it was for the service.
-fn date_of(answer: &Incoming) -> Option<Timestamp> {
-    answer.header(DATE.as_str()).and_then(http_date)
-}
-
 fn read_headers(answer: &Incoming) -> (Observed, Option<String>) {
     let number = |name: &str| answer.header(name).and_then(|digits| digits.parse::<u64>().ok());
     let small = |name: &str| number(name).and_then(|n| u32::try_from(n).ok());
-    let now = date_of(answer).unwrap_or(answer.at);
+    let date = answer.header(DATE.as_str()).and_then(http_date);
+    let now = date.unwrap_or(answer.at);
     let seen = Observed {
         status: Some(answer.status),
         window_ms: number("x-hubspot-ratelimit-interval-milliseconds"),
@@ -386,6 +371,7 @@ fn read_headers(answer: &Incoming) -> (Observed, Option<String>) {
         window_remaining: small("x-hubspot-ratelimit-remaining"),
         daily_remaining: number("x-hubspot-ratelimit-daily-remaining"),
         retry_after: answer.header(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
+        date,
         ..Observed::default()
     };
     (seen, answer.header("x-request-id").map(scrub))

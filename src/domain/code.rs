@@ -91,6 +91,7 @@ codes! {
     ServiceAway = 2008: "a service does not answer, or answers with an error of its own",
     AnswerLost = 2009: "the answer of a call was lost: it may have happened",
     CallRefused = 2010: "a service refuses a call for good",
+    ClockWrong = 2011: "this machine's clock is not the services'",
 
     // 21xx: what the config names in them
     ListMissing = 2101: "HubSpot has no such list",

@@ -367,6 +367,8 @@ pub struct Observed {
     pub limited: bool,
     /// The credentials were refused.
     pub unauthorized: bool,
+    /// What time it was for the service (`Date`).
+    pub date: Option<Timestamp>,
 }
 
 /// Which budget a call is charged to.

@@ -61,6 +61,47 @@ impl Timestamp {
     }
 }
 
+/// How far another clock is ahead of this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClockOffset(i64);
+
+impl ClockOffset {
+    /// What is less than this says nothing: a service tells its time in whole seconds, and an answer takes a while.
+    const NOISE_MS: u64 = 30_000;
+    /// From so much on an operator should know.
+    const WRONG_MS: u64 = 5 * 60_000;
+
+    /// The other clock shows `theirs` when this one shows `ours`.
+    pub fn between(theirs: Timestamp, ours: Timestamp) -> ClockOffset {
+        let apart = theirs.0.saturating_sub(ours.0);
+        ClockOffset(if apart.unsigned_abs() < ClockOffset::NOISE_MS { 0 } else { apart })
+    }
+
+    /// A moment of this machine's clock, as the other clock shows it.
+    pub fn of_theirs(self, ours: Timestamp) -> Timestamp {
+        Timestamp(ours.0.saturating_add(self.0))
+    }
+
+    /// In milliseconds; negative where the other clock is behind.
+    pub fn in_ms(self) -> i64 {
+        self.0
+    }
+
+    /// From milliseconds.
+    pub fn from_ms(ms: i64) -> ClockOffset {
+        ClockOffset(ms)
+    }
+
+    /// What an operator should know of it: `2h behind`, of this machine's clock; none while it is right enough.
+    pub fn in_words(self) -> Option<String> {
+        let apart = self.0.unsigned_abs();
+        let whole_minutes = Duration::from_secs((apart + 30_000) / 60_000 * 60);
+        let word = if self.0 > 0 { "behind" } else { "ahead of" };
+        (apart >= ClockOffset::WRONG_MS)
+            .then(|| format!("{} {word}", humantime::format_duration(whole_minutes)))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -91,6 +132,16 @@ mod tests {
         );
         assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(iso.map(Timestamp::iso).as_deref(), Some("2026-11-23T14:00:00+00:00"));
+    }
+
+    #[test]
+    fn another_clock_is_told_of_from_minutes_on_and_noise_is_no_difference() {
+        let between = |theirs, ours| ClockOffset::between(Timestamp(theirs), Timestamp(ours));
+        assert_eq!(between(29_000, 0), ClockOffset::default());
+        assert_eq!(between(0, 40_000).of_theirs(Timestamp(100_000)), Timestamp(60_000));
+        assert_eq!(between(60_000, 0).in_words(), None, "a minute is nobody's trouble");
+        assert_eq!(between(10_860_000, 0).in_words().as_deref(), Some("3h 1m behind"));
+        assert_eq!(between(0, 7_200_000).in_words().as_deref(), Some("2h ahead of"));
     }
 
     #[test]

@@ -186,6 +186,14 @@ pub(super) fn iso_millis(at: Timestamp) -> String {
     }
 }
 
+/// A moment as HTTP's `Date` spells it.
+pub(super) fn http_date(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(moment) => moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+        Err(_) => at.0.to_string(),
+    }
+}
+
 /// Sets a member of a JSON object; a value that is no object stays as it is.
 pub(super) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
     if let Value::Object(members) = object {

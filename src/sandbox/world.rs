@@ -6,7 +6,7 @@ use super::fault::{Fault, FaultKind, Faults};
 use super::hubspot::{Portal, error, limits};
 use super::mailchimp::{Audience, problem};
 use super::settings::{Scene, Settings};
-use super::wire::{Delivery, Reply, WireRequest, WireResponse};
+use super::wire::{Delivery, Reply, WireRequest, WireResponse, http_date};
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
@@ -52,6 +52,11 @@ impl Sandbox {
 
     /// Answers a request at a moment. A clock set back is taken as standing still.
     pub fn handle(&mut self, now: Timestamp, request: &WireRequest) -> Reply {
+        let reply = self.answer(now, request);
+        Reply { response: reply.response.with_header("date", &http_date(self.clock)), ..reply }
+    }
+
+    fn answer(&mut self, now: Timestamp, request: &WireRequest) -> Reply {
         self.settle(now);
         self.calls.count(request);
         let service = request.service;

@@ -10,7 +10,7 @@ use super::patience::while_answered;
 use super::planning::Planning;
 use super::preflight::{self, Accounts};
 use super::run::{RunOptions, SCANNED};
-use super::scan::{Progress, ScanContext, ScanMode, Stop, Tuning, scan};
+use super::scan::{Clocks, Progress, ScanContext, ScanMode, Stop, Tuning, scan};
 use super::snapshot::{self, Snapshot};
 use super::workspace::Workspace;
 use crate::domain::id::RunId;
@@ -36,6 +36,10 @@ pub(super) async fn look(
         dir: dir.clone(),
         lists: workspace.rules.all_lists(),
         known_tags: workspace.rules.named_tags(),
+        clocks: Clocks {
+            crm: workspace.hubspot.clock_offset(),
+            audience: workspace.mailchimp.clock_offset(),
+        },
         tuning: Tuning::default(),
     };
     let now = workspace.shared.clock.now();

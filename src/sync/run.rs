@@ -233,6 +233,7 @@ pub(super) async fn report_and_finish(
         run.code.get_or_insert(Code::MovesWait.number());
     }
     reporting::count_people(workspace, &mut run)?;
+    note(&mut run.counts.notes, &workspace.wrong_clock());
     let mut open = repeating::open_moves(workspace)?;
     run.report.in_flight = std::mem::take(&mut open.by_kind);
     let mut batch = Batch::new();

@@ -111,6 +111,13 @@ impl Workspace {
         }
     }
 
+    /// That this machine's clock is not the services', where it is so far off that an operator should know.
+    pub fn wrong_clock(&self) -> Vec<String> {
+        let of = |service| Some((service, self.gate(service).clock_offset().in_words()?));
+        let apart = [Service::HubSpot, Service::Mailchimp].into_iter().filter_map(of);
+        apart.map(|(service, apart)| format!("this machine's clock is {apart} {service}'s")).collect()
+    }
+
     /// Waits for what is done behind the last run; it is bounded, and ends early once hsmc is asked to stop.
     pub async fn chore_done(&self) {
         let chore = self.chore.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, GENERAL, LONG_TERM, address};
+use hsmc::domain::code::Code;
 use hsmc::journal::medium::{Appender, Disk, Medium};
 use hsmc::sandbox::{Act, What};
 use hsmc::serve::requests::SyncRequest;
@@ -43,6 +44,38 @@ async fn a_clock_set_back_or_ahead_between_runs_loses_no_change_and_repeats_none
     }
     assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]");
     world.assert_settled().await;
+}
+
+/// The clock stays wrong over several runs: what has changed is asked for by the services' clocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_stays_hours_off_hides_no_change_and_is_told_of() {
+    for (wrong_by, told) in [(-10_800_000, "behind HubSpot's"), (10_800_000, "ahead of HubSpot's")] {
+        let world = three().await;
+        world.clock.set_wrong_by(wrong_by);
+        world.synced().await;
+        for run in 0..3 {
+            let name = format!("Bram the {run}.");
+            world.act(Act::SetProperty {
+                contact: address("bram"),
+                property: "firstname".to_owned(),
+                value: name.clone(),
+            });
+            world.clock.jump(Duration::from_secs(60));
+            let report = world.synced().await;
+            let fields = world.sandbox().state()["mailchimp"]["members"][address("bram")]["fields"].clone();
+            assert_eq!(fields["FNAME"], name, "{told}");
+            let notes = &report.run.counts.notes;
+            assert!(notes.keys().any(|note| note.contains(told)), "{notes:?}");
+        }
+        let app = world.open();
+        let findings = hsmc::app::check::check(&app, &world.file("hsmc.toml")).await.findings;
+        app.close().await;
+        let found = findings.iter().filter(|one| one.code == Some(Code::ClockWrong)).count();
+        assert_eq!(found, 2, "{findings:?}");
+        world.clock.set_wrong_by(0);
+        world.synced().await;
+        world.assert_settled().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

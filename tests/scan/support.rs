@@ -17,6 +17,7 @@ pub fn context(fake: &Fake, state: &Path, run: u64, lists: &[u64]) -> ScanContex
         dir: path_of(state, RunId(run)),
         lists: lists.iter().copied().map(ListId).collect(),
         known_tags: ["Entry", "Exit"].into_iter().map(TagName::new).collect(),
+        clocks: Clocks::default(),
         // Nothing is small here, so that changes are read as changes, and sorts spill.
         tuning: Tuning { small_audience: 0, member_page: 3, sort_bytes: 300, ..Tuning::default() },
     }

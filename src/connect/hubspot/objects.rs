@@ -40,7 +40,7 @@ impl ObjectAccount for HubSpotClient {
         let (answer, body) = self.line.object(&get).await?;
         let page =
             wire::page(&body, ask.kind).ok_or_else(|| self.line.unreadable(&get, &answer, "results"))?;
-        Ok(ObjectPage { at: answer.date, ..page })
+        Ok(ObjectPage { at: answer.seen.date, ..page })
     }
 
     async fn object_search(&self, priority: Priority, ask: SearchAsk<'_>) -> CallResult<ObjectPage> {

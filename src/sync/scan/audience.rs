@@ -27,7 +27,8 @@ pub(super) async fn read(reader: &Reader<'_>, base: &Base) -> Result<AudiencePar
     let changes = base.old.as_ref().and_then(|old| Some((old, followed(reader, old, &tags)?)));
     let (old, follow) = match changes {
         Some((old, follow)) => {
-            read_changes(reader, base.since().unwrap_or_default(), &follow).await?;
+            let since = base.since(|clocks| clocks.audience).unwrap_or_default();
+            read_changes(reader, since, &follow).await?;
             (Some(old.clone()), follow)
         }
         None => {

@@ -3,6 +3,7 @@
 use crate::domain::id::ListId;
 use crate::domain::port::{AudienceAccount, Clock, CrmAccount, Hands};
 use crate::domain::tag::TagName;
+pub use crate::sync::snapshot::Clocks;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct ScanContext {
     pub lists: BTreeSet<ListId>,
     /// The tags the rules know: an incremental scan follows these most closely.
     pub known_tags: BTreeSet<TagName>,
+    /// How far the services' clocks are ahead.
+    pub clocks: Clocks,
     /// Sizes; the defaults fit the services.
     pub tuning: Tuning,
 }

@@ -94,8 +94,9 @@ async fn read_lists(reader: &Reader<'_>, lists: &[ListId]) -> Result<(), ScanErr
 }
 
 async fn read_modified(reader: &Reader<'_>, base: &Base) -> Result<(), ScanError> {
-    let Some(since) = base.since() else { return Ok(()) };
-    search(reader, Source::Modified, ContactQuery::Modified { since, until: base.seen }).await
+    let Some(since) = base.since(|clocks| clocks.crm) else { return Ok(()) };
+    let until = base.clocks.crm.of_theirs(base.seen);
+    search(reader, Source::Modified, ContactQuery::Modified { since, until }).await
 }
 
 /// Opted-out people may be in no list at all. Between full scans the search for changes finds them.

@@ -22,7 +22,7 @@ mod progress;
 mod reader;
 mod work;
 
-pub use context::{ScanContext, ScanMode, Tuning};
+pub use context::{Clocks, ScanContext, ScanMode, Tuning};
 pub use error::ScanError;
 pub use lookup::{look_up, prove, trace};
 pub use progress::{NoProgress, Progress, Source, Stop};
@@ -105,6 +105,7 @@ async fn run(
         format: FORMAT,
         finished: true,
         seen: base.seen,
+        clocks: base.clocks,
         ended: ctx.clock.now(),
         full: base.old.is_none(),
         full_seen: base.old.as_ref().map_or(base.seen, |old| old.header().full_seen),

@@ -1,9 +1,9 @@
 //! How a scan begins, or goes on: what it builds upon, and since when it has been reading.
 
-use super::context::{ScanContext, ScanMode};
+use super::context::{Clocks, ScanContext, ScanMode};
 use super::error::ScanError;
 use crate::domain::id::ListId;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{ClockOffset, Timestamp};
 use crate::sync::snapshot::{self, FORMAT, Snapshot, SnapshotError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,6 +24,8 @@ const LOOKUP_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 struct Work {
     format: u32,
     seen: Timestamp,
+    #[serde(default)]
+    clocks: Clocks,
     old: Option<PathBuf>,
     carry: Option<PathBuf>,
     lists: BTreeSet<ListId>,
@@ -34,6 +36,8 @@ struct Work {
 pub(super) struct Base {
     /// When reading began.
     pub(super) seen: Timestamp,
+    /// How far the services' clocks were ahead then.
+    pub(super) clocks: Clocks,
     /// The older snapshot of an incremental scan.
     pub(super) old: Option<Snapshot>,
     /// The snapshot whose look-ups are carried on.
@@ -65,23 +69,25 @@ impl Base {
                 && now.since(work.seen) <= GOES_ON_FOR
         });
         if let Some(work) = goes_on {
-            return Ok(Base { seen: work.seen, old, carry });
+            return Ok(Base { seen: work.seen, clocks: work.clocks, old, carry });
         }
         snapshot::clear(dir)?;
         let work = Work {
             format: FORMAT,
             seen: now,
+            clocks: ctx.clocks,
             old: path_of(&old),
             carry: path_of(&carry),
             lists: ctx.lists.clone(),
         };
         snapshot::write_json(&dir.join("work.json"), &work)?;
-        Ok(Base { seen: now, old, carry })
+        Ok(Base { seen: now, clocks: ctx.clocks, old, carry })
     }
 
-    /// The moment changes are asked for from, when there is an older snapshot.
-    pub(super) fn since(&self) -> Option<Timestamp> {
-        self.carry.as_ref().map(|carry| carry.header().seen.minus(OVERLAP))
+    /// The moment changes are asked for from, when there is an older snapshot: as a service's clock showed it then.
+    pub(super) fn since(&self, of: impl Fn(&Clocks) -> ClockOffset) -> Option<Timestamp> {
+        let header = self.carry.as_ref()?.header();
+        Some(of(&header.clocks).of_theirs(header.seen).minus(OVERLAP))
     }
 
     /// The oldest answer to a look-up that is still believed.

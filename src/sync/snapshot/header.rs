@@ -5,7 +5,7 @@ use crate::domain::contact::ListInfo;
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::member::TagInfo;
 use crate::domain::tag::TagName;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{ClockOffset, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -46,6 +46,9 @@ pub struct Header {
     pub finished: bool,
     /// When reading began: how old the picture is, and where the next incremental scan starts from.
     pub seen: Timestamp,
+    /// How far the services' clocks were ahead then; older headers do not say.
+    #[serde(default)]
+    pub clocks: Clocks,
     /// When reading ended.
     pub ended: Timestamp,
     /// Whether everything was read, or only what can have changed.
@@ -62,6 +65,17 @@ pub struct Header {
     pub aliases: BTreeMap<RecordId, RecordId>,
     /// Rows per file.
     pub counts: Counts,
+}
+
+/// How far the services' clocks are ahead of this machine's. What has changed since is asked for by theirs: the clock
+/// here may be hours off, and may be set right between two scans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Clocks {
+    /// HubSpot's.
+    pub crm: ClockOffset,
+    /// Mailchimp's.
+    pub audience: ClockOffset,
 }
 
 impl Header {

@@ -39,7 +39,7 @@ pub use directory::{finished, newest_finished, path_of, prune, run_of};
 pub use erase::{Whose, erase, erase_from};
 pub use error::SnapshotError;
 pub(crate) use header::survivor;
-pub use header::{Counts, FORMAT, Header};
+pub use header::{Clocks, Counts, FORMAT, Header};
 pub(crate) use join::{Join, Joined, join};
 pub(crate) use keyed::Keyed;
 pub use lookups::{Lookup, LookupRow};
