@@ -251,23 +251,21 @@ fn check_lists(app: &App, findings: &mut Findings<'_>, lists: &BTreeMap<ListId, 
             Some(_) => {}
         }
     }
-    for (index, handover) in app.workspace.rules.handovers.iter().enumerate() {
-        let key = |name: &str| format!("handover[{index}].{name}");
-        if let Some(info) =
-            handover.to.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
-        {
+    let dynamic = |list: ListId| lists.get(&list).filter(|info| info.kind == ListKind::Dynamic);
+    for (list, key) in app.workspace.rules.joined_lists() {
+        if let Some(info) = dynamic(list) {
             findings.add(
                 (Severity::Error, Code::ListDynamic),
-                &key("to"),
+                &key,
                 format!("list {} (\"{}\") is dynamic: nobody can be added", info.list, info.name),
-                "name a static list as the destination",
+                "name a static list, or turn this one into one",
             );
         }
-        if let Some(info) =
-            handover.from.and_then(|list| lists.get(&list)).filter(|info| info.kind == ListKind::Dynamic)
-        {
+    }
+    for (index, handover) in app.workspace.rules.handovers.iter().enumerate() {
+        if let Some(info) = handover.from.and_then(dynamic) {
             findings.note(
-                &key("from"),
+                &format!("handover[{index}].from"),
                 format!(
                     "list {} (\"{}\") is dynamic: HubSpot decides when people leave it",
                     info.list, info.name

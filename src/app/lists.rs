@@ -67,6 +67,8 @@ fn uses(rules: &RuleSet, list: ListId) -> Vec<String> {
     uses.extend(supplemental.map(|extra| format!("supplemental (tag \"{}\")", extra.tag)));
     let segments = rules.segments.iter().filter(|segment| segment.rule.lists().contains(&list));
     uses.extend(segments.map(|segment| format!("asked about by segment {}", segment.name)));
+    let fed = rules.segments.iter().filter(|segment| segment.list == Some(list));
+    uses.extend(fed.map(|segment| format!("fed by segment {}", segment.name)));
     uses
 }
 

@@ -309,6 +309,12 @@ pub const KEYS: &[Key] = &[
         "A merge field that says yes of members of the segment, and nothing of others; made when the audience lacks it.",
     ),
     key(
+        "segments.*.feeds.list",
+        Kind::Text,
+        None,
+        "A static HubSpot list that members of the segment are in while they are marketed to; it is used for nothing else.",
+    ),
+    key(
         "segments.*.feeds.starts_journeys",
         Kind::Truth,
         Some("false"),

@@ -391,7 +391,7 @@ fn list_ids(key: &str, from: &[Text], problems: &mut Vec<Problem>) -> Vec<ListId
 }
 
 /// A list id; what is none becomes 0, together with a problem.
-fn list_id(key: &str, from: Option<&Text>, problems: &mut Vec<Problem>) -> ListId {
+pub(super) fn list_id(key: &str, from: Option<&Text>, problems: &mut Vec<Problem>) -> ListId {
     let found = from.and_then(|id| digits(&id.0));
     if found.is_none() {
         let (code, what) = match from {

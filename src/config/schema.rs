@@ -186,6 +186,7 @@ pub(super) struct Segment {
 pub(super) struct Feeds {
     pub(super) tag: Option<Text>,
     pub(super) merge_field: Option<Text>,
+    pub(super) list: Option<Text>,
     pub(super) starts_journeys: Option<Truth>,
 }
 

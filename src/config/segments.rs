@@ -2,10 +2,11 @@
 
 use super::error::Problem;
 use super::lenient::Text;
-use super::rules::{tags_we_set, unwritable};
+use super::rules::{list_id, tags_we_set, unwritable};
 use super::schema::{self, Document};
 use super::settings::{required, switch};
 use crate::domain::code::Code;
+use crate::domain::id::ListId;
 use crate::domain::rules::RuleSet;
 use crate::domain::segment::{FedTag, FieldKind, Fields, Rule, Segment, SegmentName};
 use crate::domain::tag::TagName;
@@ -42,8 +43,8 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> (Vec<Se
         let Some(text) = required(&key, from.rule.clone(), way_out, problems) else { continue };
         match Rule::read(&text, &fields) {
             Ok(rule) => {
-                let (feeds, fills) = feeds(&name, from.feeds.as_ref(), problems);
-                segments.push(Segment { name, rule, feeds, fills });
+                let (feeds, fills, list) = feeds(&name, from.feeds.as_ref(), problems);
+                segments.push(Segment { name, rule, feeds, fills, list });
             }
             Err(mistake) => {
                 problems.push(Problem::new(Code::ConfigValue, key, mistake.told(), mistake.way_out));
@@ -53,26 +54,71 @@ pub(super) fn check(document: &Document, problems: &mut Vec<Problem>) -> (Vec<Se
     (segments, fields)
 }
 
-/// The tag that a segment feeds, and the merge field that it fills.
+/// The tag and the list that a segment feeds, and the merge field that it fills.
 fn feeds(
     name: &SegmentName,
     from: Option<&schema::Feeds>,
     problems: &mut Vec<Problem>,
-) -> (Option<FedTag>, Option<String>) {
-    let Some(from) = from else { return (None, None) };
+) -> (Option<FedTag>, Option<String>, Option<ListId>) {
+    let Some(from) = from else { return (None, None, None) };
+    let key = |key: &str| format!("segments.{name}.feeds.{key}");
     let fills = from.merge_field.as_ref().map(|Text(field)| field.clone());
     if let Some(field) = &fills {
-        problems.extend(unwritable(&format!("segments.{name}.feeds.merge_field"), field));
+        problems.extend(unwritable(&key("merge_field"), field));
     }
-    let tag = match (&from.tag, &fills) {
-        (None, Some(_)) => None,
-        (tag, _) => {
-            let way_out = "name a tag, or a merge field as `merge_field`";
-            required(&format!("segments.{name}.feeds.tag"), tag.clone(), way_out, problems)
+    let list = from.list.as_ref().map(|id| list_id(&key("list"), Some(id), problems));
+    let tag = match &from.tag {
+        None if fills.is_some() || list.is_some() => None,
+        tag => {
+            let way_out = "name a tag, a list as `list`, or a merge field as `merge_field`";
+            required(&key("tag"), tag.clone(), way_out, problems)
         }
     };
     let starts_journeys = switch(from.starts_journeys, false);
-    (tag.map(|tag| FedTag { tag: TagName::new(&tag), starts_journeys }), fills)
+    (tag.map(|tag| FedTag { tag: TagName::new(&tag), starts_journeys }), fills, list)
+}
+
+/// A fed list comes and goes by its segment alone, as a fed tag does.
+fn lists_are_fed_alone(rules: &RuleSet, problems: &mut Vec<Problem>) {
+    let mut taken = lists_in_use(rules);
+    for segment in &rules.segments {
+        let Some(list) = segment.list else { continue };
+        if let Some(role) = taken.insert(list, "fed by another segment") {
+            problems.push(Problem::new(
+                Code::ConfigContradiction,
+                format!("segments.{}.feeds.list", segment.name),
+                format!("list {list} is {role} too"),
+                "feed a list that nothing else uses",
+            ));
+        }
+    }
+    let fed: BTreeSet<ListId> = rules.segments.iter().filter_map(|segment| segment.list).collect();
+    for segment in rules.segments.iter().filter(|segment| segment.feeds_something()) {
+        if let Some(asked) = segment.rule.lists().iter().find(|list| fed.contains(list)) {
+            problems.push(Problem::new(
+                Code::ConfigContradiction,
+                format!("segments.{}.where", segment.name),
+                format!("a segment that feeds asks about list {asked}, which a segment feeds"),
+                "ask about what the list stands for instead",
+            ));
+        }
+    }
+}
+
+/// What lists are named for already.
+fn lists_in_use(rules: &RuleSet) -> BTreeMap<ListId, &'static str> {
+    let mut lists = BTreeMap::new();
+    lists.extend(rules.supplemental.iter().map(|extra| (extra.list, "a supplemental list")));
+    for handover in &rules.handovers {
+        lists.extend(handover.also_leave.iter().chain(&handover.from).map(|list| (*list, "a list to leave")));
+        lists.extend(handover.to.map(|list| (list, "a destination")));
+    }
+    for group in &rules.groups {
+        lists.extend(group.lists.iter().map(|source| (source.list, "a source list")));
+        lists.extend(group.exclude.iter().map(|list| (*list, "an exclusion list")));
+    }
+    lists.extend(rules.critical.iter().map(|list| (*list, "an exclusion list")));
+    lists
 }
 
 /// A merge field says one thing only.
@@ -94,6 +140,7 @@ fn fields_are_filled_once(rules: &RuleSet, problems: &mut Vec<Problem>) {
 /// feeding segment may ask about it, or it would turn to and fro with every run.
 pub(super) fn feeds_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
     fields_are_filled_once(rules, problems);
+    lists_are_fed_alone(rules, problems);
     let fed: Vec<(&Segment, &FedTag)> =
         rules.segments.iter().filter_map(|segment| Some((segment, segment.feeds.as_ref()?))).collect();
     let set = tags_we_set(rules);
@@ -119,7 +166,7 @@ pub(super) fn feeds_fit_together(rules: &RuleSet, problems: &mut Vec<Problem>) {
             ));
         }
     }
-    for segment in rules.segments.iter().filter(|one| one.feeds.is_some() || one.fills.is_some()) {
+    for segment in rules.segments.iter().filter(|segment| segment.feeds_something()) {
         if let Some((_, asked)) = fed.iter().find(|(_, other)| segment.rule.tags().contains(&other.tag)) {
             problems.push(Problem::new(
                 Code::ConfigContradiction,

@@ -417,6 +417,30 @@ fn a_fed_tag_is_nobody_elses() {
 }
 
 #[test]
+fn a_fed_list_is_nobody_elses() {
+    let feeding = |name: &str, rule: &str, list: &str| {
+        format!("[segments.{name}]\nwhere = '{rule}'\nfeeds = {{ list = \"{list}\" }}\n")
+    };
+    let text = format!("{AGENCY}\n{}", feeding("cold", "company is_set", "4711"));
+    let segment = read(&text, &[]).unwrap().rules.segments.remove(0);
+    assert_eq!((segment.feeds, segment.fills, segment.list), (None, None, Some(ListId(4711))));
+    let told = |added: &str| complaints("", added).join("\n");
+    for (list, also) in [
+        ("720", "a source list too"),
+        ("762", "an exclusion list too"),
+        ("946", "a destination too"),
+        ("x9", "`x9` is no list id"),
+    ] {
+        let message = told(&feeding("cold", "company is_set", list));
+        assert!(message.contains(also) && message.contains("segments.cold.feeds.list"), "{message}");
+    }
+    let twice = feeding("a", "company is_set", "4711") + &feeding("b", "phone is_set", "4711");
+    assert!(told(&twice).contains("list 4711 is fed by another segment too"));
+    let round = feeding("a", "not in list 4712", "4711") + &feeding("b", "company is_set", "4712");
+    assert!(told(&round).contains("asks about list 4712, which a segment feeds"));
+}
+
+#[test]
 fn a_merge_field_is_filled_by_one_segment_or_property() {
     let filling = |name: &str, field: &str| {
         format!("[segments.{name}]\nwhere = 'company is_set'\nfeeds = {{ merge_field = \"{field}\" }}\n")

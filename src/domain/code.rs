@@ -96,7 +96,7 @@ codes! {
     // 21xx: what the config names in them
     ListMissing = 2101: "HubSpot has no such list",
     ListNotOfContacts = 2102: "the list does not hold contacts",
-    ListDynamic = 2103: "the destination list is dynamic",
+    ListDynamic = 2103: "a list that people are put into is dynamic",
     ListUnfinished = 2104: "HubSpot is still building the list",
     PropertyMissing = 2105: "HubSpot has no such contact property",
     PropertyReadOnly = 2106: "the property is read-only in HubSpot",

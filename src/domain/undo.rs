@@ -208,8 +208,9 @@ fn for_good(kind: MoveKind) -> Option<&'static str> {
         MoveKind::Forget => Some("who is forgotten is gone"),
         MoveKind::Bounce => Some("the address bounced: that stays noted"),
         MoveKind::Rename => Some("the address follows HubSpot: change it there"),
-        MoveKind::Refresh => Some("merge fields follow HubSpot; what stood there before is not kept"),
-        MoveKind::Exclude
+        // What else a refresh may do, leaving a list that a segment feeds, has a way back.
+        MoveKind::Refresh
+        | MoveKind::Exclude
         | MoveKind::HandOver
         | MoveKind::Orphan
         | MoveKind::Retag

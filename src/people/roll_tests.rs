@@ -36,6 +36,7 @@ fn segments(which: u8) -> Vec<Segment> {
         rule: Rule::read(rule, &Fields::standard()).unwrap(),
         feeds: None,
         fills: None,
+        list: None,
     };
     by_name.into_iter().map(read).collect()
 }

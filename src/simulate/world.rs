@@ -72,13 +72,18 @@ const WHAT: [(&str, u64, &[&str]); 3] = [
     ("HSMC_MAILCHIMP__DOUBLE_OPT_IN", 15, &["true"]),
 ];
 
+/// A segment that feeds a static list; people change their first names.
+const FEEDS: &str = "\n[segments.some]\nwhere = 'firstname contains e'\nfeeds = { list = \"1100\" }\n";
+
 /// What somebody may rewrite in a config between two runs.
-const REWRITTEN: [(&str, &str); 7] = [
+const REWRITTEN: [(&str, &str); 9] = [
     ("  { id = \"945\", tag = \"New Agents\" },\n", ""),
     ("tag = \"Sub Agents\"", "tag = \"Agents below\""),
     ("tag = \"Competition\"", "tag = \"list-name\""),
     ("exclude = [\"762\", \"773\", \"717\"]", "exclude = [\"762\", \"773\"]"),
     ("to = \"947\"\n", ""),
+    ("feeds = { list = \"1100\" }", ""),
+    ("where = 'firstname contains e'", "where = 'firstname contains a'"),
     ("name = \"general-marketing\"", "name = \"renamed\""),
     ("exempt_tags = [\"Manual Inclusion\"]", "exempt_tags = []"),
 ];
@@ -104,6 +109,9 @@ pub(super) fn config(chance: &mut Chance) -> Drawn {
     }
     if chance.percent(30) {
         text = text.replace("# ori_lists", "ori_lists");
+    }
+    if chance.percent(30) {
+        text.push_str(FEEDS);
     }
     Drawn { text, keys: draw(chance, &WHAT) }.retuned(chance)
 }

@@ -290,25 +290,20 @@ pub fn of_scan(workspace: &Workspace, error: ScanError) -> RunError {
     }
 }
 
-/// A destination must be a static list: only those can be written.
+/// Lists that people are put into must be static: only those can be written.
 ///
 /// # Errors
-/// The first destination that is dynamic.
+/// The first of them that is dynamic.
 pub fn check_lists(workspace: &Workspace, lists: &BTreeMap<ListId, ListInfo>) -> Result<(), RunError> {
-    for handover in &workspace.rules.handovers {
-        let Some(info) = handover.to.and_then(|list| lists.get(&list)) else { continue };
-        if info.kind == ListKind::Dynamic {
-            let place = workspace.settings.places.get(&info.list);
-            return Err(RunError::Unfit {
-                code: Code::ListDynamic,
-                place: place.cloned().unwrap_or_else(|| format!("handover of \"{}\", to", handover.exit_tag)),
-                what: format!(
-                    "list {} is dynamic: HubSpot decides who is in it, nobody can be added",
-                    info.list
-                ),
-                way_out: "name a static list as the destination".to_owned(),
-            });
-        }
+    for (list, key) in workspace.rules.joined_lists() {
+        let Some(info) = lists.get(&list).filter(|info| info.kind == ListKind::Dynamic) else { continue };
+        let place = workspace.settings.places.get(&info.list);
+        return Err(RunError::Unfit {
+            code: Code::ListDynamic,
+            place: place.cloned().unwrap_or(key),
+            what: format!("list {} is dynamic: HubSpot decides who is in it, nobody can be added", info.list),
+            way_out: "name a static list, or turn this one into one".to_owned(),
+        });
     }
     Ok(())
 }

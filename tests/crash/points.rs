@@ -120,6 +120,15 @@ async fn a_crash_while_people_are_asked_to_confirm_changes_nothing_about_the_out
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_while_a_segment_feeds_a_list_changes_nothing_about_the_outcome() {
+    let prepared = prepare(World::Feeding, &[Due::Fed, Due::FedNoMore], 2).await;
+    let wanted = undisturbed(&prepared).await;
+    let kinds = covers_the_plan(&prepared, &wanted.points).await;
+    assert_eq!(kinds, BTreeSet::from(["retag".to_owned()]));
+    matrix(&prepared, &wanted, &of_moves(&wanted.points)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_while_one_call_carries_several_steps_changes_nothing_about_the_outcome() {
     let prepared = prepare(World::Bundled, &[Due::Enroll], 3).await;
     let wanted = undisturbed(&prepared).await;

@@ -65,6 +65,13 @@ explanation = "Opted out in Mailchimp"
 bounce_property = "mailchimp_bounced"
 "#;
 
+/// A segment that feeds a list.
+const FEEDS: &str = r#"
+[segments.bram]
+where = 'firstname = Bram'
+feeds = { list = "901" }
+"#;
+
 /// How a world differs from the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
@@ -74,6 +81,8 @@ pub enum World {
     DoubleOptIn,
     /// Nothing is noted of new people, so that one call creates them with their tags.
     Bundled,
+    /// A segment feeds a list.
+    Feeding,
     /// Single calls go in asynchronous batches as soon as there are two.
     Tickets,
 }
@@ -84,6 +93,7 @@ impl World {
             World::Plain => CONFIG.to_owned(),
             World::DoubleOptIn => CONFIG.replace("double_opt_in = false", "double_opt_in = true"),
             World::Bundled => CONFIG.replace("ori_lists = \"ori_lists\"\n", ""),
+            World::Feeding => CONFIG.to_owned() + FEEDS,
             World::Tickets => CONFIG.replace("batch_above = 50", "batch_above = 1"),
         }
     }
@@ -104,9 +114,12 @@ pub enum Due {
     OptOutMailchimp,
     Bounce,
     Rename,
+    Fed,
+    FedNoMore,
 }
 
 impl Due {
+    /// Everything but what only a segment brings about.
     pub const ALL: [Due; 12] = [
         Due::Enroll,
         Due::Refresh,
@@ -158,6 +171,7 @@ fn settled(people: &[Person]) -> Sandbox {
         (717, "Active deals"),
         (946, "General finished"),
         (900, "Wave one"),
+        (901, "Fed by a segment"),
     ] {
         builder.list(list, name);
     }
@@ -183,6 +197,12 @@ fn settled(people: &[Person]) -> Sandbox {
             Due::Restore => {
                 builder.contact(&[("email", email), ("firstname", "Ada")]);
                 member(&mut builder, email).tag(email, "Competition");
+            }
+            Due::FedNoMore => {
+                let contact = builder.contact(&[("email", email), ("firstname", "Bram")]);
+                builder.join(720, contact).join(901, contact);
+                builder.member(email, Status::Subscribed).field(email, "FNAME", "Bram");
+                builder.tag(email, "Competition");
             }
             _ => {
                 enrolled(&mut builder, email, 720);
@@ -219,7 +239,10 @@ fn happens(sandbox: &mut Sandbox, person: &Person) {
             ]);
             vec![Act::AddContact { properties }, Act::JoinList { contact, list: 987 }]
         }
-        Due::Refresh => {
+        Due::FedNoMore => {
+            vec![Act::SetProperty { contact, property: "firstname".to_owned(), value: "Ada".to_owned() }]
+        }
+        Due::Refresh | Due::Fed => {
             vec![Act::SetProperty { contact, property: "firstname".to_owned(), value: "Bram".to_owned() }]
         }
         Due::Retag => vec![Act::JoinList { contact, list: 719 }],

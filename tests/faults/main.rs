@@ -14,6 +14,7 @@ mod codes;
 mod consent_and_limits;
 mod damaged;
 mod evidence;
+mod feeding;
 mod forgetting;
 mod handing_over;
 mod identity;

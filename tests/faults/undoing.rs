@@ -246,7 +246,9 @@ async fn r28_opt_outs_bounces_and_refreshed_fields_have_no_way_back() {
         ["the whole opt-out-mailchimp: an opt-out has no way back"]
     );
     assert_eq!(why_it_stays(&rest.plan, "cleo"), ["the whole bounce: the address bounced: that stays noted"]);
-    assert!(why_it_stays(&rest.plan, "dev")[0].starts_with("the whole refresh: merge fields follow HubSpot"));
+    assert!(
+        why_it_stays(&rest.plan, "dev")[0].starts_with("refresh merge fields: merge fields follow HubSpot")
+    );
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
 }
 

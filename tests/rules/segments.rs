@@ -1,6 +1,7 @@
-//! Segments that feed a tag: only to whoever is marketed to, silently, and taken off again.
+//! Segments that feed a tag, a list or a merge field: only of whoever is marketed to, silently, and taken back again.
 
 use crate::support::{NOW, Stage, ann, tag};
+use hsmc::domain::id::ListId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::MoveKind;
 use hsmc::domain::person::PersonState;
@@ -16,6 +17,7 @@ fn segment(name: &str, rule: &str, starts_journeys: bool) -> Segment {
         rule: Rule::read(rule, &Fields::standard()).unwrap(),
         feeds: Some(FedTag { tag: tag("Cold"), starts_journeys }),
         fills: None,
+        list: None,
     }
 }
 
@@ -155,4 +157,92 @@ fn nothing_is_said_of_whom_something_was_not_read() {
     });
     assert_eq!(stage.decision().due, None);
     assert!(!stage.decision().memory.fields.contains_key("COLD"));
+}
+
+/// The list that is fed, in which nobody is otherwise.
+const FED: u64 = 4711;
+
+/// Somebody enrolled, cold for a day or not yet, with a segment that feeds the static list 4711.
+fn listing(days_ago: u32, lists: &[u64]) -> Stage {
+    let stage = enrolled(COLD, &["General Single"])
+        .property("lastmodifieddate", &modified(days_ago))
+        .in_lists(lists)
+        .rules(|rules| {
+            rules.segments =
+                vec![Segment { feeds: None, list: Some(ListId(FED)), ..segment("cold", COLD, false) }];
+        });
+    Stage { world: crate::support::world(&stage.rules), ..stage }.statically(FED, true)
+}
+
+#[test]
+fn a_member_of_a_segment_joins_its_list_and_leaves_it_afterwards() {
+    listing(91, &[]).is_due(MoveKind::Retag, &["join list 4711"]);
+    listing(91, &[FED]).rests(PersonState::Enrolled);
+    listing(89, &[FED]).is_due(MoveKind::Retag, &["leave list 4711"]);
+    listing(89, &[]).rests(PersonState::Enrolled);
+    assert!(listing(91, &[]).rules.all_lists().contains(&ListId(FED)), "a fed list is scanned");
+    listing(91, &[]).next().in_lists(&[FED]).rests(PersonState::Enrolled);
+}
+
+#[test]
+fn a_list_that_is_dynamic_or_was_not_seen_whole_is_not_joined() {
+    listing(91, &[]).statically(FED, false).rests(PersonState::Enrolled);
+    listing(89, &[FED]).statically(FED, false).rests(PersonState::Enrolled);
+    listing(91, &[]).incomplete(FED).rests(PersonState::Enrolled);
+    listing(89, &[FED]).incomplete(FED).is_due(MoveKind::Retag, &["leave list 4711"]);
+}
+
+#[test]
+fn whoever_is_new_joins_the_list_before_the_entry_tag() {
+    let new = Stage { member: None, ..listing(91, &[]) };
+    let upsert = "create or update the member";
+    new.is_due(MoveKind::Enroll, &[upsert, "join list 4711", "set tag \"General Single\""]);
+    let there = Stage { member: None, ..listing(89, &[FED]) };
+    there.is_due(MoveKind::Enroll, &[upsert, "leave list 4711", "set tag \"General Single\""]);
+}
+
+#[test]
+fn whoever_returns_is_fed_by_the_same_move() {
+    let stage = listing(91, &[]).member(MemberStatus::Archived, &["Cold"]).rules(|rules| {
+        rules.segments[0].feeds = Some(FedTag { tag: tag("Cold"), starts_journeys: false });
+    });
+    stage.archived_by_us(MemberStatus::Subscribed).is_due(
+        MoveKind::Restore,
+        &[
+            "clear tag \"Cold\"",
+            "subscribe the archived member again",
+            "set tag \"Cold\" silently",
+            "join list 4711",
+            "set tag \"General Single\"",
+        ],
+    );
+}
+
+#[test]
+fn whoever_is_marketed_to_no_more_leaves_the_list_they_were_fed_into() {
+    let excluded = listing(91, &[FED, 762]);
+    let left = |stage: &Stage| stage.due().unwrap().1.contains(&"leave list 4711".to_owned());
+    assert!(left(&excluded) && excluded.due().unwrap().0 == MoveKind::Exclude);
+    let orphan = listing(91, &[FED]).leaves(987).proven();
+    assert!(left(&orphan) && orphan.due().unwrap().0 == MoveKind::Orphan);
+    let finished = listing(91, &[FED]).subscribed(&["General Single", "General Single Finished"]);
+    assert!(left(&finished) && finished.due().unwrap().0 == MoveKind::HandOver);
+    // The opt-out goes alone, and first.
+    let out = listing(91, &[FED]).opted_out_in_hubspot();
+    assert!(!left(&out) && out.due().unwrap().0 == MoveKind::OptOutMailchimp);
+    let mut told = out.next();
+    told.world.seen = NOW.plus(DAY);
+    told.is_due(MoveKind::Refresh, &["leave list 4711"]);
+}
+
+#[test]
+fn whoever_is_not_ours_is_left_in_the_list() {
+    let foreign = Stage { member: None, ..listing(91, &[FED]) }.leaves(987);
+    assert_eq!(foreign.decision().due, None);
+}
+
+#[test]
+fn a_protected_bearer_leaves_a_list_all_the_same() {
+    let stage = listing(89, &[FED]).subscribed(&["General Single", "VIP"]);
+    stage.is_due(MoveKind::Retag, &["leave list 4711"]);
 }

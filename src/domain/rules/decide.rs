@@ -150,7 +150,7 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     let due = if silent && identity::misnamed(sight, &draft.memory).is_some() {
         identity::rename(sight, &draft.memory)
     } else {
-        consent::to_refresh(sight, &draft.memory).and_then(|member| enroll::refresh(sight, member))
+        enroll::refresh_silent(sight, consent::to_refresh(sight, &draft.memory))
     };
     Settled(PersonState::OptedOut, why, due)
 }
@@ -272,7 +272,11 @@ fn marketed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>) -> Ruling {
 fn subscribed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>, member: &Member) -> Ruling {
     let Some(Kept { tag, retag }) = enroll::keep(sight, place, draft.protected) else {
         let why = format!("R1: in source list {}", place.source.list);
-        return Settled(PersonState::Enrolled, why, Some(enroll::enroll_existing(sight, place, member)));
+        return Settled(
+            PersonState::Enrolled,
+            why,
+            Some(enroll::enroll_existing(sight, place, member, draft.protected)),
+        );
     };
     let why = format!("bears entry tag \"{tag}\"");
     if let Some(retag) = retag {

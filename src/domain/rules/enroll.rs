@@ -2,7 +2,7 @@
 //! last step that is loud: it starts the journey.
 
 use super::Precedence;
-use super::feed::fed;
+use super::feed::{fed, fed_lists_left};
 use super::merge_fields::differ;
 use super::place::Place;
 use super::sight::Sight;
@@ -28,16 +28,21 @@ pub(super) fn create(sight: &Sight<'_>, place: &Place<'_>) -> Move {
     }
     let mut steps = vec![upsert];
     steps.extend(ori_lists(sight));
-    steps.extend(tags(sight, place));
+    steps.extend(tags(sight, place, false));
     let why = ("R4", format!("new in source list {}", place.source.list));
     sight.draft(MoveKind::Enroll, why, steps, vec![enrolled(place)], Some(place.source.list))
 }
 
 /// A subscribed member without an entry tag: newly confirmed, or there by other ways.
-pub(super) fn enroll_existing(sight: &Sight<'_>, place: &Place<'_>, member: &Member) -> Move {
+pub(super) fn enroll_existing(
+    sight: &Sight<'_>,
+    place: &Place<'_>,
+    member: &Member,
+    protected: bool,
+) -> Move {
     let mut steps: Vec<PlannedStep> = fields_first(sight, member).into_iter().collect();
     steps.extend(ori_lists(sight));
-    steps.extend(tags(sight, place));
+    steps.extend(tags(sight, place, protected));
     let why =
         ("R4", format!("a subscribed member without an entry tag, in source list {}", place.source.list));
     sight.draft(MoveKind::Enroll, why, steps, vec![enrolled(place)], Some(place.source.list))
@@ -54,10 +59,12 @@ fn fields_first(sight: &Sight<'_>, member: &Member) -> Option<PlannedStep> {
     })
 }
 
-/// Additional and supplemental tags, those of segments, then the entry tag.
-fn tags(sight: &Sight<'_>, place: &Place<'_>) -> Vec<PlannedStep> {
+/// What segments take, additional and supplemental tags, what segments give, then the entry tag.
+fn tags(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Vec<PlannedStep> {
     let beside = beside_missing(sight, Some(place.source)).into_iter().filter(|tag| !same(tag, &place.tag));
-    beside.map(set).chain(fed(sight, false).set).chain([set(place.tag.clone())]).collect()
+    let fed = fed(sight, protected);
+    let entry = set(place.tag.clone());
+    fed.taken.into_iter().chain(beside.map(set)).chain(fed.given).chain([entry]).collect()
 }
 
 pub(super) fn enrolled(place: &Place<'_>) -> MemoryChange {
@@ -108,8 +115,8 @@ pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Opt
     steps.extend(beside_missing(sight, from).into_iter().filter(|tag| !same(tag, &stays)).map(set));
     let has_others = !steps.is_empty();
     let fed = fed(sight, protected);
-    steps.splice(0..0, fed.cleared);
-    steps.extend(fed.set);
+    steps.splice(0..0, fed.taken);
+    steps.extend(fed.given);
     let borne = entries.iter().any(|tag| same(tag, &stays));
     if switch && !borne {
         steps.push(set(stays.clone()));
@@ -125,7 +132,7 @@ pub(super) fn keep(sight: &Sight<'_>, place: &Place<'_>, protected: bool) -> Opt
         (true, _) => ("R3", format!("source list {} ranks first now: tag \"{stays}\"", place.source.list)),
         (false, true) => ("R2", format!("several entry tags: \"{stays}\" stays")),
         (false, false) if has_others => ("R2", "a tag beside the entry tag is missing".to_owned()),
-        (false, false) => ("R2", "a segment that feeds a tag was entered or left".to_owned()),
+        (false, false) => ("R2", "a segment that feeds a tag or a list was entered or left".to_owned()),
     };
     let then = vec![MemoryChange::Enrolled { tag: stays.clone(), list }];
     let retag = sight.draft(MoveKind::Retag, why, steps, then, Some(place.source.list));
@@ -153,6 +160,17 @@ pub(super) fn refresh(sight: &Sight<'_>, member: &Member) -> Option<Move> {
     let step = fresh_fields(sight, member)?;
     let why = ("R8", "properties changed".to_owned());
     Some(sight.draft(MoveKind::Refresh, why, vec![step], Vec::new(), None))
+}
+
+/// R5 of whoever is silent, and out of the lists that segments feed.
+pub(super) fn refresh_silent(sight: &Sight<'_>, member: Option<&Member>) -> Option<Move> {
+    let left: Vec<PlannedStep> = fed_lists_left(sight).collect();
+    if left.is_empty() {
+        return refresh(sight, member?);
+    }
+    let steps = left.into_iter().chain(member.and_then(|member| fresh_fields(sight, member))).collect();
+    let why = ("R2", "marketed to no more, and in a list that a segment feeds".to_owned());
+    Some(sight.draft(MoveKind::Refresh, why, steps, Vec::new(), None))
 }
 
 /// The step that brings merge fields up to date, where they are not.

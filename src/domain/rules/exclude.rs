@@ -4,6 +4,7 @@
 //! Being in an exclusion list is seen, not inferred; that no other group takes the person is inferred
 //! from absence, and absence is proven before anything is removed (design §3.3).
 
+use super::feed::fed_lists_left;
 use super::place::{excluded_by, taken};
 use super::sight::Sight;
 use super::tagging::{clear, entries_borne, gives, ours_borne};
@@ -93,6 +94,7 @@ pub(super) fn exclude(sight: &Sight<'_>, exclusion: Exclusion, protected: bool) 
             steps.push(step);
         }
     }
+    steps.extend(fed_lists_left(sight));
     if steps.is_empty() {
         return None;
     }
@@ -135,7 +137,8 @@ pub(super) fn orphan_proof(sight: &Sight<'_>) -> Proof {
 /// The orphan move.
 pub(super) fn orphan(sight: &Sight<'_>) -> Option<Move> {
     let tag = entries_borne(sight).into_iter().chain(ours_borne(sight)).next()?;
-    let (steps, then) = removal(sight, true);
+    let (mut steps, then) = removal(sight, true);
+    steps.extend(fed_lists_left(sight));
     let text = format!("bears tag \"{tag}\" and is in no source list");
     Some(sight.draft(MoveKind::Orphan, ("R13", text), steps, then, None))
 }

@@ -2,6 +2,7 @@
 //! last, and before it the exit tag, so that the cause stays to be seen while anything is to do.
 
 use super::exclude::{archive_of, can_be_archived};
+use super::feed::fed_lists_left;
 use super::sight::Sight;
 use super::tagging::{clear, entries_borne, gives, ours_borne, same};
 use super::{ContactView, Handover, Question};
@@ -90,6 +91,7 @@ pub(super) fn hand_over(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<
             steps.push(not_held(Step::LeaveList { list }));
         }
     }
+    steps.extend(fed_lists_left(sight));
     // Without a destination only Mailchimp's side is changed, save the lists it says to leave (R17).
     if handover.to.is_some() {
         steps.extend(import_list(sight, handover, notes));

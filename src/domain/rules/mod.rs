@@ -174,7 +174,7 @@ pub struct RuleSet {
     pub protected_tags: Vec<TagName>,
     /// Protected tag patterns.
     pub protected_patterns: Vec<regex::Regex>,
-    /// Segments, by name; some feed a tag or fill a merge field.
+    /// Segments, by name; some feed a tag or a list, or fill a merge field.
     pub segments: Vec<Segment>,
     /// Merge field → contact property.
     pub merge_fields: BTreeMap<String, String>,
@@ -215,7 +215,19 @@ impl RuleSet {
         }
         lists.extend(self.supplemental.iter().map(|extra| extra.list));
         lists.extend(self.segments.iter().flat_map(|segment| segment.rule.lists()));
+        lists.extend(self.segments.iter().filter_map(|segment| segment.list));
         lists
+    }
+
+    /// Every list that people are put into, with the key that names it: these must be static.
+    pub fn joined_lists(&self) -> impl Iterator<Item = (ListId, String)> {
+        let handovers = self.handovers.iter().enumerate();
+        let destinations =
+            handovers.filter_map(|(at, handover)| Some((handover.to?, format!("handover[{at}].to"))));
+        let segments = self.segments.iter();
+        let fed = segments
+            .filter_map(|segment| Some((segment.list?, format!("segments.{}.feeds.list", segment.name))));
+        destinations.chain(fed)
     }
 
     /// Every tag the config names, each once: a scan follows these. With `tag = "list-name"` the list's
@@ -249,8 +261,7 @@ impl RuleSet {
                 names.extend(list.overrides.iter().map(|over| over.when.property.clone()));
             }
         }
-        let feed = |segment: &&Segment| segment.feeds.is_some() || segment.fills.is_some();
-        for segment in self.segments.iter().filter(feed) {
+        for segment in self.segments.iter().filter(|segment| segment.feeds_something()) {
             names.extend(segment.rule.properties().into_iter().map(str::to_owned));
         }
         names.extend(self.import_list.clone());

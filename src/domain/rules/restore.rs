@@ -2,6 +2,7 @@
 //! and archiving must not launder an opt-out.
 
 use super::enroll::{enrolled, ori_lists};
+use super::feed::fed_afresh;
 use super::place::Place;
 use super::sight::Sight;
 use super::tagging::{beside_missing, clear, ours_borne, same, set};
@@ -44,6 +45,8 @@ pub(super) fn restore(sight: &Sight<'_>, place: &Place<'_>) -> Move {
         }
     }
     steps.extend(beside.into_iter().filter(|tag| !same(tag, &place.tag)).map(set));
+    let fed = fed_afresh(sight);
+    steps.extend(fed.taken.into_iter().chain(fed.given));
     steps.push(set(place.tag.clone()));
     let why = ("R6", format!("archived by hsmc, again in source list {}", place.source.list));
     let then = vec![MemoryChange::NotArchived, enrolled(place)];

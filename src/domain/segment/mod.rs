@@ -22,6 +22,7 @@ mod standing;
 mod tests;
 mod token;
 
+use super::id::ListId;
 use super::tag::TagName;
 
 pub use evaluate::{Facts, Look, Reading};
@@ -43,6 +44,15 @@ pub struct Segment {
     pub feeds: Option<FedTag>,
     /// The merge field that says `yes` of its members, if any.
     pub fills: Option<String>,
+    /// The static HubSpot list that its members are in, if any.
+    pub list: Option<ListId>,
+}
+
+impl Segment {
+    /// Whether a run does anything by it: what its rule asks about is scanned then.
+    pub fn feeds_something(&self) -> bool {
+        self.feeds.is_some() || self.fills.is_some() || self.list.is_some()
+    }
 }
 
 /// A tag that a segment feeds: whoever is marketed to bears it while they belong to the segment.

@@ -54,8 +54,11 @@ pub const SOURCES: [Source; 8] = [
     ),
 ];
 
+/// A list for a segment to feed: static, and the config uses it for nothing else.
+pub const FED: u64 = 1100;
+
 /// Where the finished go, and lists that are left on the way: all static.
-pub const FURTHER: [(u64, &str); 10] = [
+pub const FURTHER: [(u64, &str); 11] = [
     (717, "Active deals"),
     (946, "General finished"),
     (947, "Recruitment finished"),
@@ -66,6 +69,7 @@ pub const FURTHER: [(u64, &str); 10] = [
     (900, "Sub agents wave one"),
     (971, "Sub agents wave two"),
     (972, "Sub agents wave three"),
+    (FED, "Fed by a segment"),
 ];
 
 /// A builder with the agency's properties, lists and tags, and nobody in them.
