@@ -37,7 +37,7 @@ impl Keeping {
 /// Members shown of a segment; `hsmc people --segment` has them all.
 const SHOWN: usize = 20;
 /// Properties that the mirror keeps of every contact.
-const ALWAYS: [&str; 3] = ["createdate", "lastmodifieddate", "hs_merged_object_ids"];
+const ALWAYS: [&str; 4] = ["createdate", "lastmodifieddate", "hs_merged_object_ids", "hs_object_id"];
 
 impl From<QueryError> for Trouble {
     fn from(error: QueryError) -> Trouble {

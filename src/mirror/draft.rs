@@ -134,6 +134,11 @@ impl<'a> Draft<'a> {
         }
         let Number(last) = self.get(key::SEQUENCE)?.unwrap_or_default();
         let changed = last + 1;
+        self.index(kind, id, before, Some(&state))?;
+        // What was written without an index is caught up with from where that was.
+        if self.get::<Number>(key::INDEXED)?.unwrap_or_default() == Number(last) {
+            self.put(key::INDEXED.to_vec(), &Number(changed))?;
+        }
         self.put(key::SEQUENCE.to_vec(), &Number(changed))?;
         self.put(key::change(changed), &Changed { kind: kind.clone(), id })?;
         self.put(key::record(kind, id), &Kept { changed, noticed: self.now, state })
@@ -148,6 +153,7 @@ impl<'a> Draft<'a> {
             totals.live -= u64::from(live).min(totals.live);
             totals.gone -= u64::from(!live).min(totals.gone);
         })?;
+        self.index(kind, id, Some(&before), None)?;
         self.delete(key::change(before.changed));
         self.delete(key::seen(kind, id));
         self.delete(key);

@@ -13,6 +13,9 @@ pub(crate) const LAST_PULL: &[u8] = b"m";
 /// The last change's number.
 pub(crate) const SEQUENCE: &[u8] = b"n";
 
+/// The last change that the index tells of.
+pub(crate) const INDEXED: &[u8] = b"y";
+
 fn named(letter: u8, names: &[&str]) -> Vec<u8> {
     let mut key = vec![letter];
     for name in names {
@@ -121,6 +124,19 @@ pub(crate) fn half_read(from: &ObjectType, to: &ObjectType, id: RecordId) -> Vec
 /// One of them.
 pub(crate) fn half(from: &ObjectType, to: &ObjectType, id: RecordId, other: RecordId) -> Vec<u8> {
     with(half_read(from, to, id), &[other.0])
+}
+
+/// Who may have this value of a property.
+pub(crate) fn entries(kind: &ObjectType, property: &str, value: &[u8]) -> Vec<u8> {
+    let mut key = named(b'x', &[kind.as_str(), property]);
+    key.extend_from_slice(value);
+    key.push(0);
+    key
+}
+
+/// One of them.
+pub(crate) fn entry(kind: &ObjectType, property: &str, value: &[u8], id: RecordId) -> Vec<u8> {
+    with(entries(kind, property, value), &[id.0])
 }
 
 #[cfg(test)]

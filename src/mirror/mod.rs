@@ -14,6 +14,7 @@ mod disk;
 mod draft;
 mod erase;
 mod history;
+mod index;
 mod key;
 pub mod pull;
 mod record;

@@ -268,6 +268,12 @@ impl Mirror {
         Ok(last)
     }
 
+    /// The number of the last change that the index tells of.
+    pub(super) fn last_indexed(&self) -> Result<u64, ShelfError> {
+        let Number(last) = self.get(key::INDEXED)?.unwrap_or_default();
+        Ok(last)
+    }
+
     pub(crate) fn engine(&self, name: &str) -> Result<Option<Engine>, ShelfError> {
         self.get(&key::engine(name))
     }

@@ -2,6 +2,7 @@
 
 use super::one::One;
 use crate::domain::id::RecordId;
+use crate::domain::segment::Rule;
 
 /// Everybody, in the order of their record ids.
 pub trait Crowd {
@@ -10,6 +11,14 @@ pub trait Crowd {
     /// # Errors
     /// They cannot be read.
     fn after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<One>, CrowdError>;
+
+    /// Everybody for whom a rule may hold, where they can be looked up; none where all must be read.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn among(&self, _rule: &Rule) -> Result<Option<Vec<One>>, CrowdError> {
+        Ok(None)
+    }
 }
 
 /// People cannot be read.

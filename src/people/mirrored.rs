@@ -6,6 +6,7 @@ use super::one::{Known, One};
 use super::roll::source;
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::object::ObjectType;
+use crate::domain::segment::Rule;
 use crate::domain::time::Timestamp;
 use crate::mirror::shelf::ShelfError;
 use crate::mirror::{Live, Mirror, State, unseal};
@@ -100,13 +101,106 @@ impl<'a> Mirrored<'a> {
                 properties.entry(name.to_owned()).or_insert_with(|| Some(at.to_string()));
             }
         }
+        properties.entry(ID.to_owned()).or_insert_with(|| Some(record.to_string()));
         let known = self.lists_read.as_ref().map(|_| known.unwrap_or_else(Known::nothing));
         One { record, properties, known, lists_read: self.lists_read.clone().unwrap_or_default() }
     }
 }
 
+/// The property by which HubSpot itself calls a record's id.
+const ID: &str = "hs_object_id";
+const ADDRESS: &str = "email";
+
+impl Mirrored<'_> {
+    /// The records among which everybody is for whom a rule holds, in order; none where it says nothing of either the
+    /// id or the address.
+    fn narrowed(&self, rule: &Rule) -> Result<Option<BTreeSet<RecordId>>, ShelfError> {
+        if let Some(ids) = rule.needs(ID) {
+            return Ok(Some(ids.into_iter().filter_map(|id| id.trim().parse().ok()).map(RecordId).collect()));
+        }
+        let Some(addresses) = rule.needs(ADDRESS) else { return Ok(None) };
+        let mut records = BTreeSet::new();
+        for address in addresses {
+            match self.mirror.with_value(&self.contacts, ADDRESS, &address)? {
+                Some(found) => records.extend(found),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(records))
+    }
+}
+
 impl Crowd for Mirrored<'_> {
+    fn among(&self, rule: &Rule) -> Result<Option<Vec<One>>, CrowdError> {
+        let found = |records: BTreeSet<RecordId>| -> Result<Vec<One>, ShelfError> {
+            records.into_iter().filter_map(|record| self.one(record).transpose()).collect()
+        };
+        let people = self.narrowed(rule).and_then(|records| records.map(found).transpose());
+        people.map_err(|error| CrowdError(error.to_string()))
+    }
+
     fn after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<One>, CrowdError> {
         self.some(after, limit).map_err(|error| CrowdError(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::object::ObjectRecord;
+    use crate::domain::segment::Fields;
+    use crate::mirror::shelf::{Memory, Shelf};
+    use crate::people::{Column, Query, page};
+
+    #[test]
+    fn whoever_is_asked_for_by_address_or_id_is_looked_up_and_nobody_else_is_read() {
+        let shelf = Arc::new(Memory::default());
+        let mirror = Mirror::on(shelf.clone());
+        let contacts = ObjectType::contacts();
+        let mut draft = mirror.draft(Timestamp(1));
+        for id in 1..=3 {
+            let email = Some(format!("p{id}@example.com"));
+            let row = ObjectRecord {
+                id: RecordId(id),
+                properties: BTreeMap::from([("email".to_owned(), email)]),
+                created: None,
+                modified: None,
+                archived: false,
+                archived_at: None,
+            };
+            draft.take(&contacts, &row, false).unwrap();
+        }
+        draft.commit().unwrap();
+        // Whoever read the first record would stumble over it.
+        let rows = shelf.scan(b"o", None, 1).unwrap();
+        shelf.put(vec![(rows[0].0.clone(), Some(b"damaged".to_vec()))]).unwrap();
+        let asked = |rule: &str, sort: Option<&str>| {
+            let query = Query {
+                rule: Some(Rule::read(rule, &Fields::standard()).unwrap()),
+                sort: sort.map(crate::people::Sort::named),
+                columns: vec![Column::Record],
+                limit: 1,
+                cursor: None,
+            };
+            let people = Mirrored::over(&mirror).unwrap();
+            let first = page(&people, &query, Timestamp(5)).map_err(|error| error.to_string())?;
+            let second = match &first.next {
+                None => Vec::new(),
+                next => {
+                    page(&people, &Query { cursor: next.clone(), ..query.clone() }, Timestamp(5))
+                        .unwrap()
+                        .rows
+                }
+            };
+            let rows = first.rows.into_iter().chain(second).flatten().flatten();
+            Ok::<Vec<String>, String>(rows.collect())
+        };
+        assert!(asked("email is_set", None).is_err());
+        assert_eq!(asked("email = \"P3@example.com\"", None).unwrap(), ["3"]);
+        assert_eq!(asked("hs_object_id = 2", None).unwrap(), ["2"]);
+        assert_eq!(asked("email in [\"p2@example.com\", \"p3@example.com\"]", None).unwrap(), ["2", "3"]);
+        assert_eq!(asked("hs_object_id in [2, 3]", Some("-record")).unwrap(), ["3", "2"]);
+        assert_eq!(asked("email = \"p2@example.com\" and hs_object_id = 3", None).unwrap(), [""; 0]);
+        assert_eq!(asked("email = \"nobody@example.com\"", None).unwrap(), [""; 0]);
     }
 }

@@ -100,7 +100,7 @@ fn by_record(
 ) -> Result<(Chosen, bool), QueryError> {
     let mut chosen = Chosen::new();
     let mut more = false;
-    each(crowd, cursor.map(|cursor| cursor.record), |one| {
+    each(crowd, query.rule.as_ref(), cursor.map(|cursor| cursor.record), |one| {
         if fits(query, one, at) {
             if chosen.len() == limit {
                 more = true;
@@ -124,7 +124,7 @@ fn in_order(
     let behind = cursor.map(|cursor| sort.place(cursor.value.as_deref(), cursor.record));
     let mut nearest: BinaryHeap<Placed> = BinaryHeap::new();
     let mut more = false;
-    each(crowd, None, |one| {
+    each(crowd, query.rule.as_ref(), None, |one| {
         let value = sort.value(one);
         let place = sort.place(value.as_deref(), one.record);
         if behind.as_ref().is_some_and(|behind| place <= *behind) || !fits(query, one, at) {
@@ -166,12 +166,18 @@ impl Ord for Placed {
     }
 }
 
-/// Visits everybody behind a record until told to stop.
+/// Visits everybody behind a record for whom a rule may hold, until told to stop.
 fn each(
     crowd: &dyn Crowd,
+    rule: Option<&Rule>,
     mut after: Option<RecordId>,
     mut visit: impl FnMut(&One) -> bool,
 ) -> Result<(), CrowdError> {
+    if let Some(found) = rule.map(|rule| crowd.among(rule)).transpose()?.flatten() {
+        let mut behind = found.iter().filter(|one| Some(one.record) > after);
+        behind.all(visit);
+        return Ok(());
+    }
     loop {
         let chunk = crowd.after(after, CHUNK)?;
         for one in &chunk {

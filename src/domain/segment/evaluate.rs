@@ -200,6 +200,11 @@ fn moment(reading: Reading<'_>) -> Option<Timestamp> {
     }
 }
 
+/// A text as one that says the same is written, too: [`TextTest::Is`] holds for texts that fold alike.
+pub fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
 /// Equal whatever the case, without copies where both are plain ASCII.
 fn same(one: &str, other: &str) -> bool {
     if one.is_ascii() && other.is_ascii() {

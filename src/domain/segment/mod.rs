@@ -25,7 +25,7 @@ mod token;
 use super::id::ListId;
 use super::tag::TagName;
 
-pub use evaluate::{Facts, Look, Reading};
+pub use evaluate::{Facts, Look, Reading, folded};
 pub use fields::{Field, FieldKind, Fields};
 pub use mistake::Mistake;
 pub use moment::{Moment, Period};

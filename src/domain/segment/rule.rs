@@ -199,6 +199,26 @@ impl Rule {
             .collect()
     }
 
+    /// The values of which a property must have one for the rule to hold, as text; none where it turns on something
+    /// else, or not for certain.
+    pub fn needs(&self, property: &str) -> Option<Vec<String>> {
+        match self {
+            Rule::All(rules) => rules.iter().find_map(|rule| rule.needs(property)),
+            Rule::Any(rules) => {
+                let each: Option<Vec<_>> = rules.iter().map(|rule| rule.needs(property)).collect();
+                each.map(|each| each.into_iter().flatten().collect())
+            }
+            Rule::Test(Test::Property { name, is }) if name == property => match is {
+                Condition::Text(TextTest::Is(texts)) => Some(texts.clone()),
+                Condition::Number(NumberTest::Is(numbers)) => {
+                    Some(numbers.iter().map(ToString::to_string).collect())
+                }
+                _ => None,
+            },
+            Rule::Not(_) | Rule::Test(_) => None,
+        }
+    }
+
     /// The lists it looks at, each once.
     pub fn lists(&self) -> BTreeSet<ListId> {
         self.tests()

@@ -407,3 +407,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_rule_says_which_values_it_cannot_do_without() {
+    let needs = |text: &str| Rule::read(text, &Fields::standard()).unwrap().needs("email");
+    let some = |values: &[&str]| Some(values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+    assert_eq!(needs("email = \"a@example.com\""), some(&["a@example.com"]));
+    assert_eq!(needs("company is_set and email in [a, b]"), some(&["a", "b"]));
+    assert_eq!(needs("email = a or email = b"), some(&["a", "b"]));
+    for open in ["email = a or company = b", "email != a", "not email = a", "email contains a", "company = a"]
+    {
+        assert_eq!(needs(open), None, "{open}");
+    }
+    let by_id = Rule::read("hs_object_id = 51", &Fields::standard()).unwrap();
+    assert_eq!(by_id.needs("hs_object_id"), some(&["51"]));
+}
