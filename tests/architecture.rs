@@ -72,7 +72,8 @@ const ONLY_THIS: &[(&str, &str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("kameo", &["actors/"]),
     ("axum", &["serve/"]),
-    ("csv", &["cli/export/"]),
+    ("csv", &["serve/export/"]),
+    ("parquet", &["serve/export/"]),
     ("sled", &["journal/", "mirror/disk.rs"]),
     ("bincode", &["journal/", "sync/snapshot/"]),
     ("clap", &["cli/"]),

@@ -10,13 +10,13 @@ mod commands;
 mod demo;
 mod error;
 mod exit_code;
-mod export;
 mod holding;
 mod progress;
 pub mod render;
 mod signals;
 mod system;
 pub mod table;
+mod table_sheet;
 
 pub use args::{Cli, Command, Global};
 pub use backend::{Answer, Backend};

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod consent;
 mod cut;
 pub mod explained;
+pub mod export;
 pub mod forget;
 pub mod hooks_setup;
 pub mod lists;

@@ -68,6 +68,38 @@ async fn people_asked_for_over_http_are_those_of_the_command_page_after_page() {
 }
 
 #[tokio::test]
+async fn a_file_over_http_holds_everybody_in_each_format() {
+    let stage = filled().await;
+    let token = stage.token(TokenScope::Read, None).await;
+    let columns = ["record", "email"];
+    let body = json!({ "columns": columns, "limit": 10_000 });
+    let all = stage.ask("POST", "/v1/people", &token, Some(body)).await["rows"].as_array().unwrap().clone();
+    let file = async |format: &str, media: &str| {
+        let body = json!({ "format": format, "columns": columns });
+        let response = stage.send("POST", "/v1/people/export", Some(&token), Some(body)).await;
+        assert_eq!(response.headers()["content-type"], media);
+        let name = format!("attachment; filename=\"people.{format}\"");
+        assert_eq!(response.headers()["content-disposition"], name.as_str());
+        response.bytes().await.unwrap()
+    };
+    let as_json: Vec<Value> = serde_json::from_slice(&file("json", "application/json").await).unwrap();
+    let pairs: Vec<Value> = as_json.iter().map(|one| json!([one["record"], one["email"]])).collect();
+    assert_eq!(pairs, all);
+    let as_csv = file("csv", "text/csv; charset=utf-8").await;
+    assert_eq!(as_csv.split(|byte| *byte == b'\n').count(), all.len() + 2, "names, rows, and an end");
+    let parquet = file("parquet", "application/vnd.apache.parquet").await;
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+    for (body, status, code) in [
+        (json!({ "format": "xml" }), 400, "HSMC1205"),
+        (json!({ "columns": [] }), 400, "HSMC1205"),
+        (json!({ "format": "csv", "where": "email is" }), 422, "HSMC1205"),
+    ] {
+        let response = stage.send("POST", "/v1/people/export", Some(&token), Some(body.clone())).await;
+        assert_eq!(refused(response).await, (status, code.to_owned()), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn segments_are_shown_with_their_sizes_and_one_with_members() {
     let stage = filled().await;
     let token = stage.token(TokenScope::Read, None).await;

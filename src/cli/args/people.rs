@@ -1,5 +1,6 @@
 //! `hsmc people` and `hsmc segments`: their arguments.
 
+use crate::serve::export::FileFormat;
 use crate::serve::people::PeopleRequest;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -38,6 +39,20 @@ pub enum Format {
     Json,
     /// For spreadsheets: nothing in it is taken for a formula
     Csv,
+    /// For what counts and joins; not for a terminal
+    Parquet,
+}
+
+impl Format {
+    /// The kind of file; none for what is read on a terminal.
+    pub fn file(self) -> Option<FileFormat> {
+        match self {
+            Format::Table => None,
+            Format::Json => Some(FileFormat::Json),
+            Format::Csv => Some(FileFormat::Csv),
+            Format::Parquet => Some(FileFormat::Parquet),
+        }
+    }
 }
 
 impl PeopleArgs {

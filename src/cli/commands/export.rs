@@ -2,13 +2,14 @@
 
 use super::Show;
 use crate::cli::args::{Format, PeopleArgs};
-use crate::cli::export::{CsvSheet, JsonSheet, Sheet, TableSheet};
 use crate::cli::progress::Progress;
 use crate::cli::table::number;
+use crate::cli::table_sheet::TableSheet;
 use crate::cli::{Backend, ExitCode, Failure};
 use crate::domain::code::Code;
+use crate::serve::export::Sheet;
 use crate::serve::people::{PeoplePage, PeopleRequest};
-use std::io::{self, BufWriter, Stdout};
+use std::io::{self, BufWriter, IsTerminal, Stdout};
 
 /// Rows of a table that nobody has limited.
 const TABLE_ROWS: u64 = 50;
@@ -21,6 +22,11 @@ pub(super) async fn people<B: Backend>(
     show: &Show<'_>,
 ) -> Result<ExitCode, Failure> {
     let format = args.format.unwrap_or(if show.json { Format::Json } else { Format::Table });
+    if format == Format::Parquet && io::stdout().is_terminal() {
+        let what = "a Parquet file means nothing on a terminal";
+        return Err(Failure::usage(Code::CommandLine, what)
+            .with_way_out("hsmc people --format parquet > people.parquet"));
+    }
     let most = args.limit.or((format == Format::Table).then_some(TABLE_ROWS)).unwrap_or(u64::MAX);
     let request = args.request();
     let mut written = Written { format, show, sheet: None, rows: 0, next: None, problem: None };
@@ -98,9 +104,8 @@ impl Written<'_> {
 
 fn sheet(format: Format, show: &Show<'_>, columns: &[String]) -> io::Result<Box<dyn Sheet + Send>> {
     let out: BufWriter<Stdout> = BufWriter::new(io::stdout());
-    Ok(match format {
-        Format::Table => Box::new(TableSheet::new(out, show.layout, columns)),
-        Format::Json => Box::new(JsonSheet::new(out, columns)),
-        Format::Csv => Box::new(CsvSheet::new(out, columns)?),
-    })
+    match format.file() {
+        None => Ok(Box::new(TableSheet::new(out, show.layout, columns))),
+        Some(file) => file.sheet(out, columns),
+    }
 }

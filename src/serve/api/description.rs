@@ -10,27 +10,33 @@ use serde_json::{Map, Value, json};
 
 /// What goes over the wire in one direction.
 pub(super) struct Given {
-    media: &'static str,
+    media: Vec<&'static str>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Given {
     pub(super) fn json<T: JsonSchema>() -> Given {
-        Given { media: "application/json", schema: |generator| generator.subschema_for::<T>() }
+        Given { media: vec!["application/json"], schema: |generator| generator.subschema_for::<T>() }
     }
 
     pub(super) fn text(media: &'static str) -> Given {
-        Given { media, schema: |generator| generator.subschema_for::<String>() }
+        Given::files([media])
+    }
+
+    /// One of several kinds of file.
+    pub(super) fn files(media: impl Into<Vec<&'static str>>) -> Given {
+        Given { media: media.into(), schema: |generator| generator.subschema_for::<String>() }
     }
 
     /// Server-sent events: the schema is that of one of them.
     pub(super) fn events<T: JsonSchema>() -> Given {
-        Given { media: "text/event-stream", ..Given::json::<T>() }
+        Given { media: vec!["text/event-stream"], ..Given::json::<T>() }
     }
 
     fn content(&self, generator: &mut SchemaGenerator) -> Value {
         let schema = (self.schema)(generator).to_value();
-        json!({ self.media: { "schema": schema } })
+        let one = |media: &&str| ((*media).to_owned(), json!({ "schema": schema }));
+        Value::Object(self.media.iter().map(one).collect())
     }
 }
 
@@ -67,7 +73,7 @@ impl Paths {
             How::Get | How::Post => "Done.",
         };
         let problem = Given::json::<Problem>();
-        let problem = Given { media: "application/problem+json", ..problem }.content(generator);
+        let problem = Given { media: vec!["application/problem+json"], ..problem }.content(generator);
         let (mut operation, mut responses) = (Map::new(), Map::new());
         responses
             .insert(status, json!({ "description": answered, "content": entry.answer.content(generator) }));

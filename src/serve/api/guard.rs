@@ -32,6 +32,9 @@ pub(super) struct Guard {
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
+/// A place among the requests that are answered at once.
+pub(super) type Place = OwnedSemaphorePermit;
+
 /// The token that a request came with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller(pub(super) TokenId);
@@ -45,8 +48,8 @@ impl Guard {
         }
     }
 
-    /// A place among the requests that are answered at once.
-    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    /// Takes a place, until it is dropped.
+    pub(super) fn enter(&self) -> Result<Place, Problem> {
         Arc::clone(&self.at_once).try_acquire_owned().map_err(|_| {
             let detail = "as many requests as may be are being answered";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyRequests, detail).retry_after(1)

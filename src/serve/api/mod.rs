@@ -11,6 +11,7 @@ mod address;
 mod body;
 mod bucket;
 mod description;
+mod export;
 mod guard;
 mod hooks;
 mod listen;

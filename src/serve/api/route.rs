@@ -144,15 +144,17 @@ impl Routes {
     }
 
     /// A path that makes the response itself, as it is described.
-    pub(super) fn add_raw<P, F, Done>(&mut self, name: Name, answer: Given, handler: F)
+    pub(super) fn add_raw<P, B, F, Done>(&mut self, name: Name, answer: Given, handler: F)
     where
         P: DeserializeOwned + JsonSchema + Send + 'static,
-        F: Fn(Ask<P>) -> Done + Clone + Send + Sync + 'static,
+        B: DeserializeOwned + JsonSchema + Send + 'static,
+        F: Fn(Ask<P, Nothing, B>) -> Done + Clone + Send + Sync + 'static,
         Done: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        self.paths.add::<P, Nothing>(name, Entry { body: None, answer });
+        let body = (!is_nothing::<B>()).then(Given::json::<B>);
+        self.paths.add::<P, Nothing>(name, Entry { body, answer });
         let answer = move |State(api): State<Arc<Api>>, request: Request| async move {
-            let done = asked::<P, Nothing, Nothing, _, _>(api, name, request, true, handler);
+            let done = asked::<P, Nothing, B, _, _>(api, name, request, is_nothing::<B>(), handler);
             done.await.unwrap_or_else(IntoResponse::into_response)
         };
         self.mount(name.path, on(name.how.filter(), answer));

@@ -59,7 +59,7 @@ pub(super) fn add(routes: &mut Routes) {
         })?;
         Ok(ExplainedView::of(code))
     });
-    routes.add_raw::<Nothing, _, _>(
+    routes.add_raw::<Nothing, Nothing, _, _>(
         open("/openapi.json", "description", "This description"),
         Given::text("application/json"),
         |ask: Ask| async move {

@@ -1,8 +1,11 @@
 //! People by any rule, page after page, and the segments of the config. A rule may name an address, so it stands in the
 //! body.
 
+use super::super::description::Given;
+use super::super::export;
 use super::super::route::{Ask, How, Name, Nothing, Routes};
 use crate::serve::api::problem::Problem;
+use crate::serve::export::FileFormat;
 use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
 use crate::serve::requests::Call;
 use axum::http::StatusCode;
@@ -17,6 +20,7 @@ struct PeopleBody {
     segment: Option<String>,
     /// For whom this rule holds; the language is that of segments.
     #[serde(rename = "where")]
+    #[schemars(regex(pattern = r"\S"))]
     filter: Option<String>,
     /// By this column; `-column` puts the largest first. By record id without one.
     sort: Option<String>,
@@ -29,6 +33,25 @@ struct PeopleBody {
     limit: u16,
     /// `next` of the page before.
     cursor: Option<String>,
+}
+
+/// Who is to be in a file, and what of them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ExportBody {
+    /// The kind of file.
+    format: FileFormat,
+    /// Members of this segment of the config.
+    segment: Option<String>,
+    /// For whom this rule holds; the language is that of segments.
+    #[serde(rename = "where")]
+    #[schemars(regex(pattern = r"\S"))]
+    filter: Option<String>,
+    /// By this column; `-column` puts the largest first. By record id without one.
+    sort: Option<String>,
+    /// Contact properties, and `record`, `consent`, `sync_state`, `member`, `tags`, `lists`; the usual ones when empty.
+    #[serde(default)]
+    columns: Vec<String>,
 }
 
 fn hundred() -> u16 {
@@ -60,6 +83,21 @@ pub(super) fn add(routes: &mut Routes) {
             }
             let request = PeopleRequest { segment, filter, sort, columns, limit: usize::from(limit), cursor };
             ask.api.ask::<PeoplePage>(Call::People(request)).await
+        },
+    );
+    routes.add_raw::<Nothing, ExportBody, _, _>(
+        Name::read(
+            How::Post,
+            "/v1/people/export",
+            "people",
+            "exportPeople",
+            "Everybody by segment and rule, as a file that is written while it is read",
+        ),
+        Given::files(FileFormat::ALL.map(FileFormat::media)),
+        |ask: Ask<Nothing, Nothing, ExportBody>| async move {
+            let ExportBody { format, segment, filter, sort, columns } = ask.body;
+            let request = PeopleRequest { segment, filter, sort, columns, ..PeopleRequest::default() };
+            export::answer(ask.api, request, format).await
         },
     );
     routes.add(

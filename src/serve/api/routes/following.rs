@@ -125,7 +125,7 @@ pub(super) fn add(routes: &mut Routes) {
         name(How::Get, "/v1/operations/{operation}", "operation", "How something that was begun stands"),
         |ask: Ask<OperationPath>| async move { ask.api.operations.one(ask.path.operation) },
     );
-    routes.add_raw::<OperationPath, _, _>(
+    routes.add_raw::<OperationPath, Nothing, _, _>(
         name(
             How::Get,
             "/v1/operations/{operation}/events",

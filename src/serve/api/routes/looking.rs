@@ -50,7 +50,7 @@ impl MovePath {
 }
 
 pub(super) fn add(routes: &mut Routes) {
-    routes.add_raw::<Nothing, _, _>(
+    routes.add_raw::<Nothing, Nothing, _, _>(
         Name::read(How::Get, "/metrics", "about", "metrics", "Figures for Prometheus"),
         Given::text("text/plain"),
         |ask: Ask| async move {

@@ -1,7 +1,7 @@
-//! A table for a terminal: laid out a page at a time, each page under the names of its columns.
+//! People as a table for a terminal: laid out a page at a time, each page under the names of its columns.
 
-use super::Sheet;
-use crate::cli::table::{Layout, print};
+use super::table::{Layout, print};
+use crate::serve::export::Sheet;
 use std::io::{self, Write};
 
 /// A table.
@@ -47,4 +47,19 @@ impl<W: Write> Sheet for TableSheet<W> {
 /// On one line, and without what steers a terminal.
 fn shown(value: &str) -> String {
     value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_takes_no_orders_for_the_terminal() {
+        let rows = |text: &str| vec![vec![Some("1".to_owned()), Some(text.to_owned())]];
+        let mut out = Vec::new();
+        let mut sheet = TableSheet::new(&mut out, Layout::PLAIN, &["record", "company"].map(str::to_owned));
+        sheet.rows(&rows("a\u{1b}[2Jb")).unwrap();
+        sheet.end().unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "RECORD  COMPANY\n1       a [2Jb\n");
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::csv::harmless;
 use super::*;
-use crate::cli::table::Layout;
 use proptest::prelude::*;
 
 fn columns() -> Vec<String> {
@@ -58,16 +57,6 @@ fn json_is_one_array_with_or_without_rows() {
     );
 }
 
-#[test]
-fn a_table_takes_no_orders_for_the_terminal() {
-    let table = written(|out| {
-        let mut sheet = TableSheet::new(out, Layout::PLAIN, &columns());
-        sheet.rows(&rows(&["a\u{1b}[2Jb", "c"]))?;
-        sheet.end()
-    });
-    assert_eq!(table, "RECORD  COMPANY\n1       a [2Jb\n2       c\n");
-}
-
 proptest! {
     #[test]
     fn a_csv_reads_as_what_was_written(values in prop::collection::vec(".{0,12}", 0..8)) {
@@ -79,4 +68,64 @@ proptest! {
         let wanted: Vec<String> = texts.iter().map(|text| harmless(text).into_owned()).collect();
         prop_assert_eq!(read, wanted);
     }
+}
+
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+
+#[derive(Clone, Default)]
+struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn read(&self) -> SerializedFileReader<std::fs::File> {
+        use std::io::Seek;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&self.0.lock().unwrap()).unwrap();
+        file.rewind().unwrap();
+        SerializedFileReader::new(file).unwrap()
+    }
+}
+
+#[test]
+fn a_parquet_file_reads_as_what_was_written_a_row_group_at_a_time() {
+    let columns = ["record", "company", "record"].map(str::to_owned);
+    let out = Shared::default();
+    let mut sheet = FileFormat::Parquet.sheet(out.clone(), &columns).unwrap();
+    let page = |from: usize| -> Vec<Vec<Option<String>>> {
+        let company = |at: usize| (!at.is_multiple_of(3)).then(|| format!("Größe {}", at % 7));
+        let record = |at: usize| Some(at.to_string());
+        (from..from + 1_000).map(|at| vec![record(at), company(at), record(at)]).collect()
+    };
+    let mut lengths = Vec::new();
+    for from in [0, 1_000, 2_000] {
+        sheet.rows(&page(from)).unwrap();
+        lengths.push(out.0.lock().unwrap().len());
+    }
+    assert!(lengths.is_sorted_by(|one, next| one < next), "nothing waits for the end: {lengths:?}");
+    sheet.end().unwrap();
+    let reader = out.read();
+    assert_eq!(reader.num_row_groups(), 3);
+    let read: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(read.len(), 3_000);
+    assert_eq!(read[0], "{record: \"0\", company: null}");
+    assert_eq!(read[2_500], "{record: \"2500\", company: \"Größe 1\"}");
+}
+
+#[test]
+fn a_parquet_file_of_nobody_is_one() {
+    let out = Shared::default();
+    let mut sheet = ParquetSheet::new(out.clone(), &columns()).unwrap();
+    sheet.rows(&[]).unwrap();
+    sheet.end().unwrap();
+    let reader = out.read();
+    assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
 }
