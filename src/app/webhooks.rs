@@ -30,6 +30,17 @@ impl From<CallFailure> for Trouble {
     }
 }
 
+/// Lost once more: one may be there whose secret nobody knows.
+fn in_doubt(failure: &CallFailure) -> Trouble {
+    let trouble = Trouble::from(failure.clone());
+    match failure.class {
+        FailureClass::InDoubt => {
+            trouble.with_way_out("hsmc webhooks setup --replace, once Mailchimp answers")
+        }
+        _ => trouble,
+    }
+}
+
 impl App {
     /// Shows how webhooks are set up, and sets up what is missing.
     ///
@@ -59,25 +70,30 @@ impl App {
     ) -> Done<(MailchimpHook, Option<SigningSecret>)> {
         let has_secret = self.config.webhooks.mailchimp_key().is_some();
         let there = self.webhooks_at(url).await?;
-        let stands = match (there.is_empty(), has_secret) {
-            (true, _) => MailchimpHook::Missing,
-            (false, true) => MailchimpHook::There,
-            (false, false) => MailchimpHook::WithoutSecret,
+        let stands = match (there.len(), has_secret) {
+            (0, _) => MailchimpHook::Missing,
+            (1, true) => MailchimpHook::There,
+            (1, false) => MailchimpHook::WithoutSecret,
+            _ => MailchimpHook::Several,
         };
         if !request.setup || (stands != MailchimpHook::Missing && !request.replace) {
             return Ok((stands, None));
         }
         self.remove(there).await?;
         let made = match self.hooks.create_webhook(Priority::Scan, url).await {
-            // It may have been made, and its secret is lost with the answer: two would tell everything twice.
+            // It may have been made, and its secret is lost with the answer.
             Err(failure) if failure.class == FailureClass::InDoubt => {
                 self.remove(self.webhooks_at(url).await?).await?;
-                self.hooks.create_webhook(Priority::Scan, url).await?
+                self.hooks.create_webhook(Priority::Scan, url).await.map_err(|failure| in_doubt(&failure))?
             }
             made => made?,
         };
+        // One whose answer was lost may have come since: two would tell everything twice.
+        let mut others = self.webhooks_at(url).await?;
+        others.retain(|webhook| made.id.as_ref().is_some_and(|made| *made != webhook.id));
+        self.remove(others).await?;
         tracing::info!("a webhook was made in Mailchimp");
-        Ok(match made {
+        Ok(match made.secret {
             Some(secret) => (MailchimpHook::Made, Some(secret)),
             None => (MailchimpHook::Unsigned, None),
         })

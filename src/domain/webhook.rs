@@ -14,6 +14,15 @@ pub struct Webhook {
     pub url: String,
 }
 
+/// One that was just made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeWebhook {
+    /// Its id; none where the answer does not say.
+    pub id: Option<String>,
+    /// What it signs with; none when it signs nothing.
+    pub secret: Option<SigningSecret>,
+}
+
 /// What webhooks are signed with. Shown by Mailchimp once, when the webhook is made; never prints itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(String);
@@ -42,8 +51,8 @@ pub trait WebhookAccount: Send + Sync + 'static {
     /// All of them.
     async fn webhooks(&self, priority: Priority) -> CallResult<Vec<Webhook>>;
     /// Makes one for what becomes of members by their own doing or by hand, not by the API. Mailchimp looks whether
-    /// anybody answers there. Its secret; none when it signs nothing. Repeating it makes a second one.
-    async fn create_webhook(&self, priority: Priority, url: &str) -> CallResult<Option<SigningSecret>>;
+    /// anybody answers there. Repeating it makes a second one.
+    async fn create_webhook(&self, priority: Priority, url: &str) -> CallResult<MadeWebhook>;
     /// Removes one; one that is gone is success.
     async fn delete_webhook(&self, priority: Priority, id: &str) -> CallResult<()>;
 }

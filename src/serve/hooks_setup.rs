@@ -22,6 +22,8 @@ pub enum MailchimpHook {
     There,
     /// It is there, and the config has no secret: Mailchimp shows it only once.
     WithoutSecret,
+    /// There are several for the same address: everything is told as often.
+    Several,
     /// It was made just now.
     Made,
     /// It was made just now, and Mailchimp signs nothing: hsmc refuses what is not signed.

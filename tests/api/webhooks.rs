@@ -283,6 +283,34 @@ async fn mailchimps_webhook_is_set_up_once_and_its_secret_is_shown_once() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_comes_into_being_after_its_answer_was_lost_leaves_no_second_one() {
+    let stage = Stage::with("[webhooks]\nurl = \"https://sync.example.com/\"").await;
+    let ask = async |setup, replace| stage.app.set_up_webhooks(WebhooksRequest { setup, replace }).await;
+    let lose = |nth, kind| {
+        let matches = Matches::call(Service::Mailchimp, "POST", "webhooks").nth(nth);
+        stage.sandbox.lock().unwrap().add_fault(Fault { matches, kind });
+    };
+    let left = || {
+        let sandbox = stage.sandbox.lock().unwrap();
+        let count = |is: fn(&What) -> bool| sandbox.effects.all().iter().filter(|one| is(&one.what)).count();
+        count(|what| matches!(what, What::WebhookCreated { .. }))
+            - count(|what| matches!(what, What::WebhookDeleted { .. }))
+    };
+    // Made when the next one is being made, behind the look that found none.
+    lose(1, FaultKind::LostThenDoneLater(Duration::from_secs(30)));
+    lose(2, FaultKind::Slow(Duration::from_secs(60) / crate::clock::HURRY));
+    let made = ask(true, false).await.unwrap();
+    assert_eq!((made.mailchimp, left()), (MailchimpHook::Made, 1));
+    assert_eq!(ask(false, false).await.unwrap().mailchimp, MailchimpHook::WithoutSecret);
+    // Where it comes later still, it is named, and what to do.
+    stage.sandbox.lock().unwrap().clear_faults();
+    lose(1, FaultKind::LostAfter);
+    lose(2, FaultKind::LostAfter);
+    let refused = ask(true, true).await.unwrap_err();
+    assert!(refused.way_out.contains("--replace"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn without_an_address_webhooks_cannot_be_set_up() {
     let stage = Stage::new().await;
     let refused = stage.app.set_up_webhooks(WebhooksRequest::default()).await.unwrap_err();

@@ -13,6 +13,10 @@ pub fn webhooks(view: &WebhooksView, layout: Layout) -> String {
             "it is there, and its secret is nowhere in the config: Mailchimp shows it only once",
             "hsmc webhooks setup --replace",
         ),
+        MailchimpHook::Several => (
+            "there are several for this address: everything is told as often",
+            "hsmc webhooks setup --replace",
+        ),
         MailchimpHook::Made => (
             "it was made; its secret is shown this once",
             "keep it in the environment, name it as `mailchimp_secret` under [webhooks], then SIGHUP the daemon",

@@ -5,7 +5,7 @@ use crate::connect::http::Method;
 use crate::connect::lenient::{Lenient, read_rows};
 use crate::connect::line::segment;
 use crate::domain::port::{CallResult, Priority};
-use crate::domain::webhook::{SigningSecret, Webhook, WebhookAccount};
+use crate::domain::webhook::{MadeWebhook, SigningSecret, Webhook, WebhookAccount};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ impl WebhookAccount for MailchimpClient {
         Ok(read_rows(&rows, "webhooks", one))
     }
 
-    async fn create_webhook(&self, priority: Priority, url: &str) -> CallResult<Option<SigningSecret>> {
+    async fn create_webhook(&self, priority: Priority, url: &str) -> CallResult<MadeWebhook> {
         // What hsmc and other programs do by the API comes with the next scan: hsmc's own echoes would be most of it.
         let body = json!({
             "url": url,
@@ -33,7 +33,8 @@ impl WebhookAccount for MailchimpClient {
         });
         let ask = self.write(priority, "create a webhook", Method::POST, "/webhooks", body);
         let (_, answer) = self.line.object(&ask).await?;
-        Ok(answer.text("signing_secret").filter(|secret| !secret.is_empty()).map(SigningSecret::new))
+        let secret = answer.text("signing_secret").filter(|secret| !secret.is_empty());
+        Ok(MadeWebhook { id: answer.text("id"), secret: secret.map(SigningSecret::new) })
     }
 
     async fn delete_webhook(&self, priority: Priority, id: &str) -> CallResult<()> {
