@@ -245,6 +245,24 @@ async fn members(
     Ok(kept.as_ref().map(|listing| (listing.read, listing.status.clone())).unwrap_or((now, BTreeMap::new())))
 }
 
+/// Who has unsubscribed in Mailchimp since then, and is not archived.
+///
+/// # Errors
+/// When a call fails.
+pub async fn unsubscribed_since(shared: &Shared, since: Timestamp) -> CallResult<BTreeSet<SubscriberHash>> {
+    let query = &MemberQuery {
+        status: Some(MemberStatus::Unsubscribed),
+        unsubscribed_since: Some(since.minus(OVERLAP)),
+        ..MemberQuery::default()
+    };
+    let mut found = BTreeSet::new();
+    let all = |after: Option<String>| async move {
+        shared.audience.members(Priority::OptOut, query, after.as_deref()).await
+    };
+    each(all, |member| found.extend([member.hash()])).await?;
+    Ok(found)
+}
+
 async fn list(shared: &Shared, since: Timestamp) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
     let of = |status: MemberStatus| MemberQuery { status: Some(status), ..MemberQuery::default() };
     let queries = [

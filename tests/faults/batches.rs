@@ -146,3 +146,40 @@ async fn opt_outs_go_through_while_a_batch_gets_nowhere() {
     assert_eq!(batches_since(&world, mark), sent);
     world.assert_settled().await;
 }
+
+/// Mailchimp archives them in the end, and an archive hides that they had unsubscribed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opts_out_while_a_batch_archives_them_is_told_of_in_hubspot_all_the_same() {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::finished(builder, &name);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    world.sandbox().settings.batch_delay = A_DAY;
+    let app = world.open();
+    let report =
+        ran(app.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await.unwrap());
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    // The process stays, as a daemon does between two runs.
+    let journal = &app.workspace.shared.journal;
+    let open = journal.open_moves(None, 1).unwrap()[0];
+    assert!(fold(&journal.events(open).unwrap()).unwrap().waits_for_batch());
+    let id = journal.person_of_move(open).unwrap().unwrap();
+    let who = || journal.person(id).unwrap().unwrap();
+    let email = who().email.unwrap().as_str().to_owned();
+    world.act(Act::Unsubscribe { email: email.clone() });
+    for _ in 0..600 {
+        if who().opt_out.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.close().await;
+    world.clock.jump(A_DAY);
+    world.synced().await;
+    let name = email.trim_end_matches("@example.com");
+    assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");
+    world.assert_settled().await;
+}

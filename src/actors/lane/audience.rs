@@ -2,6 +2,7 @@
 
 use super::item::LaneItem;
 use super::list::urgency;
+use super::meanwhile;
 use super::outcome::{in_doubt, of_failure, of_item};
 use super::perform::Ready;
 use crate::actors::context::Shared;
@@ -212,6 +213,7 @@ async fn find_lost(
 /// of them does the looking.
 pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
     let priority = items.iter().map(|item| item.priority).min().unwrap_or(Priority::HandOver);
+    meanwhile::remember_opt_outs(shared, &items).await;
     let shared_look = {
         let mut looks = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
         looks.retain(|_, look| look.strong_count() > 0);
@@ -225,6 +227,9 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
         }
     };
     let state = shared_look.get_or_init(|| look(shared, priority, &ticket)).await;
+    if matches!(state, Ok(BatchState::Running(_))) {
+        meanwhile::remember_opt_outs(shared, &items).await;
+    }
     for item in items {
         let outcome = match state {
             Ok(BatchState::Finished(results)) => match results.get(&operation_id(&item)) {

@@ -11,6 +11,7 @@ mod erase;
 mod item;
 mod last_look;
 mod list;
+mod meanwhile;
 mod opt_out;
 mod outcome;
 mod perform;
