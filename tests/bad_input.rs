@@ -270,6 +270,31 @@ fn a_full_disk_is_told_and_what_was_acknowledged_goes_on_afterwards() {
 }
 
 #[test]
+fn a_disk_that_is_full_in_the_very_first_run_is_what_status_tells_of() {
+    for blocks in ["1", "4"] {
+        let ground = Ground::new();
+        let without_room = |arguments: &str| -> Said {
+            let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {arguments}");
+            let mut command = Command::new("sh");
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_hsmc")]);
+            command.current_dir(ground.folder.path()).env_clear().output().unwrap().into()
+        };
+        for arguments in ["sync --yes", "status", "sync --yes"] {
+            let said = without_room(arguments);
+            let told = format!("{}{}", said.out, said.err);
+            assert!(told.contains("HSMC3004") || told.contains("the disk is full"), "{arguments}: {told}");
+            for frightening in ["nothing has run", "corrupt", "panicked"] {
+                assert!(!told.contains(frightening), "{blocks} {arguments}: {told}");
+            }
+            assert_eq!(said.code == Some(1), arguments != "status" || blocks == "1", "{arguments}: {told}");
+        }
+        // Somebody makes room.
+        let last = (0..2).map(|_| ground.hsmc(&["sync", "--yes"])).find(|said| said.code == Some(0));
+        assert!(last.is_some(), "{blocks}");
+    }
+}
+
+#[test]
 fn wrong_words_end_with_2_and_say_what_would_be_right() {
     let ground = Ground::new();
     ground.refuses(&["apply", "none.jsonl"], 2, &["HSMC1007", "none.jsonl", "hsmc plan --out"]);

@@ -95,9 +95,13 @@ pub async fn alone(state: &Path, config: Option<&Config>, request: StateRequest)
     answer
 }
 
+/// Whether a journal was begun there.
+pub fn has_journal(state: &Path) -> bool {
+    ["format", "log", "snapshot", "restored.1", "restored.2"].iter().any(|name| state.join(name).exists())
+}
+
 fn exists(state: &Path) -> Done<()> {
-    if ["format", "log", "snapshot", "restored.1", "restored.2"].iter().any(|name| state.join(name).exists())
-    {
+    if has_journal(state) {
         return Ok(());
     }
     Err(Trouble::usage(Code::NothingKept, format!("nothing has run in {} yet", state.display()))

@@ -279,6 +279,14 @@ impl Backend for System {
         match subject {
             Subject::All | Subject::List(_) => match summary::read(&self.state) {
                 Ok(Some(view)) => Ok(StatusAnswer::Overview(Box::new(view))),
+                Ok(None) if state::has_journal(&self.state) => Err(Failure::failed(
+                    Code::NothingKept,
+                    format!(
+                        "whoever began in {} could not write down how it stands: the disk is full, or they were killed",
+                        self.state.display()
+                    ),
+                )
+                .with_way_out("make room on that disk if it is full; `hsmc sync` goes on, `hsmc state check` looks")),
                 Ok(None) => Err(Failure::usage(
                     Code::NothingKept,
                     format!("nothing has run in {} yet", self.state.display()),

@@ -42,12 +42,13 @@ impl Level {
         })
     }
 
-    /// As a filter: our own words one step further than those of the libraries.
+    /// As a filter: our own words one step further than those of the libraries. Of the index hsmc itself says what
+    /// becomes of it: sled's own words (a corrupt file, where a disk was full) would only frighten.
     pub(super) fn directives(self) -> &'static str {
         match self {
-            Level::Error => "error",
-            Level::Warn => "warn",
-            Level::Info => "warn,hsmc=info",
+            Level::Error => "error,sled=off",
+            Level::Warn => "warn,sled=off",
+            Level::Info => "warn,sled=off,hsmc=info",
             Level::Debug => "info,hsmc=debug",
             Level::Trace => "debug,hsmc=trace",
         }
