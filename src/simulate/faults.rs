@@ -70,7 +70,7 @@ pub(super) fn fate(chance: &mut Chance, sandbox: &Sandbox, rules: &RuleSet) -> F
     let asked = if chance.percent(70) { 0 } else { chance.number(1, 4) };
     let meanwhile =
         (0..asked).map(|_| (chance.time(0, 20_000), orders::order(chance, sandbox, rules))).collect();
-    let death = chance.percent(70).then(|| {
+    let death = chance.percent(60).then(|| {
         let place = chance.one_of(&Place::ALL).copied().unwrap_or(Place::CallDone);
         let most = if chance.percent(50) { 12 } else { 90 };
         let turns = if chance.percent(50) { 0 } else { u32::try_from(chance.number(1, 40)).unwrap_or(1) };
@@ -95,8 +95,8 @@ pub(super) fn fate(chance: &mut Chance, sandbox: &Sandbox, rules: &RuleSet) -> F
 pub(super) fn faults(chance: &mut Chance, now: Timestamp) -> Vec<Fault> {
     let number = if chance.percent(30) { 0 } else { chance.number(1, 5) };
     let mut drawn: Vec<Fault> = (0..number).map(|_| fault(chance, now)).collect();
-    if chance.percent(12) {
-        drawn.extend(refusal(chance));
+    if chance.percent(40) {
+        drawn.extend(aimed(chance));
     }
     drawn
 }
@@ -106,30 +106,43 @@ pub(super) fn refuses(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::Status { code: 400, .. })
 }
 
-/// A change is refused for good; often after a call whose answer was lost, and which may have its effect yet.
-fn refusal(chance: &mut Chance) -> Vec<Fault> {
-    let changes = [
-        (Service::HubSpot, "/memberships"),
-        (Service::HubSpot, "/contacts/batch/update"),
-        (Service::Mailchimp, "/segments"),
-        (Service::Mailchimp, "/members"),
-        (Service::Mailchimp, "/lists"),
-    ];
-    let (service, part) = chance.one_of(&changes).copied().unwrap_or((Service::Mailchimp, "/members"));
-    let first = chance.number(1, 4);
-    let hit = |nth, times| {
-        let matches = Matches { path_contains: Some(part.to_owned()), ..Matches::changes(service) };
-        Matches { times: Some(times), ..matches.nth(nth) }
+/// Calls that change something, by what tells each from the others; twice what carries much and is made seldom.
+const CHANGES: [(Service, &str, &str); 12] = [
+    (Service::HubSpot, "PUT", "/memberships"),
+    (Service::HubSpot, "PUT", "/memberships"),
+    (Service::HubSpot, "POST", "/contacts/batch/update"),
+    (Service::HubSpot, "POST", "/communication-preferences"),
+    (Service::Mailchimp, "POST", "/lists"),
+    (Service::Mailchimp, "POST", "/segments/"),
+    (Service::Mailchimp, "POST", "/tags"),
+    (Service::Mailchimp, "PUT", "/members"),
+    (Service::Mailchimp, "PATCH", "/members"),
+    (Service::Mailchimp, "DELETE", "/members"),
+    (Service::Mailchimp, "POST", "/batches"),
+    (Service::Mailchimp, "POST", "/batches"),
+];
+
+/// One kind of change is refused for good, or its answer is lost; or one after the other: a lost call that may have its
+/// effect long after the move has turned back is the worst that can happen to it.
+fn aimed(chance: &mut Chance) -> Vec<Fault> {
+    let (service, method, part) =
+        chance.one_of(&CHANGES).copied().unwrap_or((Service::Mailchimp, "DELETE", "/members"));
+    let first = chance.number(1, 3);
+    let hit = |nth, times| Matches {
+        mutating: true,
+        times: Some(times),
+        ..Matches::call(service, method, part).nth(nth)
     };
+    let late = FaultKind::LostThenDoneLater(chance.time(20_000, 110_000));
     let refused = FaultKind::Status { code: 400, body: None };
-    if chance.percent(60) {
-        let late = FaultKind::LostThenDoneLater(chance.time(20_000, 110_000));
-        vec![
-            Fault { matches: hit(first, 1), kind: late },
-            Fault { matches: hit(first + 1, chance.number(1, 6)), kind: refused },
-        ]
-    } else {
-        vec![Fault { matches: hit(first, chance.number(1, 6)), kind: refused }]
+    let fault = |matches, kind| Fault { matches, kind };
+    match chance.number(1, 100) {
+        1..=20 => vec![fault(hit(first, chance.number(1, 2)), FaultKind::LostBefore)],
+        21..=30 => vec![fault(hit(first, 1), late)],
+        31..=65 => {
+            vec![fault(hit(first, 1), late), fault(hit(first + 1, chance.number(1, 6)), refused)]
+        }
+        _ => vec![fault(hit(first, chance.number(1, 6)), refused)],
     }
 }
 
