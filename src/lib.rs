@@ -21,6 +21,7 @@
 //!
 //! - [`domain`]: the words of the sync as values, and its rules as one pure function; the ports to the world.
 //! - [`telemetry`]: logs, and what their fields are called.
+//! - `threads`: the locks at which threads meet; a scheduler's, where tests play their orders.
 //! - [`failpoint`]: places where a crash matters, so that tests can kill the binary there; empty in release builds.
 //! - [`config`]: the config file, its layers and checks, secrets.
 //! - [`journal`]: the durable record. Log and snapshots are the truth, sled is the index.
@@ -57,3 +58,4 @@ pub mod serve;
 pub mod simulate;
 pub mod sync;
 pub mod telemetry;
+mod threads;

@@ -14,16 +14,17 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("telemetry", &[]),
+    ("threads", &[]),
     ("failpoint", &["domain"]),
     ("config", &["domain"]),
     // Places where a crash matters: docs/decisions/0009-the-journal-names-crash-points.md.
-    ("journal", &["failpoint", "domain"]),
+    ("journal", &["failpoint", "threads", "domain"]),
     // How records are written, and directories made; not the store: docs/decisions/0011-the-mirror-has-a-sled-of-its-own.md.
     ("mirror", &["journal", "domain"]),
     ("people", &["mirror", "journal", "domain"]),
     ("engine", &["failpoint", "domain"]),
     ("connect", &["domain"]),
-    ("actors", &["engine", "journal", "failpoint", "domain"]),
+    ("actors", &["engine", "journal", "failpoint", "threads", "domain"]),
     // The journal's own words, not its store: docs/decisions/0005-sync-reads-the-journal.md.
     ("sync", &["actors", "engine", "journal", "failpoint", "domain"]),
     ("sandbox", &["domain"]),
@@ -82,6 +83,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     ("comfy_table", &["cli/"]),
     ("nix", &["failpoint.rs"]),
+    ("shuttle", &["threads.rs"]),
     ("ctrlc", &["cli/signals.rs"]),
     // The client of the control socket speaks HTTP too.
     ("reqwest", &["connect/http.rs", "serve/socket.rs"]),

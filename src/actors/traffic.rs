@@ -12,18 +12,22 @@
 //! Never: the only reason to wait. A call that hangs holds up its own lane; the others go on after a moment.
 
 use crate::domain::step::Target;
+use crate::threads::{Mutex, lock};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Who is on their way, and who waits.
 #[derive(Debug, Default)]
-pub struct Traffic {
-    moving: AtomicUsize,
+pub struct Traffic(Mutex<Roads>);
+
+/// All under one lock: a lane that looked at one after the other would miss whoever goes over in between.
+#[derive(Debug, Default)]
+struct Roads {
+    moving: usize,
     /// How many opt-outs on their way have each lane still before them.
-    opt_outs: Mutex<BTreeMap<Target, usize>>,
+    opt_outs: BTreeMap<Target, usize>,
     /// Of each lane in which somebody waits: the most steps that one of them has still before them.
-    waiting: Mutex<BTreeMap<Target, usize>>,
+    waiting: BTreeMap<Target, usize>,
 }
 
 /// A move is on its way for as long as this is kept.
@@ -35,10 +39,10 @@ pub struct Moving {
 
 impl Drop for Moving {
     fn drop(&mut self) {
-        self.traffic.moving.fetch_sub(1, Ordering::AcqRel);
-        let mut opt_outs = self.traffic.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut roads = lock(&self.traffic.0);
+        roads.moving = roads.moving.saturating_sub(1);
         for lane in &self.opts_out_in {
-            if let Some(coming) = opt_outs.get_mut(lane) {
+            if let Some(coming) = roads.opt_outs.get_mut(lane) {
                 *coming = coming.saturating_sub(1);
             }
         }
@@ -48,38 +52,36 @@ impl Drop for Moving {
 impl Traffic {
     /// A move is on its way; if it is an opt-out, to these lanes.
     pub fn moving(self: &Arc<Self>, opts_out_in: Vec<Target>) -> Moving {
-        self.moving.fetch_add(1, Ordering::AcqRel);
-        let mut opt_outs = self.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut roads = lock(&self.0);
+        roads.moving += 1;
         for lane in &opts_out_in {
-            *opt_outs.entry(lane.clone()).or_default() += 1;
+            *roads.opt_outs.entry(lane.clone()).or_default() += 1;
         }
-        drop(opt_outs);
+        drop(roads);
         Moving { traffic: Arc::clone(self), opts_out_in }
     }
 
     /// Whether an opt-out is on its way to this lane.
     pub fn expects_opt_out(&self, lane: &Target) -> bool {
-        let opt_outs = self.opt_outs.lock().unwrap_or_else(PoisonError::into_inner);
-        opt_outs.get(lane).is_some_and(|coming| *coming > 0)
+        lock(&self.0).opt_outs.get(lane).is_some_and(|coming| *coming > 0)
     }
 
-    /// In this lane somebody waits who has at most so many steps before them; none when nobody does.
+    /// In this lane somebody waits who has at most so many steps before them; none when nobody does. Told before those
+    /// who came are on their way no more, and after those who leave are on it again: whoever is between two lanes is
+    /// never seen in neither.
     pub fn waits(&self, lane: &Target, furthest: Option<usize>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut roads = lock(&self.0);
         match furthest {
-            Some(steps) => waiting.insert(lane.clone(), steps),
-            None => waiting.remove(lane),
+            Some(steps) => roads.waiting.insert(lane.clone(), steps),
+            None => roads.waiting.remove(lane),
         };
     }
 
     /// Whether a lane that is not full has nobody to wait for.
     pub fn is_turn_of(&self, lane: &Target) -> bool {
-        if self.moving.load(Ordering::Acquire) > 0 {
-            return false;
-        }
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let furthest = waiting.values().max();
-        waiting.get(lane).is_none_or(|steps| Some(steps) >= furthest)
+        let roads = lock(&self.0);
+        let furthest = roads.waiting.values().max();
+        roads.moving == 0 && roads.waiting.get(lane).is_none_or(|steps| Some(steps) >= furthest)
     }
 }
 

@@ -5,14 +5,15 @@
 //! finished, and nothing is deleted then: a checkpoint must not launder a loss.
 
 use super::directory::Directory;
-use super::fault::{Fault, lock};
+use super::fault::Fault;
 use super::index::{Index, Mark, Shared, Trouble};
 use super::log;
 use super::overlay::Overlay;
 use super::snapshot::{self, SnapshotFailure};
 use super::store::{Sequence, StoreError};
 use crate::failpoint;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use crate::threads::{Condvar, Mutex, lock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 

@@ -6,13 +6,14 @@
 
 use super::applier::Signal;
 use super::change::{Effect, FullKey};
-use super::fault::{Fault, lock};
+use super::fault::Fault;
 use super::frame;
 use super::log::LogWriter;
 use super::overlay::Overlay;
 use super::store::{Sequence, StoreError};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use crate::threads::{AtomicU64, Condvar, Mutex, lock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
 
 /// Bytes that count as one place in the queue.

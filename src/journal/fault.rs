@@ -33,8 +33,3 @@ impl Fault {
 pub(crate) fn io(path: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::Io { path: path.display().to_string(), what: error.to_string() }
 }
-
-/// A mutex whose holder panicked is as good as any: what it guards is replaced whole or not at all.
-pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}

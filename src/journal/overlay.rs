@@ -5,8 +5,9 @@
 
 use super::change::{Effect, FullKey};
 use super::store::Sequence;
+use crate::threads::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 
 /// Effects by key, coalesced.
 #[derive(Debug, Default)]

@@ -1,4 +1,5 @@
-//! What the committer promises to those who write at the same time, tried by real threads again and again.
+//! What the committer promises to those who write at the same time, tried in many orders of their threads
+//! (docs/simulation.md).
 
 use super::applier::Signal;
 use super::change::{self, Effect};
@@ -8,18 +9,12 @@ use super::log::LogWriter;
 use super::medium::Appender;
 use super::overlay::{Known, Overlay};
 use super::store::{Sequence, StoreError};
-use futures::executor::block_on;
+use crate::threads::orders::{block_on, in_any_order, spawn, yield_now};
+use crate::threads::{Mutex, lock};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::spawn;
 use std::time::Duration;
-
-/// Often enough that threads come into each other's way in more than one order.
-fn in_any_order(case: fn()) {
-    (0..20).for_each(|_| case());
-}
 
 /// A key, and what its writer was told.
 type Told = (u64, Result<Sequence, StoreError>);
@@ -27,24 +22,25 @@ type Told = (u64, Result<Sequence, StoreError>);
 const WRITERS: u64 = 3;
 const EACH: u64 = 3;
 
-/// A file that counts what was written and what of it is on the disk, and refuses from some sync on.
-struct Counted {
-    written: u64,
-    synced: Arc<AtomicU64>,
-    refuses_at: u64,
+/// A file that keeps what of it is on the disk, and refuses from some sync on.
+struct Kept {
+    written: Vec<u8>,
+    synced: Arc<Mutex<Vec<u8>>>,
+    refuses_at: usize,
 }
 
-impl Appender for Counted {
+impl Appender for Kept {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.written += bytes.len() as u64;
+        self.written.extend_from_slice(bytes);
+        yield_now();
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if self.written >= self.refuses_at {
+        if self.written.len() >= self.refuses_at {
             return Err(io::Error::other("the disk is gone"));
         }
-        self.synced.store(self.written, Ordering::SeqCst);
+        lock(&self.synced).clone_from(&self.written);
         Ok(())
     }
 }
@@ -54,7 +50,7 @@ struct Journal {
     overlay: Arc<Overlay>,
     signal: Arc<Signal>,
     fault: Arc<Fault>,
-    synced: Arc<AtomicU64>,
+    synced: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Journal {
@@ -66,15 +62,23 @@ impl Journal {
         Arc::new(Journal { committer, overlay, signal, fault, synced: Arc::default() })
     }
 
-    fn log(&self, refuses_at: u64) -> LogWriter {
-        LogWriter::over(Box::new(Counted { written: 0, synced: Arc::clone(&self.synced), refuses_at }))
+    fn log(&self, refuses_at: usize) -> LogWriter {
+        let synced = Arc::clone(&self.synced);
+        LogWriter::over(Box::new(Kept { written: Vec::new(), synced, refuses_at }))
     }
 
+    /// Commits, and looks whether what it was told is so.
     fn commit(&self, key: u64) -> Result<Sequence, StoreError> {
         let (key, effect) = (key.to_be_bytes().to_vec(), Effect::Put(vec![7; 20]));
         let mut payload = Vec::new();
         change::write(&mut payload, &key, &effect);
-        block_on(self.committer.commit(payload, vec![(key, effect)]))
+        let told = block_on(self.committer.commit(payload.clone(), vec![(key, effect)]));
+        if let Ok(sequence) = told {
+            let on_disk = lock(&self.synced).windows(payload.len()).any(|bytes| bytes == payload);
+            assert!(on_disk, "told before the sync");
+            assert!(sequence <= self.committer.committed(), "told before it counts");
+        }
+        told
     }
 
     /// As the applier does, with nothing behind it. What it took, by key.
@@ -94,7 +98,7 @@ impl Journal {
 }
 
 /// Runs writers, committer and applier; what each writer was told, and how much was applied.
-fn run(journal: &Arc<Journal>, refuses_at: u64) -> (Vec<Told>, u64) {
+fn run(journal: &Arc<Journal>, refuses_at: usize) -> (Vec<Told>, u64) {
     let log = journal.log(refuses_at);
     let committer = {
         let journal = Arc::clone(journal);
@@ -108,17 +112,8 @@ fn run(journal: &Arc<Journal>, refuses_at: u64) -> (Vec<Told>, u64) {
         .map(|writer| {
             let journal = Arc::clone(journal);
             spawn(move || {
-                let mut told = Vec::new();
-                for number in 0..EACH {
-                    let key = writer * EACH + number;
-                    let outcome = journal.commit(key);
-                    if let Ok(sequence) = outcome {
-                        assert!(journal.synced.load(Ordering::SeqCst) > 0, "told before the first sync");
-                        assert!(sequence <= journal.committer.committed(), "told before it counts");
-                    }
-                    told.push((key, outcome));
-                }
-                told
+                let keys = (0..EACH).map(|number| writer * EACH + number);
+                keys.map(|key| (key, journal.commit(key))).collect::<Vec<Told>>()
             })
         })
         .collect();
@@ -131,11 +126,11 @@ fn run(journal: &Arc<Journal>, refuses_at: u64) -> (Vec<Told>, u64) {
 }
 
 #[test]
-fn everybody_is_told_once_in_order_and_after_the_sync() {
+fn everybody_is_told_once_in_order_and_after_the_sync_in_any_order() {
     in_any_order(|| {
         // So little room that the committer waits for the applier after each group.
         let journal = Journal::new(1);
-        let (told, applied) = run(&journal, u64::MAX);
+        let (told, applied) = run(&journal, usize::MAX);
         let mut sequences: Vec<Sequence> = told.iter().map(|(_, told)| *told.as_ref().unwrap()).collect();
         sequences.sort_unstable();
         assert_eq!(sequences, (1..=WRITERS * EACH).collect::<Vec<_>>(), "each has a number of its own");
@@ -149,10 +144,10 @@ fn everybody_is_told_once_in_order_and_after_the_sync() {
 }
 
 #[test]
-fn what_is_told_can_be_read() {
+fn what_is_told_can_be_read_in_any_order() {
     in_any_order(|| {
         let journal = Journal::new(1 << 20);
-        let log = journal.log(u64::MAX);
+        let log = journal.log(usize::MAX);
         let committer = {
             let journal = Arc::clone(&journal);
             spawn(move || journal.committer.run(log))
@@ -172,7 +167,7 @@ fn what_is_told_can_be_read() {
 }
 
 #[test]
-fn after_a_failed_sync_everybody_is_refused_and_nobody_waits() {
+fn after_a_failed_sync_everybody_is_refused_and_nobody_waits_in_any_order() {
     in_any_order(|| {
         let journal = Journal::new(1);
         let (told, _) = run(&journal, 150);
@@ -186,5 +181,30 @@ fn after_a_failed_sync_everybody_is_refused_and_nobody_waits() {
         let acknowledged = told.iter().filter(|(_, told)| told.is_ok()).count() as u64;
         assert_eq!(journal.committer.committed(), acknowledged);
         assert!(told.iter().any(|(_, told)| matches!(told, Err(StoreError::Write { .. }))));
+    });
+}
+
+/// Whoever asks while the journal closes is told one thing or the other, and what was taken is on the disk.
+#[test]
+fn a_close_in_between_leaves_nobody_waiting_in_any_order() {
+    in_any_order(|| {
+        let journal = Journal::new(1 << 20);
+        let log = journal.log(usize::MAX);
+        let committer = {
+            let journal = Arc::clone(&journal);
+            spawn(move || journal.committer.run(log))
+        };
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|key| {
+                let journal = Arc::clone(&journal);
+                spawn(move || journal.commit(key))
+            })
+            .collect();
+        journal.committer.close();
+        let told: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        committer.join().unwrap();
+        let taken = told.iter().filter(|told| told.is_ok()).count() as u64;
+        assert_eq!(journal.committer.committed(), taken, "{told:?}");
+        assert!(told.iter().all(|told| matches!(told, Ok(_) | Err(StoreError::Closed))), "{told:?}");
     });
 }

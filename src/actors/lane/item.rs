@@ -1,6 +1,7 @@
 //! What waits in a lane.
 
 use super::ReplyTo;
+use super::gathering::Waits;
 use crate::actors::traffic::Moving;
 use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::id::{MoveId, PersonId, StepIndex};
@@ -77,6 +78,27 @@ pub struct Settled {
     pub again_at: Option<Timestamp>,
     /// It goes on being on its way.
     pub moving: Option<Moving>,
+}
+
+impl Waits for LaneItem {
+    fn id(&self) -> MoveId {
+        self.id
+    }
+    fn ahead(&self) -> usize {
+        self.ahead
+    }
+    fn is_opt_out(&self) -> bool {
+        self.priority == Priority::OptOut
+    }
+    fn opts_out_in(&self) -> Vec<Target> {
+        self.opts_out_in.clone()
+    }
+    fn takes_no_place(&self) -> bool {
+        matches!(self.work, Work::Poll { .. })
+    }
+    fn moving(&mut self) -> &mut Option<Moving> {
+        &mut self.moving
+    }
 }
 
 impl LaneItem {

@@ -8,6 +8,7 @@ mod audience;
 mod away;
 mod contacts;
 mod erase;
+mod gathering;
 mod item;
 mod last_look;
 mod list;
@@ -24,33 +25,25 @@ pub use probe::member_holds;
 use super::contact::Contact;
 use super::context::{LaneOverview, Shared};
 use crate::domain::id::MoveId;
-use crate::domain::port::Priority;
 use crate::domain::step::Target;
-use crate::domain::time::Timestamp;
+use gathering::{Gathering, Leaving, Patience};
 use kameo::Actor;
 use kameo::actor::{ActorRef, Spawn};
 use kameo::error::Infallible;
 use kameo::mailbox;
 use kameo::message::{Context, Message};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Deep enough that contacts rarely wait; they are bounded by the router.
 const MAILBOX: usize = 1024;
-/// Batches one lane has out at once.
-const BATCHES_AT_ONCE: usize = 4;
 
 /// One lane.
 pub struct Lane {
     shared: Arc<Shared>,
-    target: Target,
     me: ActorRef<Lane>,
-    queue: VecDeque<LaneItem>,
-    first_at: Option<Timestamp>,
-    last_at: Timestamp,
+    gathering: Gathering<LaneItem>,
     ticking: bool,
-    batches_out: usize,
-    items_out: usize,
 }
 
 impl Actor for Lane {
@@ -58,18 +51,8 @@ impl Actor for Lane {
     type Error = Infallible;
 
     async fn on_start((shared, target): Self::Args, me: ActorRef<Lane>) -> Result<Lane, Infallible> {
-        let last_at = shared.clock.now();
-        Ok(Lane {
-            shared,
-            target,
-            me,
-            queue: VecDeque::new(),
-            first_at: None,
-            last_at,
-            ticking: false,
-            batches_out: 0,
-            items_out: 0,
-        })
+        let gathering = Gathering::new(target, Arc::clone(&shared.traffic), shared.clock.now());
+        Ok(Lane { shared, me, gathering, ticking: false })
     }
 }
 
@@ -83,21 +66,15 @@ struct BatchOver {
 
 impl Message<Enqueue> for Lane {
     type Reply = ();
-    async fn handle(&mut self, Enqueue(mut item): Enqueue, _: &mut Context<Self, ()>) {
-        item.moving = None;
-        self.last_at = self.shared.clock.now();
-        self.first_at.get_or_insert(self.last_at);
-        self.queue.push_back(item);
-        self.flush_if_due();
+    async fn handle(&mut self, Enqueue(item): Enqueue, _: &mut Context<Self, ()>) {
+        self.gathering.come(item, self.shared.clock.now());
+        self.flush();
     }
 }
 impl Message<Withdraw> for Lane {
     type Reply = ();
     async fn handle(&mut self, Withdraw(id): Withdraw, _: &mut Context<Self, ()>) {
-        let (gone, kept): (VecDeque<_>, _) = self.queue.drain(..).partition(|item| item.id == id);
-        self.queue = kept;
-        self.tell_furthest();
-        for item in gone {
+        for item in self.gathering.withdraw(id) {
             let outcomes = item
                 .steps
                 .iter()
@@ -112,40 +89,33 @@ impl Message<Tick> for Lane {
     type Reply = ();
     async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
         self.ticking = false;
-        self.flush_if_due();
+        self.flush();
     }
 }
 impl Message<BatchOver> for Lane {
     type Reply = ();
     async fn handle(&mut self, over: BatchOver, _: &mut Context<Self, ()>) {
-        self.batches_out = self.batches_out.saturating_sub(usize::from(over.held_a_place));
-        self.items_out = self.items_out.saturating_sub(over.items);
-        self.flush_if_due();
+        self.gathering.over(over.items, over.held_a_place);
+        self.flush();
     }
 }
 
 impl Lane {
-    /// Sends when the batch is full, when nobody has come for a while and nobody is on their way who may, or when
-    /// the first has waited long enough; else looks again a little later. An opt-out waits for other opt-outs only.
-    fn flush_if_due(&mut self) {
-        let limit = perform::batch_limit(&self.shared, &self.target);
-        self.tell_furthest();
-        while !self.queue.is_empty() && self.batches_out < BATCHES_AT_ONCE {
-            let now = self.shared.clock.now();
-            let settings = &self.shared.settings;
-            let quiet = now.since(self.last_at) >= settings.lane_quiet;
-            let long = self.first_at.is_some_and(|first| now.since(first) >= settings.lane_longest);
-            let alone = quiet && self.has_nobody_to_wait_for();
-            if self.queue.len() < limit && !alone && !long {
-                break;
-            }
-            self.send(limit);
-            self.tell_furthest();
+    /// Sends whatever is due, and looks again a little later while somebody waits for company.
+    fn flush(&mut self) {
+        let settings = &self.shared.settings;
+        let patience = Patience {
+            limit: perform::batch_limit(&self.shared, self.gathering.target()),
+            quiet: settings.lane_quiet,
+            longest: settings.lane_longest,
+        };
+        while let Some(Leaving { batch, beside }) = self.gathering.next(&patience, self.shared.clock.now()) {
+            self.spawn(beside, false);
+            self.spawn(batch, true);
         }
-        if !self.queue.is_empty() && self.batches_out < BATCHES_AT_ONCE && !self.ticking {
+        if self.gathering.waits_for_company() && !self.ticking {
             self.ticking = true;
-            let (clock, wait, me) =
-                (Arc::clone(&self.shared.clock), self.shared.settings.lane_quiet, self.me.downgrade());
+            let (clock, wait, me) = (Arc::clone(&self.shared.clock), patience.quiet, self.me.downgrade());
             tokio::spawn(async move {
                 clock.sleep(wait).await;
                 if let Some(me) = me.upgrade() {
@@ -157,39 +127,12 @@ impl Lane {
         self.publish();
     }
 
-    fn has_nobody_to_wait_for(&self) -> bool {
-        let traffic = &self.shared.traffic;
-        match self.queue.iter().any(|item| item.priority == Priority::OptOut) {
-            true => !traffic.expects_opt_out(&self.target),
-            false => traffic.is_turn_of(&self.target),
-        }
-    }
-
-    fn tell_furthest(&self) {
-        self.shared.traffic.waits(&self.target, self.queue.iter().map(|item| item.ahead).max());
-    }
-
-    fn send(&mut self, limit: usize) {
-        let count = limit.min(self.queue.len());
-        // Waiting for an asynchronous batch takes minutes and no connection: it must not hold up others.
-        let (polls, batch): (Vec<LaneItem>, Vec<LaneItem>) =
-            self.queue.drain(..count).partition(|item| matches!(item.work, Work::Poll { .. }));
-        self.first_at = self.queue.front().map(|_| self.shared.clock.now());
-        self.spawn(polls, false);
-        let batch = batch.into_iter().map(|mut item| {
-            item.moving = Some(self.shared.traffic.moving(item.opts_out_in.clone()));
-            item
-        });
-        self.spawn(batch.collect(), true);
-    }
-
-    fn spawn(&mut self, batch: Vec<LaneItem>, holds_a_place: bool) {
+    fn spawn(&self, batch: Vec<LaneItem>, holds_a_place: bool) {
         if batch.is_empty() {
             return;
         }
-        self.batches_out += usize::from(holds_a_place);
-        self.items_out += batch.len();
-        let (shared, target, me) = (Arc::clone(&self.shared), self.target.clone(), self.me.clone());
+        let (shared, target, me) =
+            (Arc::clone(&self.shared), self.gathering.target().clone(), self.me.clone());
         tokio::spawn(async move {
             let items = batch.len();
             perform::perform(&shared, &target, batch).await;
@@ -199,11 +142,12 @@ impl Lane {
 
     fn publish(&self) {
         let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = perform::lane_name(&self.target);
-        if self.queue.is_empty() && self.items_out == 0 {
+        let name = perform::lane_name(self.gathering.target());
+        let (queued, in_flight) = self.gathering.counts();
+        if queued + in_flight == 0 {
             lanes.remove(&name);
         } else {
-            lanes.insert(name, LaneOverview { queued: self.queue.len(), in_flight: self.items_out });
+            lanes.insert(name, LaneOverview { queued, in_flight });
         }
     }
 }

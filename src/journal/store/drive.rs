@@ -6,13 +6,14 @@
 
 use super::{Batch, Entry, Sequence, Store, StoreError, Table};
 use crate::journal::change::{self, Effect, Found, FullKey};
-use crate::journal::fault::{Fault, lock};
+use crate::journal::fault::Fault;
 use crate::journal::frame::{self, Piece};
 use crate::journal::recovery::each_change;
+use crate::threads::{Mutex, lock};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// The name of the place in errors.

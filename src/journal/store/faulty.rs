@@ -2,9 +2,8 @@
 //! lost. As with a real one, nothing is taken after that until it is mended.
 
 use super::{Batch, Entry, Sequence, Store, StoreError, Table};
-use crate::journal::fault::lock;
+use crate::threads::{Mutex, lock};
 use async_trait::async_trait;
-use std::sync::Mutex;
 
 /// How a commit breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! A store in memory, for tests and simulation: the same answers, no disk.
 
 use super::{Batch, Change, Entry, Sequence, Store, StoreError, Table};
-use crate::journal::fault::lock;
+use crate::threads::{Mutex, lock};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Mutex;
 
 #[derive(Default)]
 struct Contents {
