@@ -26,6 +26,7 @@ mod stopwatch;
 
 pub use error::BenchError;
 pub use part::part;
+pub use records::Writers;
 pub use steps::Mover;
 
 use crate::serve::bench::{Bench, BenchRequest, BenchView, Figure, ResultView};

@@ -9,8 +9,9 @@ use super::{Found, Size};
 use crate::journal::store::live::LiveStore;
 use crate::journal::store::{Batch, Store, Table};
 use crate::serve::bench::{Aim, Figure, Round, Unit};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes of a key: as long as the longest that moves have.
@@ -27,7 +28,7 @@ const AIM: f64 = 0.45;
 
 /// How keys follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+enum Shape {
     /// Each record has a key of its own: the most that the index can be given to do.
     Keys,
     /// As moves have them: events appended under one key, then the next.
@@ -35,7 +36,7 @@ pub(super) enum Shape {
 }
 
 /// Where records go.
-pub(super) trait Sink: Send + Sync + 'static {
+trait Sink: Send + Sync + 'static {
     /// Returns when the record is durable.
     fn put(
         &self,
@@ -63,25 +64,78 @@ impl Sink for LiveStore {
     }
 }
 
+/// The store and the bare committer, to be held against each other and against others: each drive writes keys that no
+/// other has.
+pub struct Writers {
+    folder: PathBuf,
+    store: Arc<LiveStore>,
+    drives: AtomicU64,
+}
+
+impl Writers {
+    /// In a folder of their own.
+    ///
+    /// # Errors
+    /// The store cannot be opened.
+    pub fn open(folder: &Path) -> Result<Writers, BenchError> {
+        let store = Arc::new(LiveStore::open(&folder.join("state"))?);
+        Ok(Writers { folder: folder.to_path_buf(), store, drives: AtomicU64::new(0) })
+    }
+
+    /// Lets so many write new keys into the store for so long; records in a second.
+    ///
+    /// # Errors
+    /// The store stopped.
+    pub async fn store(&self, writers: u64, span: Duration) -> Result<f64, BenchError> {
+        Ok(self.drive_store((writers, Shape::Keys), span).await?.per_second)
+    }
+
+    /// The same for the bare committer, with a file of its own.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn bare(&self, writers: u64, span: Duration) -> Result<f64, BenchError> {
+        Ok(self.drive_bare((writers, Shape::Keys), span).await?.per_second)
+    }
+
+    /// Stops the store.
+    ///
+    /// # Errors
+    /// It had stopped before.
+    pub async fn close(self) -> Result<(), BenchError> {
+        Ok(tokio::task::spawn_blocking(move || self.store.close()).await??)
+    }
+
+    async fn drive_store(&self, load: (u64, Shape), span: Duration) -> Result<Driven, BenchError> {
+        drive(&self.store, load, self.next() << 40, span).await
+    }
+
+    async fn drive_bare(&self, load: (u64, Shape), span: Duration) -> Result<Driven, BenchError> {
+        let number = self.next();
+        let bare = Arc::new(BareCommitter::start(&self.folder.join(format!("bare-{number}")))?);
+        drive(&bare, load, number << 40, span).await
+    }
+
+    fn next(&self) -> u64 {
+        1 + self.drives.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
 /// Measures.
 pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchError> {
     let (rounds, span) = size.pick((7, Duration::from_millis(1_000)), (3, Duration::from_millis(100)));
-    let store = Arc::new(LiveStore::open(&folder.join("state"))?);
+    let writers_of = Writers::open(folder)?;
     let (mut figures, mut notes) = (Vec::new(), Vec::new());
-    let mut file = 0_u32;
     for (writers, shape) in LOADS {
         let (mut taken, mut waits) = (Vec::new(), Vec::new());
         for round in 0..rounds {
-            file += 1;
-            let bare = Arc::new(BareCommitter::start(&folder.join(format!("bare-{file}")))?);
-            let first = u64::from(file) << 40;
             let (of_bare, of_store);
             if round % 2 == 0 {
-                of_bare = drive(&bare, (writers, shape), first, span).await?;
-                of_store = drive(&store, (writers, shape), first, span).await?;
+                of_bare = writers_of.drive_bare((writers, shape), span).await?;
+                of_store = writers_of.drive_store((writers, shape), span).await?;
             } else {
-                of_store = drive(&store, (writers, shape), first, span).await?;
-                of_bare = drive(&bare, (writers, shape), first, span).await?;
+                of_store = writers_of.drive_store((writers, shape), span).await?;
+                of_bare = writers_of.drive_bare((writers, shape), span).await?;
             }
             waits.extend(of_store.waits);
             taken.push(Round { measured: of_store.per_second, beside: of_bare.per_second });
@@ -100,8 +154,7 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
             percentile(&waits, 99),
         ));
     }
-    let closing = Arc::clone(&store);
-    tokio::task::spawn_blocking(move || closing.close()).await??;
+    writers_of.close().await?;
     Ok((figures, notes))
 }
 
@@ -114,14 +167,13 @@ fn in_words(writers: u64, shape: Shape) -> String {
 }
 
 /// What a round came to.
-pub(super) struct Driven {
-    /// Records in a second.
-    pub(super) per_second: f64,
+struct Driven {
+    per_second: f64,
     waits: Vec<Duration>,
 }
 
 /// Lets the writers write for so long.
-pub(super) async fn drive<S: Sink>(
+async fn drive<S: Sink>(
     sink: &Arc<S>,
     (writers, shape): (u64, Shape),
     first: u64,

@@ -13,7 +13,8 @@ use crate::app::{App, Keeping, Ports};
 use crate::domain::failure::Service;
 use crate::domain::port::Clock;
 use crate::domain::time::Timestamp;
-use crate::journal::size;
+use crate::journal::size::{self, TableSize};
+use crate::journal::store::Table;
 use crate::journal::store::live::Settings;
 use crate::sandbox::fault::{Fault, FaultKind, Matches};
 use crate::sandbox::{Act, scenario};
@@ -22,6 +23,7 @@ use crate::serve::requests::SyncRequest;
 use crate::serve::views::{ReportView, RunState, SyncAnswer};
 use crate::sync::scan::NoProgress;
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -105,7 +107,11 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
     let app = stage.open(&keeping, ports)?;
     let (mut kept, mut memory, mut unwell) = (Vec::new(), Vec::new(), 0_u64);
     let mut last = None;
+    let (mut then, half) = (Kept::default(), days * A_DAY / 2);
     for run in 0..days * A_DAY {
+        if run == half {
+            then = Kept::of(&app, &stage.state())?;
+        }
         {
             let mut sandbox = stage.sandbox();
             // What the accounts write down is no state of hsmc's.
@@ -124,6 +130,7 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
         memory.push(megabytes_now());
         clock.jump(EVERY);
     }
+    let grown = Kept::of(&app, &stage.state())?.grown_since(&then);
     // The world is healed, and nothing is left over.
     stage.sandbox().clear_faults();
     for _ in 0..2 {
@@ -144,8 +151,47 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
     );
     Ok((
         vec![flat("state", Unit::Bytes, &kept, size), flat("memory", Unit::Megabytes, &memory, size)],
-        vec![note],
+        vec![note, format!("grown in the second half: {grown}")],
     ))
+}
+
+/// What is kept, by what it is for.
+#[derive(Default)]
+struct Kept {
+    /// Bytes of files.
+    files: BTreeMap<&'static str, u64>,
+    /// Records and their bytes.
+    tables: BTreeMap<Table, TableSize>,
+}
+
+impl Kept {
+    fn of(app: &App, state: &Path) -> Result<Kept, BenchError> {
+        let tables = size::tables(app.workspace.shared.journal.store().as_ref())?;
+        Ok(Kept { files: size::on_disk(state).into_iter().collect(), tables })
+    }
+
+    /// What is more than before, the most first.
+    fn grown_since(&self, then: &Kept) -> String {
+        let mut files: Vec<(u64, String)> = Vec::new();
+        for (what, bytes) in &self.files {
+            let more = bytes.saturating_sub(then.files.get(what).copied().unwrap_or_default());
+            files.push((more, format!("{what} {} kB", more / 1_000)));
+        }
+        let mut tables: Vec<(u64, String)> = Vec::new();
+        for (table, now) in &self.tables {
+            let before = then.tables.get(table).copied().unwrap_or_default();
+            let more = now.bytes.saturating_sub(before.bytes);
+            let records = now.records.saturating_sub(before.records);
+            tables.push((more, format!("{table:?} {records} of {} kB", more / 1_000)));
+        }
+        format!("{}; records: {}", most_first(files), most_first(tables))
+    }
+}
+
+fn most_first(mut grown: Vec<(u64, String)>) -> String {
+    grown.retain(|(more, _)| *more >= 1_000);
+    grown.sort_by_key(|(more, _)| std::cmp::Reverse(*more));
+    grown.into_iter().map(|(_, told)| told).collect::<Vec<_>>().join(", ")
 }
 
 fn is_well(report: &ReportView) -> bool {

@@ -5,9 +5,8 @@
 //! each step, one for its end.
 
 use super::accounts::Prompt;
-use super::bare::BareCommitter;
 use super::error::BenchError;
-use super::records::{self, Shape};
+use super::records::Writers;
 use super::rig::Rig;
 use super::stopwatch::{Stopwatch, per_second};
 use super::{Found, Size};
@@ -21,7 +20,6 @@ use crate::domain::time::Timestamp;
 use crate::journal::store::Batch;
 use crate::serve::bench::{Figure, Round, Unit};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -75,20 +73,17 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
     let (rounds, span) = size.pick((7, Duration::from_millis(1_000)), (3, Duration::from_millis(100)));
     let mover = Mover::open(&folder.join("state")).await?;
     let mut figures = Vec::new();
-    let mut file = 0_u32;
+    let bare = Writers::open(&folder.join("bare"))?;
     for in_flight in IN_FLIGHT {
         let mut taken = Vec::new();
         for round in 0..rounds {
-            file += 1;
-            let bare = Arc::new(BareCommitter::start(&folder.join(format!("bare-{file}")))?);
-            let first = u64::from(file) << 40;
             let (measured, beside);
             if round % 2 == 0 {
-                beside = records::drive(&bare, (in_flight, Shape::Keys), first, span).await?.per_second;
+                beside = bare.bare(in_flight, span).await?;
                 measured = mover.drive(in_flight, span).await?;
             } else {
                 measured = mover.drive(in_flight, span).await?;
-                beside = records::drive(&bare, (in_flight, Shape::Keys), first, span).await?.per_second;
+                beside = bare.bare(in_flight, span).await?;
             }
             #[expect(clippy::cast_precision_loss, reason = "five and seven")]
             let steps_of_records = STEPS as f64 / RECORDS as f64;
@@ -99,6 +94,7 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
         figures.push(Figure::of_rounds(what, Unit::PerSecond, "bare committer", taken));
     }
     mover.close().await?;
+    bare.close().await?;
     let notes =
         vec!["steps in a second; beside it a committer that writes seven bare records a move".to_owned()];
     Ok((figures, notes))
