@@ -12,7 +12,7 @@ use crate::domain::rules::TagSource;
 use crate::domain::segment::{Fields, Rule};
 use crate::domain::step::OptOutScope;
 use crate::serve::views::{CheckView, Finding, Severity};
-use crate::sync::preflight::way_out_of;
+use crate::sync::preflight::{self, way_out_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -138,8 +138,19 @@ pub async fn check(app: &App, config: &Path) -> CheckView {
 async fn hubspot(app: &App, findings: &mut Findings<'_>) {
     let crm = &app.workspace.shared.crm;
     findings.view.checked.push("HubSpot: token, portal".to_owned());
+    // What cannot be read says nothing here; a run will tell.
+    let known = preflight::portal_of(&app.workspace.shared.journal).unwrap_or_default();
     match crm.portal(Priority::Scan).await {
         Err(failure) => return findings.failed("hubspot.token", &failure),
+        Ok(portal) if known.is_some_and(|known| known != portal.portal_id) => {
+            let (found, state) = (portal.portal_id, app.state.display());
+            return findings.add(
+                (Severity::Error, Code::WrongPortal),
+                "hubspot.token",
+                format!("the token belongs to portal {found}, but {state} is about another one"),
+                "use a token of that portal, or name another state directory with --state",
+            );
+        }
         Ok(portal) => match app.config.hubspot.portal_id {
             Some(wanted) if wanted != portal.portal_id => {
                 let message =

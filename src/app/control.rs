@@ -380,6 +380,7 @@ impl App {
         let still = pauses.lines().join(", ");
         self.keep(pauses).await?;
         self.workspace.moves.wake_all().await;
+        self.resumed.notify_one();
         let but =
             if still.is_empty() { String::new() } else { format!(", but for what is still paused: {still}") };
         let message = format!("{what} goes on{but}; what had not begun is planned anew by the next run");

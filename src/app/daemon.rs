@@ -87,6 +87,13 @@ pub async fn run_forever(
                 }
                 continue;
             }
+            // What a pause has held back and had not begun is planned anew by a run, and nobody waits for the next one.
+            () = app.resumed.notified() => {
+                if app.workspace.shared.journal.open_moves(None, 1).is_ok_and(|open| !open.is_empty()) {
+                    due = clock.now();
+                }
+                continue;
+            }
             () = clock.sleep(due.since(clock.now())) => {}
         }
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;

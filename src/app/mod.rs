@@ -121,6 +121,8 @@ pub struct App {
     pub workspace: Workspace,
     /// When the next run is due (daemon).
     pub next_run_at: Mutex<Option<crate::domain::time::Timestamp>>,
+    /// Told when a pause has ended (daemon).
+    resumed: tokio::sync::Notify,
     config_change: Mutex<reload::Change>,
     /// Where alerts go.
     pub targets: Vec<Target>,
@@ -282,6 +284,7 @@ impl App {
             what,
             workspace,
             next_run_at: Mutex::new(None),
+            resumed: tokio::sync::Notify::new(),
             config_change: Mutex::default(),
             targets,
             http,

@@ -158,7 +158,7 @@ impl From<StoreError> for Failure {
             StoreError::Locked { .. } => failure
                 .with_way_out("with a daemon running, use `hsmc status`; else stop the other process first"),
             StoreError::Io { .. } if code == Code::DiskRefuses => failure
-                .with_way_out("free space on that disk, then start again: nothing acknowledged is lost"),
+                .with_way_out("free space on that disk, or make it writable, then start again: nothing acknowledged is lost"),
             StoreError::Io { .. } => failure
                 .with_way_out("the state directory must be one that hsmc may write; --state names another"),
             _ => failure,

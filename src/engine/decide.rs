@@ -169,7 +169,7 @@ fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
 fn look_after(step: StepIndex, sent: Timestamp, now: Timestamp) -> Next {
     let until = sent.plus(still_running());
     if until > now {
-        Next::Wait { until, why: "a call whose answer was lost may still be running".to_owned() }
+        Next::Wait { until, why: "the end of a call whose answer was lost".to_owned() }
     } else {
         Next::Probe { step, direction: Direction::Forward }
     }
@@ -196,7 +196,7 @@ fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
         Progress::NotStarted => match state.doubted_at.map(|sent| sent.plus(still_running())) {
             // An earlier call of this step may still take effect after its inverse.
             Some(until) if until > now => {
-                Next::Wait { until, why: "a call whose answer was lost may still be running".to_owned() }
+                Next::Wait { until, why: "the end of a call whose answer was lost".to_owned() }
             }
             _ => Next::Send { steps: vec![index], direction },
         },

@@ -19,6 +19,8 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// Requests are small: addresses and numbers.
 const LARGEST_REQUEST: usize = 1 << 20;
+/// Whoever listens answers a ping at once, whatever they are busy with.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// A Unix socket's path has room for about 100 bytes.
 const LONGEST_PATH: usize = 100;
 
@@ -136,6 +138,14 @@ async fn exchange(path: &Path, call: &Call) -> Asked {
         Ok(client) => client,
         Err(problem) => return Asked::Answered(Err(silent(problem))),
     };
+    let ping = client.get("http://hsmc/v1/ping").timeout(ANSWERS_WITHIN).send().await;
+    if ping.is_err_and(|problem| problem.is_timeout()) {
+        let what = "the running hsmc does not answer: it is stopped, or stands still";
+        return Asked::Answered(Err(Trouble::failed(Code::NoAnswer, what).with_way_out(
+            "nothing was asked of it; `systemctl status hsmc`, then let it go on (SIGCONT) or start it anew: it goes \
+             on where it stood",
+        )));
+    }
     // Nothing limits how long an answer takes: where there is none, its process is gone.
     let response = match client.post("http://hsmc/v1/call").json(call).send().await {
         Ok(response) => response,
@@ -154,5 +164,25 @@ async fn exchange(path: &Path, call: &Call) -> Asked {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => Asked::Left(trouble),
         _ => Asked::Answered(Err(trouble)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::requests::Subject;
+
+    /// By `kill -STOP`, say: the system takes connections for a process that stands still.
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stands_still_is_told_of_instead_of_waited_for() {
+        let state = tempfile::tempdir().unwrap();
+        let _stands_still = UnixListener::bind(path(state.path())).unwrap();
+        match ask(state.path(), &Call::Status(Subject::All)).await {
+            Some(Asked::Answered(Err(trouble))) => {
+                assert_eq!(trouble.code, Code::NoAnswer);
+                assert!(trouble.message.contains("stands still"), "{trouble:?}");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

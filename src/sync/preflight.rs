@@ -13,6 +13,7 @@ use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::member::MergeField;
 use crate::domain::port::{CallResult, Priority};
+use crate::journal::ledger::{Journal, JournalResult};
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,43 +46,70 @@ impl Accounts {
 
 /// The name under which the journal keeps the portal's time zone.
 pub(super) const ZONE: &str = "portal zone";
+/// The name under which the journal keeps the portal that it is about.
+const PORTAL: &str = "portal";
 
-/// Makes sure that the token is of the portal that the config names: before anything else, and before moves
-/// that an earlier run has begun go on. On the way it learns when the portal's day, and its quota, ends.
+/// Makes sure that the token is of the portal that the config names, and that the journal is about: what was remembered
+/// of one account must not be done to another. Before anything else, and before moves that an earlier run has begun go
+/// on. On the way it learns when the portal's day, and its quota, ends.
 ///
 /// # Errors
-/// It is of another portal, or the call failed.
+/// It is of another portal, or the call failed although the config names one.
 pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
     let (journal, crm) = (&workspace.shared.journal, &workspace.shared.crm);
     let zone = journal.meta_get::<String>(ZONE)?;
     // Known before the first call: that may be the one that finds the quota used up.
     workspace.hubspot.day_is(zone.as_deref().and_then(ServiceDay::of_zone)).await;
-    let portal = match (workspace.settings.portal, &zone) {
-        (None, Some(_)) => return Ok(()),
+    let named = workspace.settings.portal;
+    let portal = match named {
+        Some(_) => patiently(workspace, Service::HubSpot, || crm.portal(Priority::Scan))
+            .await
+            .map_err(|problem| of_call(workspace, problem))?,
         // Good to know, and no reason for a run to fail.
-        (None, None) => match crm.portal(Priority::Scan).await {
+        None => match crm.portal(Priority::Scan).await {
             Ok(portal) => portal,
             Err(_) => return Ok(()),
         },
-        (Some(_), _) => patiently(workspace, Service::HubSpot, || crm.portal(Priority::Scan))
-            .await
-            .map_err(|problem| of_call(workspace, problem))?,
     };
+    let found = portal.portal_id;
+    if let Some(wanted) = named.filter(|wanted| *wanted != found) {
+        return Err(RunError::Unfit {
+            code: Code::WrongPortal,
+            place: key(workspace, "hubspot.portal_id"),
+            what: format!("the token belongs to portal {found}, the config names {wanted}"),
+            way_out: "use a token of the portal named, or correct the number".to_owned(),
+        });
+    }
+    let known = portal_of(journal)?;
+    if let Some(known) = known.filter(|known| *known != found) {
+        let state = workspace.settings.state.display();
+        return Err(RunError::Unfit {
+            code: Code::WrongPortal,
+            place: key(workspace, "hubspot.token"),
+            what: format!("the token belongs to portal {found}, but {state} is about portal {known}"),
+            way_out: "use a token of that portal, or name another state directory with --state".to_owned(),
+        });
+    }
+    let mut batch = Batch::new();
     if zone.as_ref() != Some(&portal.time_zone) {
         workspace.hubspot.day_is(ServiceDay::of_zone(&portal.time_zone)).await;
-        let mut batch = Batch::new();
         journal.meta_put(&mut batch, ZONE, &portal.time_zone)?;
+    }
+    if known.is_none() {
+        journal.meta_put(&mut batch, PORTAL, &found)?;
+    }
+    if !batch.is_empty() {
         journal.commit(batch).await?;
     }
-    let Some(wanted) = workspace.settings.portal.filter(|wanted| *wanted != portal.portal_id) else {
-        return Ok(());
-    };
-    Err(RunError::Unfit {
-        code: Code::WrongPortal,
-        place: key(workspace, "hubspot.portal_id"),
-        what: format!("the token belongs to portal {}, the config names {wanted}", portal.portal_id),
-        way_out: "use a token of the portal named, or correct the number".to_owned(),
-    })
+    Ok(())
+}
+
+/// The portal that a journal is about, once a run has seen it.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn portal_of(journal: &Journal) -> JournalResult<Option<u64>> {
+    journal.meta_get(PORTAL)
 }
 
 /// Looks at both accounts, and changes nothing.

@@ -9,7 +9,7 @@ use hsmc::app::{App, daemon, deliver, watch};
 use hsmc::domain::failure::Service;
 use hsmc::domain::time::Timestamp;
 use hsmc::sandbox::{Act, FaultKind, Matches};
-use hsmc::serve::requests::Subject;
+use hsmc::serve::requests::{Scope, Subject};
 use hsmc::serve::views::{RunState, StatusAnswer, StatusView};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -188,4 +188,20 @@ async fn a_days_quota_that_is_used_up_is_waited_for_until_the_portals_midnight()
     assert_eq!(world.person("eve"), "archived []; lists [946]");
     daemon.stop().await;
     world.assert_settled().await;
+}
+
+/// The next run by the schedule is hours away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_pause_held_back_goes_on_once_it_ends() {
+    let receiver = Receiver::start([]).await;
+    let world = world(&receiver).await;
+    let app = world.open();
+    app.pause(Scope::All).await.unwrap();
+    app.close().await;
+    let daemon = Daemon::start(&world);
+    daemon.waits().await;
+    assert!(!all_done(&world));
+    daemon.app.resume(Scope::All).await.unwrap();
+    until("they are enrolled and handed over", || async { all_done(&world) }).await;
+    daemon.stop().await;
 }

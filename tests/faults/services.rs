@@ -3,6 +3,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, GENERAL, address};
+use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::requests::SyncRequest;
@@ -280,4 +281,21 @@ async fn wrong_credentials_from_the_start_change_nothing_and_say_which() {
     assert!(trouble.way_out.contains("service key"), "{trouble:?}");
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     let _ = GENERAL;
+}
+
+/// Two workspaces whose state directories were mixed up, or a token of the wrong portal in the environment: what was
+/// remembered of one account would be done to the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_directory_of_another_portal_is_refused_before_anything_is_done() {
+    let mut world = world().await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("dora") });
+    world.set("HSMC_HUBSPOT__PORTAL_ID", "7");
+    let body = r#"{"portalId": 7, "timeZone": "UTC"}"#.to_owned();
+    world.fail(Service::HubSpot, "GET", "/account-info", FaultKind::Status { code: 200, body: Some(body) });
+    let calls = world.mutating_calls();
+    let trouble = world.try_sync(SyncRequest { yes: true, ..SyncRequest::default() }).await.unwrap_err();
+    assert_eq!(trouble.code, Code::WrongPortal);
+    assert!(trouble.message.contains("is about portal 4200042"), "{trouble:?}");
+    assert_eq!(world.mutating_calls(), calls);
 }
