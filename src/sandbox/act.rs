@@ -178,6 +178,8 @@ impl Sandbox {
             Act::LeaveList { contact, list } => {
                 find(portal, contact).is_some_and(|id| portal.leave(scene, *list, id))
             }
+            // Without an address there is nothing to opt out.
+            Act::OptOut { email, .. } if email.trim().is_empty() => false,
             Act::OptOut { email, subscription } => portal.opt_out(scene, email, *subscription),
             Act::OptIn { email, subscription } => portal.opt_in(scene, email, *subscription),
             Act::AddContact { properties } => {

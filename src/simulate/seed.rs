@@ -319,8 +319,9 @@ impl Rest {
             })?;
             let (calls_now, effects_now) = self.changes();
             // Nothing to do, twice in a row: the second time everything that HubSpot's search and Mailchimp's
-            // listings had to say has been heard.
-            quiet = if calls == calls_now && effects == effects_now { quiet + 1 } else { 0 };
+            // listings had to say has been heard. Whoever has signed up too often is tried again once a day.
+            let in_vain = calls_now - calls <= tried_in_vain(&ended);
+            quiet = if in_vain && effects == effects_now { quiet + 1 } else { 0 };
             let ran = match ended {
                 Ended::Ran(ran) if ran.run.state == RunState::Done => ran,
                 // Held over damage, and told of.
@@ -379,6 +380,14 @@ impl Rest {
     ) -> io::Result<Ended> {
         self.processes += 1;
         live(&self.stage, config, entropy, fate, look)
+    }
+}
+
+/// Of the calls of a run, those refused to somebody of whom Mailchimp takes no sign-up for now.
+fn tried_in_vain(ended: &Ended) -> u64 {
+    match ended {
+        Ended::Ran(ran) => ran.run.counts.parked.get("too-many-signups").copied().unwrap_or_default(),
+        _ => 0,
     }
 }
 

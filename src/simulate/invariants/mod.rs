@@ -37,7 +37,14 @@ pub(super) fn only_what_is_named(
     let named = rules.iter().flat_map(|rules| [&rules.import_list, &rules.ori_lists, &rules.bounce_property]);
     let properties: BTreeSet<&String> = named.flatten().collect();
     let mut broken = Vec::new();
+    // Addresses that contacts were given meanwhile: whoever was asked to be forgotten may have had one of these.
+    let mut given: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
     for Effect { by, what, .. } in sandbox.effects.all() {
+        if let What::PropertySet { contact, property, value } = what
+            && property == "email"
+        {
+            given.entry(*contact).or_default().insert(folded(value));
+        }
         let named = match what {
             _ if *by != Actor::Api => true,
             What::ListJoined { list, .. } | What::ListLeft { list, .. } => {
@@ -50,9 +57,12 @@ pub(super) fn only_what_is_named(
             // Whoever was asked to be forgotten, and whoever came later.
             What::MemberForgotten { email } => forgotten.contains_key(&folded(email)),
             What::ContactForgotten { contact } if !forgotten.is_empty() => {
-                before.hubspot.contact(*contact).is_none_or(|record| {
-                    record.addresses().iter().any(|address| forgotten.contains_key(address))
-                })
+                let is_asked_for = |address: &String| forgotten.contains_key(address);
+                given.get(contact).is_some_and(|addresses| addresses.iter().any(is_asked_for))
+                    || before
+                        .hubspot
+                        .contact(*contact)
+                        .is_none_or(|record| record.addresses().iter().any(is_asked_for))
             }
             What::ContactDeleted { .. }
             | What::ContactForgotten { .. }
