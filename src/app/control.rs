@@ -296,6 +296,15 @@ impl App {
             return Err(Trouble::usage(Code::NothingSuch, format!("there is no move {id}"))
                 .with_way_out("`hsmc status` lists open moves"));
         };
+        // A plan that is being made may take over what has not begun, and must find it as it was.
+        let _deciding = match status.has_begun() {
+            true => None,
+            false => Some(self.workspace.deciding.try_lock().map_err(|_| {
+                Trouble::usage(Code::NotNow, format!("a plan is being made, which may be about move {id}"))
+                    .with_way_out("try again in a moment")
+            })?),
+        };
+        let status = fold(&journal.events(id)?).unwrap_or(status);
         if status.is_over() {
             return Err(Trouble::usage(Code::NotNow, format!("move {id} is over")));
         }

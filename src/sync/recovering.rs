@@ -257,6 +257,27 @@ pub async fn held(workspace: &Workspace) -> Result<Held, RunError> {
     Ok(held)
 }
 
+/// Those of these that nobody has ended since.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn still_open(
+    workspace: &Workspace,
+    unbegun: &BTreeMap<PersonId, Unbegun>,
+) -> Result<BTreeMap<PersonId, Unbegun>, RunError> {
+    let (mut open, mut after) = (BTreeMap::new(), None);
+    let mut by_move: BTreeMap<MoveId, (PersonId, &Unbegun)> =
+        unbegun.iter().map(|(person, unbegun)| (unbegun.id, (*person, unbegun))).collect();
+    while !by_move.is_empty() {
+        let page = workspace.shared.journal.open_moves(after, PAGE)?;
+        let Some(last) = page.last().copied() else { break };
+        after = Some(last);
+        let found = page.iter().filter_map(|id| by_move.remove(id));
+        open.extend(found.map(|(person, unbegun)| (person, unbegun.clone())));
+    }
+    Ok(open)
+}
+
 /// Ends every move of these that has not begun: the plan they were part of was never finished.
 ///
 /// # Errors

@@ -320,7 +320,9 @@ async fn phases(
     for person in workspace.shared.journal.damaged_people() {
         planning.held.entry(person).or_default();
     }
-    planning.unbegun = leftover.unbegun.clone();
+    // Some may have been ended since they were read, by an operator or an opt-out.
+    let unbegun = recovering::still_open(workspace, &leftover.unbegun)?;
+    planning.unbegun = unbegun.clone();
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context).await?;
     fates.learned.subscribed = limits.subscribed;
@@ -356,7 +358,7 @@ async fn phases(
         if recovered == Applied::Waiting {
             wait_for(workspace, &leftover.runs, WaitUntil::Over).await;
         }
-        recovering::discard(workspace, &leftover.unbegun, "the plan made anew waits for approval").await?;
+        recovering::discard(workspace, &unbegun, "the plan made anew waits for approval").await?;
         failpoint::pass(|| failpoint::SHOWN.to_owned());
         return Ok(Outcome::Approval(why));
     }
