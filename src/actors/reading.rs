@@ -50,6 +50,8 @@ pub enum Bar {
     OptedOut,
     /// Archived: nobody sees what they had said before (R6).
     Archived,
+    /// HubSpot has their contact no longer, deleted or merged into another: nobody sees what they had said there.
+    Gone,
 }
 
 /// Who may not get mail now, and when that was read.
@@ -59,6 +61,16 @@ pub struct Barred {
     pub read: Timestamp,
     /// Whom, and why.
     pub why: BTreeMap<PersonId, Bar>,
+}
+
+impl Barred {
+    /// What the other side says of them, too. An opt-out counts before anything else.
+    pub fn add(&mut self, others: BTreeMap<PersonId, Bar>) {
+        for (person, bar) in others {
+            let known = self.why.entry(person).or_insert(bar);
+            *known = bar.min(*known);
+        }
+    }
 }
 
 /// What Mailchimp says of members that are not to get mail, and since when that was listed.
@@ -95,8 +107,7 @@ fn bar_of(status: &MemberStatus) -> Option<Bar> {
 /// When a call fails.
 pub async fn barred(shared: &Shared, people: &[Whom], since: Timestamp) -> CallResult<Barred> {
     let mut barred = barred_members(shared, people, since).await?;
-    let out = opted_out_contacts(shared, people).await?;
-    barred.why.extend(out.into_iter().map(|person| (person, Bar::OptedOut)));
+    barred.add(barred_contacts(shared, people).await?);
     Ok(barred)
 }
 
@@ -115,7 +126,7 @@ pub async fn barred_members(shared: &Shared, people: &[Whom], since: Timestamp) 
 ///
 /// # Errors
 /// When a call fails.
-pub async fn opted_out_contacts(shared: &Shared, people: &[Whom]) -> CallResult<BTreeSet<PersonId>> {
+pub async fn barred_contacts(shared: &Shared, people: &[Whom]) -> CallResult<BTreeMap<PersonId, Bar>> {
     // Several people may have one contact: a second member's is that of the first.
     let mut by_record: BTreeMap<RecordId, Vec<PersonId>> = BTreeMap::new();
     for one in people {
@@ -124,14 +135,16 @@ pub async fn opted_out_contacts(shared: &Shared, people: &[Whom]) -> CallResult<
         }
     }
     let records: Vec<RecordId> = by_record.keys().copied().collect();
-    let mut found = BTreeSet::new();
+    let mut bars: BTreeMap<RecordId, Option<Bar>> =
+        records.iter().map(|record| (*record, Some(Bar::Gone))).collect();
     for chunk in records.chunks(100) {
         let contacts: Vec<Contact> = shared.crm.contacts(Priority::HandOver, chunk).await?;
-        for contact in contacts.iter().filter(|contact| contact.opted_out) {
-            found.extend(by_record.get(&contact.record).into_iter().flatten().copied());
-        }
+        bars.extend(
+            contacts.iter().map(|contact| (contact.record, contact.opted_out.then_some(Bar::OptedOut))),
+        );
     }
-    Ok(found)
+    let barred = bars.into_iter().filter_map(|(record, bar)| Some((by_record.get(&record)?, bar?)));
+    Ok(barred.flat_map(|(people, bar)| people.iter().map(move |person| (*person, bar))).collect())
 }
 
 /// Whom an archive would hide: the status of each who is unsubscribed or cleaned now, read at this moment.

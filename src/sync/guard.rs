@@ -68,6 +68,7 @@ impl<'a> Guard<'a> {
                     Bar::OptedOut => "opted out since the plan was made",
                     Bar::Archived if comes_back.contains(&person) => continue,
                     Bar::Archived => "archived by somebody else since the plan was made",
+                    Bar::Gone => "HubSpot has the contact no longer",
                 };
                 refused.insert(person, why);
             }
@@ -124,8 +125,9 @@ impl<'a> Guard<'a> {
             reading::barred_members(shared, &whom, self.seen)
         });
         let mut barred = silent.await?;
-        let out = patiently(self.workspace, Service::HubSpot, || reading::opted_out_contacts(shared, &whom));
-        barred.why.extend(out.await?.into_iter().map(|person| (person, Bar::OptedOut)));
+        let contacts =
+            patiently(self.workspace, Service::HubSpot, || reading::barred_contacts(shared, &whom));
+        barred.add(contacts.await?);
         let pass = people.iter().map(|person| person.id).filter(|person| !barred.why.contains_key(person));
         shared.looks.note(pass, barred.read);
         Ok(barred)
@@ -162,7 +164,10 @@ impl<'a> Guard<'a> {
                 whom.extend(person.filter(|person| person.opt_out.is_none()).as_ref().map(Whom::of));
             }
         }
-        patiently(self.workspace, Service::HubSpot, || reading::opted_out_contacts(shared, &whom)).await
+        let contacts =
+            patiently(self.workspace, Service::HubSpot, || reading::barred_contacts(shared, &whom));
+        let barred = contacts.await?.into_iter();
+        Ok(barred.filter(|(_, bar)| *bar == Bar::OptedOut).map(|(person, _)| person).collect())
     }
 
     /// Whose undo is no longer what it was planned on, by a look that is no older than a minute (R28).

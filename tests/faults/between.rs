@@ -216,11 +216,12 @@ async fn somebody_who_left_and_came_back_while_it_ran_is_not_moved() {
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
 }
 
-/// The tags cannot be set for a while; meanwhile two of three opt out.
+/// The tags cannot be set for a while; meanwhile two of four opt out, and one does and has their contact deleted, which
+/// then tells nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r24_who_opts_out_while_a_step_waits_for_the_service_gets_no_mail_from_it() {
     let world = World::new(|builder| {
-        for name in ["ada", "bram", "cleo"] {
+        for name in ["ada", "bram", "cleo", "dora"] {
             people::listed(builder, name, GENERAL);
             people::member(builder, name);
         }
@@ -235,11 +236,13 @@ async fn r24_who_opts_out_while_a_step_waits_for_the_service_gets_no_mail_from_i
         run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
     });
     let mut changes = app.workspace.moves.changes();
-    while app.workspace.moves.overview().await.asleep < 3 {
+    while app.workspace.moves.overview().await.asleep < 4 {
         changes.changed().await.unwrap();
     }
     world.act(Act::Unsubscribe { email: address("ada") });
     world.act(Act::OptOut { email: address("bram"), subscription: None });
+    world.act(Act::OptOut { email: address("dora"), subscription: None });
+    world.act(Act::DeleteContact { contact: address("dora") });
     world.clock.jump(Duration::from_secs(90));
     world.mend();
     running.await.unwrap().unwrap();
@@ -252,7 +255,7 @@ async fn r24_who_opts_out_while_a_step_waits_for_the_service_gets_no_mail_from_i
             |what| matches!(what, What::JourneyStarted { email: started, .. } if *started == email),
         )
     };
-    assert_eq!((journeys("ada"), journeys("bram"), journeys("cleo")), (0, 0, 1));
+    assert_eq!((journeys("ada"), journeys("bram"), journeys("cleo"), journeys("dora")), (0, 0, 1, 0));
     world.synced().await;
     assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
     assert_eq!(world.person("bram"), "unsubscribed []; lists [762, 987], opted out");

@@ -71,6 +71,10 @@ pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
                 let refusal = refused(RefusalCode::OptedOut, "opted out since the plan was made");
                 one.item.settle_all(refusal).await;
             }
+            Some(Bar::Gone) => {
+                let refusal = refused(RefusalCode::NotFound, "HubSpot has the contact no longer");
+                one.item.settle_all(refusal).await;
+            }
             Some(Bar::Archived) if !brings_back(&one) => {
                 one.item.settle_all(StepOutcome::Refused(archived_meanwhile())).await;
             }
