@@ -222,6 +222,7 @@ impl World {
             crm: Arc::new(crm),
             audience: Arc::new(audience),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            began: Timestamp(0),
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&clock) as Arc<dyn Entropy>),
             entropy: clock,
             hands: Arc::new(hsmc::app::ports::Threads),

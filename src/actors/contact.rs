@@ -267,6 +267,7 @@ impl Contact {
         let events = self.shared.journal.events(id)?;
         let mut status = fold(&events).map_err(|error| LoadError::Contradiction(id, error.to_string()))?;
         status.ask_anew(self.shared.clock.now());
+        status.count_from(self.shared.began);
         let moving = Some(self.shared.traffic.moving(opts_out_in(&status, &[])));
         self.current = Some(Current { id, status, out: None, overtaken: false, moving });
         Ok(())

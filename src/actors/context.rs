@@ -72,6 +72,8 @@ pub struct Shared {
     pub audience: Arc<dyn AudienceAccount>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// When this process began.
+    pub began: Timestamp,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
     /// Long work.

@@ -236,6 +236,7 @@ impl App {
             journal,
             crm: Arc::clone(&crm) as Arc<dyn CrmAccount>,
             audience: Arc::clone(&audience) as Arc<dyn AudienceAccount>,
+            began: clock.now(),
             clock,
             entropy,
             hands,

@@ -164,12 +164,14 @@ fn incompatible(journal: &Journal, id: MoveId, why: String, names: Names) -> Mov
 
 /// One open move; none when it has ended meanwhile.
 pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<MoveView> {
-    let journal = &app.workspace.shared.journal;
+    let shared = &app.workspace.shared;
+    let journal = &shared.journal;
     if let Some(why) = damage::why_not(journal, id) {
         return Some(incompatible(journal, id, why, names));
     }
-    let status = fold(&journal.events(id).ok()?).ok()?;
-    let held = app.workspace.shared.holds(&status, now);
+    let mut status = fold(&journal.events(id).ok()?).ok()?;
+    status.count_from(shared.began);
+    let held = shared.holds(&status, now);
     let direction = status.direction().unwrap_or(Direction::Forward);
     let index = status.current_step();
     let state = index.and_then(|index| status.steps.get(usize::from(index.0)));

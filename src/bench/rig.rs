@@ -55,6 +55,7 @@ impl Rig {
             crm: Arc::clone(&accounts) as Arc<dyn CrmAccount>,
             audience: accounts as Arc<dyn AudienceAccount>,
             clock: Arc::clone(&clock),
+            began: clock.now(),
             entropy,
             hands: Arc::new(Threads),
             settings: settings(live),

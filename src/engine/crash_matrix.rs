@@ -379,3 +379,37 @@ fn nothing_follows_the_end_of_a_move() {
     });
     assert!(fold(&journal).is_err());
 }
+
+/// A clock set forward between two processes makes a call look older than it is.
+#[test]
+fn a_call_of_an_earlier_process_counts_as_sent_when_this_one_began() {
+    let refresh = samples().into_iter().find(|sample| sample.kind == MoveKind::Refresh).unwrap();
+    let (step, direction) = (StepIndex(0), Direction::Forward);
+    let intent = |at| MoveEvent::Intent { step, direction, before: None, at };
+    let outcome = |outcome, at| MoveEvent::Outcome { step, direction, outcome, at };
+    let refusal = Refusal { code: RefusalCode::Other, message: "no".into() };
+    let planned = MoveEvent::Planned { draft: Box::new(refresh), at: Timestamp(0) };
+    let began = Timestamp(0).plus(Duration::from_secs(600));
+    let now = began.plus(Duration::from_secs(3));
+    let events = [
+        planned,
+        intent(Timestamp(0)),
+        outcome(StepOutcome::ProbedNot, now),
+        intent(now),
+        outcome(StepOutcome::Refused(refusal.clone()), now),
+        MoveEvent::Unwinding { because: refusal, at: now },
+    ];
+    // Also after one more restart, which knows of the first only what is recorded.
+    let began_again = now.plus(Duration::from_secs(3));
+    let mut live = fold(&events[..2]).unwrap();
+    live.count_from(began);
+    for event in &events[2..] {
+        live = super::transition(Some(live), event).unwrap();
+    }
+    let mut restarted = fold(&events).unwrap();
+    restarted.count_from(began_again);
+    for (status, began) in [(live, began), (restarted, began_again)] {
+        let Next::Wait { until, .. } = decide(&status, began) else { panic!("given up: {status:?}") };
+        assert_eq!(until, began.plus(super::retry::STILL_RUNNING));
+    }
+}

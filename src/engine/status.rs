@@ -6,6 +6,10 @@ use crate::domain::id::StepIndex;
 use crate::domain::moves::{Move, Pivot, PlannedStep};
 use crate::domain::step::{Before, Inverse, Step};
 use crate::domain::time::Timestamp;
+use std::time::Duration;
+
+/// A clock is set by less than this, while no process is there to notice; a service works on no call for so long.
+const UNSURE: Duration = Duration::from_secs(60 * 60);
 
 /// How far one step, or its undo, has come. Each variant is set by the event named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +170,21 @@ impl MoveStatus {
         state.zip(self.direction()).is_some_and(|(state, direction)| {
             matches!(state.progress(direction), Progress::Waiting { class: FailureClass::TargetAway, .. })
         })
+    }
+
+    /// Counts a call that an earlier process sent not long ago as sent when this one began: how long ago it was is not
+    /// sure, since a clock may be set while no process is there to notice.
+    pub fn count_from(&mut self, began: Timestamp) {
+        for state in &mut self.steps {
+            for sent in [&mut state.sent_at, &mut state.doubted_at].into_iter().flatten() {
+                if *sent < began && began.since(*sent) < UNSURE {
+                    *sent = began;
+                }
+            }
+            if let (Progress::Sent { at }, Some(sent)) = (&mut state.forward, state.sent_at) {
+                *at = sent;
+            }
+        }
     }
 
     /// Whether it has ended.

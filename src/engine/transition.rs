@@ -100,8 +100,14 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
             if matches!(status.phase, Phase::Ready) {
                 status.phase = Phase::Forward;
             }
+            let gives_up = matches!(status.phase, Phase::Unwinding { .. });
             let Some(state) = status.steps.get_mut(usize::from(step.0)) else { return Err(illegal) };
-            apply_outcome(state, *direction, outcome, *at);
+            apply_outcome(state, *direction, outcome);
+            if gives_up && *direction == Direction::Forward && finds_it_not_so(outcome) {
+                // The last look, made once no call could be running any more. One made while the move still went on
+                // may have come too soon, by a clock that was set wrong.
+                state.doubted_at = state.doubted_at.filter(|sent| sent.plus(still_running()) > *at);
+            }
             if *direction == Direction::Forward && matches!(outcome, StepOutcome::Refused(_)) {
                 status.refused = Some(*step);
             }
@@ -142,7 +148,7 @@ fn set(state: &mut StepState, direction: Direction, progress: Progress) {
     }
 }
 
-fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome, at: Timestamp) {
+fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome) {
     if matches!(state.progress(direction), Progress::Sent { .. }) && is_try(outcome) {
         state.attempts += 1;
     }
@@ -157,13 +163,7 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
             Progress::AlreadyHeld
         }
         StepOutcome::LeftTheirs => Progress::LeftTheirs,
-        StepOutcome::Refused(refusal) => {
-            // Refused by a look, not by the call itself: once no call can be running any more, that is final too.
-            if !matches!(state.progress(direction), Progress::Sent { .. }) {
-                state.doubted_at = state.doubted_at.filter(|sent| sent.plus(still_running()) > at);
-            }
-            Progress::Refused(refusal.clone())
-        }
+        StepOutcome::Refused(refusal) => Progress::Refused(refusal.clone()),
         StepOutcome::InDoubt { probe_at, why } => {
             state.doubted_at = state.sent_at;
             Progress::InDoubt { probe_at: *probe_at, why: why.clone() }
@@ -172,9 +172,8 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
             Progress::Waiting { at: *at, class: *class, why: why.clone() }
         }
         StepOutcome::ProbedNot => {
-            // Whatever was sent before the look may still be running; once it cannot be, the look is final.
-            state.doubted_at =
-                state.doubted_at.or(state.sent_at).filter(|sent| sent.plus(still_running()) > at);
+            // Whatever was sent before the look may still be running.
+            state.doubted_at = state.doubted_at.or(state.sent_at);
             Progress::ProbedNot
         }
         StepOutcome::Ticket(ticket) => Progress::Ticketed { ticket: ticket.clone() },
@@ -193,6 +192,19 @@ fn setback(last: Option<Setback>, outcome: &StepOutcome) -> Option<Setback> {
         StepOutcome::Done | StepOutcome::AlreadyHeld | StepOutcome::LeftTheirs | StepOutcome::Refused(_) => {
             None
         }
+    }
+}
+
+/// Whether a look said that the step does not hold, or cannot.
+fn finds_it_not_so(outcome: &StepOutcome) -> bool {
+    match outcome {
+        StepOutcome::ProbedNot | StepOutcome::Refused(_) => true,
+        StepOutcome::Done
+        | StepOutcome::AlreadyHeld
+        | StepOutcome::LeftTheirs
+        | StepOutcome::InDoubt { .. }
+        | StepOutcome::RetryAt { .. }
+        | StepOutcome::Ticket(_) => false,
     }
 }
 
