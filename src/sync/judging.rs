@@ -8,7 +8,9 @@ use crate::domain::id::ListId;
 use crate::domain::member::Member;
 use crate::domain::naming::Names;
 use crate::domain::person::Person;
-use crate::domain::rules::{AddressView, ContactView, PersonView, RuleSet, Verdict, World, decide};
+use crate::domain::rules::{
+    AddressConsent, AddressView, ContactView, PersonView, RuleSet, Verdict, World, decide,
+};
 use crate::domain::tag::TagName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +45,8 @@ pub struct Asked<'a> {
     pub lost: Option<Lost>,
     /// What the address they stand under is to them.
     pub address: AddressView,
+    /// Whether the member's own address has opted out in HubSpot.
+    pub address_consent: AddressConsent,
 }
 
 /// The member with tags that are about to be renamed under their new names; none when there are none.
@@ -100,6 +104,7 @@ pub fn judge(
     let renamed = member.and_then(|member| under_new_names(world, member));
     let member = renamed.as_ref().or(member);
     let proven = proof.is_some();
-    let view = PersonView { contact, lists, proven, member, address: asked.address, memory: person };
+    let Asked { address, address_consent, .. } = asked;
+    let view = PersonView { contact, lists, proven, member, address, address_consent, memory: person };
     decide(rules, world, &view)
 }

@@ -4,7 +4,8 @@ use crate::support::{ADDRESS, Stage, ann, email};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
-use hsmc::domain::rules::AddressView;
+use hsmc::domain::rules::{AddressConsent, AddressView, Question};
+use std::time::Duration;
 
 const NEW: &str = "anna@example.com";
 
@@ -197,4 +198,36 @@ fn r02_a_second_member_of_a_contact_loses_the_campaign_and_nothing_else() {
     rests
         .opted_out_in_hubspot()
         .is_due(MoveKind::OptOutMailchimp, &["record the evidence", "unsubscribe the member"]);
+}
+
+/// HubSpot keeps opt-outs by address, and a contact shows only its own one: what was given between the last look and
+/// a merge is known to nobody but whoever asks for the address.
+#[test]
+fn r21_an_opt_out_of_an_address_that_is_no_longer_the_contacts_own_is_asked_for() {
+    let second = || {
+        let mut stage = ann().in_lists(&[987]).subscribed(&["General Single"]);
+        stage.address = AddressView::Second;
+        stage.address(NEW)
+    };
+    let moved = || ann().in_lists(&[987]).subscribed(&["General Single"]).address(NEW);
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (stage, what) in [(second(), "a further address"), (moved(), "a former one")] {
+        let answered = |address_consent| Stage { address_consent, ..stage.clone() };
+        let unasked = answered(AddressConsent::NotAsked);
+        assert_eq!(unasked.asks(), Some(Question::Consent), "{what}");
+        let out = answered(AddressConsent::OptedOut);
+        let due = out.decision().due.unwrap();
+        assert_eq!(due.kind, MoveKind::OptOutMailchimp, "{what}");
+        // Nothing came of it yet: asked again, rather than taken for opting in again.
+        let undelivered = Stage { memory: out.decision().memory, ..unasked.clone() };
+        assert_eq!(undelivered.asks(), Some(Question::Consent), "{what}");
+        let delivered = Stage { address_consent: AddressConsent::NotAsked, ..out.next() };
+        assert_eq!(delivered.asks(), None, "{what}");
+        let mut remembered =
+            Stage { memory: answered(AddressConsent::NotOptedOut).decision().memory, ..unasked };
+        remembered.world.seen = remembered.world.seen.plus(day);
+        assert_eq!(remembered.asks(), None, "{what}: no opt-out, and not asked for ever");
+        let archived = Stage { member: None, ..answered(AddressConsent::NotAsked) };
+        assert_eq!(archived.asks(), None, "{what}: nobody who could get mail");
+    }
 }

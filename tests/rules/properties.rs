@@ -7,7 +7,7 @@ use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MoveKind, Pivot};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::plan::{LimitCollector, PlanSummary};
-use hsmc::domain::rules::{Precedence, Question, Verdict};
+use hsmc::domain::rules::{AddressConsent, Precedence, Question, Verdict};
 use hsmc::domain::step::Step;
 use hsmc::domain::time::Timestamp;
 use proptest::prelude::*;
@@ -116,6 +116,7 @@ prop_compose! {
             stage = stage.member(status, &tags);
         }
         stage.proven = proven;
+        stage.address_consent = AddressConsent::NotAsked;
         let [double_opt_in, latest, create_missing, archive, ori_lists] = flags;
         stage.rules(|rules| {
             rules.double_opt_in = double_opt_in;
@@ -135,12 +136,14 @@ prop_compose! {
 
 /// Answers questions as the caller would.
 fn answered(mut stage: Stage) -> Stage {
-    for _ in 0..4 {
+    for _ in 0..5 {
         match stage.verdict() {
             Verdict::Settled(_) => return stage,
             Verdict::Ask(Question::LookUp) => stage.side = Side::NotInHubSpot,
             Verdict::Ask(Question::Prove) => stage.proven = true,
             Verdict::Ask(Question::Trace) => stage.side = Side::Gone,
+            // The harder answer: whoever stands under another address than their contact has opted out.
+            Verdict::Ask(Question::Consent) => stage.address_consent = AddressConsent::OptedOut,
         }
     }
     panic!("asks for ever: {stage:?}");
@@ -154,6 +157,7 @@ fn opt_out_sign(stage: &Stage) -> bool {
     };
     let silent = |status: &MemberStatus| matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
     contacts
+        || stage.address_consent == AddressConsent::OptedOut
         || stage.memory.opt_out.is_some()
         || stage.member.as_ref().is_some_and(|member| silent(&member.status))
         || stage.memory.archived.as_ref().is_some_and(|archived| silent(&archived.status_before))

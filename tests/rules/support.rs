@@ -9,8 +9,8 @@ use hsmc::domain::member::{Member, MemberStatus};
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind};
 use hsmc::domain::person::{ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Person, PersonState};
 use hsmc::domain::rules::{
-    AddressView, Condition, ContactView, Decision, Group, Handover, Operator, PersonView, Precedence,
-    Question, RuleSet, SourceList, Supplemental, TagOverride, TagSource, Verdict, World, decide,
+    AddressConsent, AddressView, Condition, ContactView, Decision, Group, Handover, Operator, PersonView,
+    Precedence, Question, RuleSet, SourceList, Supplemental, TagOverride, TagSource, Verdict, World, decide,
 };
 use hsmc::domain::step::{OptOutScope, Step};
 use hsmc::domain::tag::TagName;
@@ -174,6 +174,8 @@ pub struct Stage {
     pub proven: bool,
     pub member: Option<Member>,
     pub address: AddressView,
+    /// As most of HubSpot answers: what asks is tested by itself.
+    pub address_consent: AddressConsent,
     pub memory: Person,
 }
 
@@ -200,6 +202,7 @@ pub fn ann() -> Stage {
         proven: false,
         member: None,
         address: AddressView::Own,
+        address_consent: AddressConsent::NotOptedOut,
         memory: Person::new(PersonId(1), Some(email(ADDRESS)), Some(RecordId(51)), Timestamp(1)),
     }
 }
@@ -336,6 +339,7 @@ impl Stage {
             proven: self.proven,
             member: self.member.as_ref(),
             address: self.address,
+            address_consent: self.address_consent,
             memory: &self.memory,
         };
         decide(&self.rules, &self.world, &view)

@@ -5,7 +5,7 @@ use super::Told;
 use super::held::Seen;
 use crate::domain::moves::Move;
 use crate::domain::person::Person;
-use crate::domain::rules::{Decision, Question, Verdict};
+use crate::domain::rules::{AddressConsent, Decision, Question, Verdict};
 use crate::serve::why::NextView;
 use crate::sync::judging::{Asked, Lost, judge, world};
 use crate::sync::naming::names_under;
@@ -58,6 +58,7 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
     let member = seen.member.as_ref();
     let mut row = row.clone();
     let (mut proof, mut lost): (Option<BTreeSet<_>>, _) = (None, None);
+    let mut address_consent = AddressConsent::NotAsked;
     // What only a read can tell is taken as the scan has it, and named as a condition.
     for _ in 0..4 {
         match judge(
@@ -66,7 +67,7 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
             &row,
             person,
             member,
-            Asked { proof: proof.as_ref(), lost, ..Asked::default() },
+            Asked { proof: proof.as_ref(), lost, address_consent, ..Asked::default() },
         ) {
             Verdict::Settled(decision) => return decided(person, &decision, view),
             Verdict::Ask(Question::LookUp) => {
@@ -76,6 +77,11 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
             Verdict::Ask(Question::Trace) => {
                 lost = Some(Lost::Gone);
                 view.waits_for.push("HubSpot's word that their record is deleted".to_owned());
+            }
+            Verdict::Ask(Question::Consent) => {
+                address_consent = AddressConsent::NotOptedOut;
+                view.waits_for
+                    .push("HubSpot's word that their member's address has not opted out".to_owned());
             }
             Verdict::Ask(Question::Prove) => {
                 proof = Some(row.contacts.iter().flat_map(|(_, lists)| lists.keys().copied()).collect());

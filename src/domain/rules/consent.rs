@@ -4,7 +4,7 @@
 use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
-use super::{AddressView, ContactView, Question};
+use super::{AddressConsent, AddressView, ContactView, Question};
 use crate::domain::email::Email;
 use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
@@ -17,6 +17,8 @@ use std::time::Duration;
 const LISTINGS_LAG: Duration = Duration::from_secs(600);
 /// Searches follow a write after seconds to minutes (HubSpot contract §16).
 const SEARCH_LAG: Duration = Duration::from_secs(600);
+/// For so long a second member's own address is asked about in each run.
+const SECOND_IS_NEW: Duration = Duration::from_secs(24 * 60 * 60);
 /// The value of the bounce property (R22).
 const BOUNCED: &str = "true";
 
@@ -45,6 +47,7 @@ fn out_in_mailchimp(sight: &Sight<'_>, memory: &Person) -> bool {
 /// nothing of an opt-out that the one before it had.
 fn out_in_hubspot(sight: &Sight<'_>, memory: &Person) -> bool {
     opted_out_in_hubspot(sight)
+        || opted_out_by_address(sight)
         || (untold(memory).is_some_and(|opt_out| opt_out.seen == Service::HubSpot)
             && !is_the_same_contact(sight))
 }
@@ -61,6 +64,11 @@ fn opted_out_in_hubspot(sight: &Sight<'_>) -> bool {
     sight.contacts.iter().any(|contact| contact.opted_out)
 }
 
+/// Under an address that is no longer the contact's own: no contact shows that.
+fn opted_out_by_address(sight: &Sight<'_>) -> bool {
+    sight.view.address_consent == AddressConsent::OptedOut
+}
+
 fn every_contact_opted_out(sight: &Sight<'_>) -> bool {
     !sight.contacts.is_empty() && sight.contacts.iter().all(|contact| contact.opted_out)
 }
@@ -71,7 +79,8 @@ pub(super) fn is_cleaned(sight: &Sight<'_>) -> bool {
 
 /// Notes an opt-out seen for the first time, and that both sides agree once they do.
 pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
-    let (there, here) = (opted_out_in_mailchimp(sight), opted_out_in_hubspot(sight));
+    let there = opted_out_in_mailchimp(sight);
+    let here = opted_out_in_hubspot(sight) || opted_out_by_address(sight);
     if memory.opt_out.is_none() && (there || here) {
         let seen = if there { Service::Mailchimp } else { Service::HubSpot };
         let when = match seen {
@@ -124,6 +133,30 @@ pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
         }
         _ => None,
     }
+}
+
+/// Whether HubSpot must be asked of the member's own address: when it is first seen to be no longer the contact's, by
+/// a changed address, or by a merge, of which a run that was cut short may have known; and until an opt-out found in
+/// this way has been delivered. Somebody may have opted out between the last look and that change, and no contact
+/// shows it (R21).
+pub(super) fn must_ask_of_address(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
+    let before = sight.view.memory;
+    let (stands_elsewhere, is_new) = match sight.view.address {
+        AddressView::Second => {
+            (true, before.second.is_none_or(|since| sight.world.seen < since.plus(SECOND_IS_NEW)))
+        }
+        AddressView::Own | AddressView::MemberAway => {
+            (memory.previous_email.is_some(), before.previous_email != memory.previous_email)
+        }
+    };
+    let is_undelivered = untold(before).is_some_and(|opt_out| opt_out.seen == Service::HubSpot);
+    let asks = stands_elsewhere
+        && ((is_new && before.opt_out.is_none()) || is_undelivered)
+        && sight.view.address_consent == AddressConsent::NotAsked
+        && sight.view.member.is_some_and(is_reachable)
+        && !opted_out_in_hubspot(sight)
+        && !sight.rules.opt_out_scopes.is_empty();
+    asks.then_some(Question::Consent)
 }
 
 /// Whether HubSpot was told long ago, and yet its search for those opted out does not find the contact any more: it

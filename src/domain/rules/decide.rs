@@ -56,6 +56,9 @@ fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
     if let Some(question) = identity::must_ask(sight) {
         return Ask(question);
     }
+    if let Some(question) = consent::must_ask_of_address(sight, &draft.memory) {
+        return Ask(question);
+    }
     if consent::is_opted_out(sight, &draft.memory) {
         return opted_out(sight, draft, parked);
     }

@@ -319,6 +319,19 @@ pub enum AddressView {
     Second,
 }
 
+/// What HubSpot says of the address that a person's member stands under, when that is not their contact's own. HubSpot
+/// keeps opt-outs by address, and a contact shows the one of its own address only (HubSpot contract §12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressConsent {
+    /// Nobody has asked.
+    #[default]
+    NotAsked,
+    /// It has opted out.
+    OptedOut,
+    /// It has not.
+    NotOptedOut,
+}
+
 /// Everything known of one person while the plan is made.
 #[derive(Clone, Debug)]
 pub struct PersonView<'a> {
@@ -333,6 +346,8 @@ pub struct PersonView<'a> {
     pub member: Option<&'a Member>,
     /// What their address is to them.
     pub address: AddressView,
+    /// Whether the member's own address has opted out in HubSpot, whatever the contact shows.
+    pub address_consent: AddressConsent,
     /// What hsmc remembers; new people come with a fresh record.
     pub memory: &'a Person,
 }
@@ -346,6 +361,8 @@ pub enum Question {
     Prove,
     /// What became of the record the person was known by?
     Trace,
+    /// Has the address opted out that the member stands under, and the contact no longer does?
+    Consent,
 }
 
 /// What the rules say of one person.

@@ -12,12 +12,12 @@ use crate::sync::identify::{self, Strangers};
 use crate::sync::judging::Lost;
 use crate::sync::reading_ahead::reading_ahead;
 use crate::sync::recognising::recognised;
-use crate::sync::scan::{ScanContext, Stop, look_up, prove, trace};
+use crate::sync::scan::{ScanContext, Stop, look_up, opted_out, prove, trace};
 use crate::sync::snapshot::{Lookup, PersonKey};
 use std::collections::BTreeMap;
 
-/// Rounds of questions at most: a look-up may lead to a proof, and no further.
-const ROUNDS: usize = 4;
+/// Rounds of questions at most: a look-up may lead to one about consent, that to a proof, and no further.
+const ROUNDS: usize = 5;
 /// Addresses asked for at once, so that answers do not pile up in memory.
 const LOOKUPS: usize = 5_000;
 
@@ -61,6 +61,8 @@ impl Planning {
             }
             self.proofs.extend(prove(context, &questions.records, stop).await?);
             self.follow(context, questions.traces, stop).await?;
+            let scopes = &self.rules.opt_out_scopes;
+            self.address_consents.extend(opted_out(context, &questions.consents, scopes, stop).await?);
             // A member that has been followed is somebody else's row, too.
             let whom = if self.renames().is_empty() { Whom::Noted } else { Whom::All };
             (self, questions, limits) = self.judge(whom).await?;

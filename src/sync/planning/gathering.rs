@@ -19,11 +19,16 @@ pub(super) struct Questions {
     pub(super) records: Vec<RecordId>,
     /// Records to be traced: under which address their person stands in the snapshot, and who it is.
     pub(super) traces: BTreeMap<RecordId, (SubscriberHash, PersonId)>,
+    /// Whose member's own address may have opted out.
+    pub(super) consents: Vec<(PersonId, Email)>,
 }
 
 impl Questions {
     pub(super) fn is_empty(&self) -> bool {
-        self.emails.is_empty() && self.records.is_empty() && self.traces.is_empty()
+        self.emails.is_empty()
+            && self.records.is_empty()
+            && self.traces.is_empty()
+            && self.consents.is_empty()
     }
 }
 
@@ -54,6 +59,10 @@ impl Gathered {
                 if let (Some(record), PersonKey::Hash(hash)) = (seen.person.record, seen.row.key) {
                     self.questions.traces.insert(record, (hash, seen.person.id));
                 }
+            }
+            Verdict::Ask(Question::Consent) => {
+                let member = planning.member_of(&seen.row, &seen.person);
+                self.questions.consents.extend(member.map(|member| (seen.person.id, member.email.clone())));
             }
             Verdict::Ask(Question::Prove) => {
                 self.questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));

@@ -6,6 +6,7 @@
 
 use super::Planning;
 use super::gathering::Gathered;
+use crate::domain::member::Member;
 use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::plan::{Admission, Limits, PlanSummary};
@@ -93,10 +94,11 @@ impl Planning {
         {
             return Ok(None);
         }
-        let member = row.member.as_ref().or_else(|| self.renames().members.get(&person.id));
+        let member = self.member_of(&row, &person);
         let proof = row.contacts.first().and_then(|(contact, _)| self.proofs.get(&contact.record));
         let lost = person.record.and_then(|record| self.lost.get(&record).copied());
-        let asked = Asked { proof, lost, address: self.address(&row, &person)? };
+        let address_consent = self.address_consents.get(&person.id).copied().unwrap_or_default();
+        let asked = Asked { proof, lost, address: self.address(&row, &person)?, address_consent };
         let mut verdict = judge(&self.rules, &self.world, &row, &person, member, asked);
         let under_way = self.held.get(&person.id);
         let is_held = under_way.is_some();
@@ -104,7 +106,7 @@ impl Planning {
         let overtakes =
             opt_out_due(&verdict).is_some_and(|kind| under_way.is_none_or(|kinds| !kinds.contains(&kind)));
         // Whoever may have to be told of an opt-out is looked for in any case: it overtakes everything else.
-        let asks = matches!(verdict, Verdict::Ask(Question::LookUp | Question::Trace));
+        let asks = matches!(verdict, Verdict::Ask(Question::LookUp | Question::Trace | Question::Consent));
         if is_held && !overtakes && !asks {
             verdict = Verdict::Settled(rest(&person));
         }
@@ -112,6 +114,11 @@ impl Planning {
             && opt_out_due(&verdict).is_none()
             && !(asks && must_be_told(&row));
         Ok((!is_to_be_forgotten || !is_held).then_some(Seen { row, person, verdict, is_to_be_forgotten }))
+    }
+
+    /// Their member, under whatever address it stands.
+    pub(super) fn member_of<'a>(&'a self, row: &'a PersonRow, person: &Person) -> Option<&'a Member> {
+        row.member.as_ref().or_else(|| self.renames().members.get(&person.id))
     }
 
     /// What is decided of somebody of whom there is nothing to do, whatever the rest of the plan is.

@@ -26,7 +26,7 @@ use crate::domain::moves::Move;
 use crate::domain::naming::Names;
 use crate::domain::plan::{Admission, Limits, PlanSummary, way_fingerprint};
 use crate::domain::port::{Hands, Waits, long_work};
-use crate::domain::rules::{RuleSet, World, taken_as_given};
+use crate::domain::rules::{AddressConsent, RuleSet, World, taken_as_given};
 use crate::domain::shown::ShownMove;
 use crate::domain::step::Fingerprint;
 use crate::domain::time::Timestamp;
@@ -59,6 +59,8 @@ pub struct Planning {
     pub proofs: BTreeMap<RecordId, BTreeSet<ListId>>,
     /// Records that were traced and did not lead back to their person.
     lost: BTreeMap<RecordId, Lost>,
+    /// What HubSpot says of the addresses of members that stand under another than their contact's own.
+    address_consents: BTreeMap<PersonId, AddressConsent>,
     /// Renamed people; none before everybody was looked at.
     renames: Option<Renames>,
     /// When the plan was begun: new people are known since then.
@@ -106,6 +108,7 @@ impl Planning {
             snapshot,
             proofs: BTreeMap::new(),
             lost: BTreeMap::new(),
+            address_consents: BTreeMap::new(),
             renames: None,
             now,
             held: Held::new(),

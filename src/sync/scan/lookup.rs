@@ -9,8 +9,11 @@ use super::progress::{NoProgress, Source, Stop};
 use super::reader::Reader;
 use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
-use crate::domain::id::{ListId, RecordId};
+use crate::domain::failure::FailureClass;
+use crate::domain::id::{ListId, PersonId, RecordId};
 use crate::domain::port::{CrmAccount, Priority};
+use crate::domain::rules::AddressConsent;
+use crate::domain::step::OptOutScope;
 use crate::sync::snapshot::{Found, Lists};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +111,51 @@ pub async fn trace(
         .into_iter()
         .map(|(record, contact)| (record, contact.map(|contact| with_lists(ctx, contact, &lists))))
         .collect())
+}
+
+/// Whether these addresses have opted out in HubSpot, of everything or of one of these scopes. One without an answer
+/// is left out; so are all in a portal that refuses to say.
+///
+/// # Errors
+/// When a call keeps failing.
+pub async fn opted_out(
+    ctx: &ScanContext,
+    addresses: &[(PersonId, Email)],
+    scopes: &[OptOutScope],
+    stop: &Stop,
+) -> Result<BTreeMap<PersonId, AddressConsent>, ScanError> {
+    let reader = Reader { ctx, progress: &NoProgress, stop, in_vain: Stop::never() };
+    let crm: &dyn CrmAccount = ctx.crm.as_ref();
+    let mut found = BTreeMap::new();
+    let narrower = scopes.iter().copied().filter(|scope| *scope != OptOutScope::All);
+    let scopes: Vec<OptOutScope> = std::iter::once(OptOutScope::All).chain(narrower).collect();
+    for (person, email) in addresses {
+        let mut consent = Some(AddressConsent::NotOptedOut);
+        for scope in scopes.iter().copied() {
+            let ask = || async move { crm.is_opted_out(Priority::Scan, email, scope).await };
+            match reader.call(Source::LookUp, ask).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    consent = Some(AddressConsent::OptedOut);
+                    break;
+                }
+                Err(ScanError::Call { failure, .. }) if is_refused(failure.class) => consent = None,
+                Err(error) => return Err(error),
+            }
+        }
+        found.extend(consent.map(|consent| (*person, consent)));
+    }
+    Ok(found)
+}
+
+fn is_refused(class: FailureClass) -> bool {
+    match class {
+        FailureClass::Permanent | FailureClass::Misconfigured | FailureClass::TargetAway => true,
+        FailureClass::Transient
+        | FailureClass::RateLimited { .. }
+        | FailureClass::InDoubt
+        | FailureClass::Unauthorized => false,
+    }
 }
 
 /// A contact with the scanned lists among those it is in.

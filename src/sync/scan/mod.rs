@@ -24,7 +24,7 @@ mod work;
 
 pub use context::{Clocks, ScanContext, ScanMode, Tuning};
 pub use error::ScanError;
-pub use lookup::{look_up, prove, trace};
+pub use lookup::{look_up, opted_out, prove, trace};
 pub use progress::{NoProgress, Progress, Source, Stop};
 
 use crate::domain::port::long_work;
