@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
+use tracing::Instrument;
 
 /// The mirror of a state directory, opened when it is first needed.
 pub(super) struct Held {
@@ -212,6 +213,10 @@ impl Definitions {
     }
 }
 
+fn traced(engine: &str) -> tracing::Span {
+    tracing::info_span!(target: "hsmc::spans", "pull", engine)
+}
+
 impl App {
     /// The mirror; made when there is none.
     ///
@@ -269,7 +274,7 @@ impl App {
         let done = if is_whole { puller.begin_whole(ask.full)? } else { BTreeSet::new() };
         let mut pulls = Vec::new();
         for object in objects.iter().filter(|object| !done.contains(&object.name)) {
-            let pulled = puller.objects(object, &ask, tell).await;
+            let pulled = puller.objects(object, &ask, tell).instrument(traced(&object.name)).await;
             pulls.push(self.pulled(pulled, &ask).await?);
         }
         for association in associations.iter().filter(|pair| !done.contains(&pair.name())) {
@@ -283,7 +288,8 @@ impl App {
                     Trouble::usage(Code::NothingKept, what).with_way_out(format!("hsmc pull {engine}"))
                 );
             }
-            let pulled = puller.associations(association, &ask, tell).await;
+            let pulled =
+                puller.associations(association, &ask, tell).instrument(traced(&association.name())).await;
             pulls.push(self.pulled(pulled, &ask).await?);
         }
         if is_whole {

@@ -9,6 +9,7 @@ use crate::domain::port::{Budget, Gate, ItemOutcome, Observed, Priority};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
+use tracing::Instrument;
 use url::Url;
 
 /// What came of one exchange.
@@ -81,6 +82,18 @@ impl Line {
 
     /// Gate, exchange, report. Answers of any status come back as answers.
     pub(crate) async fn exchange(&self, ask: &Ask) -> Exchange {
+        let span = tracing::info_span!(
+            target: "hsmc::spans", "call", otel.kind = "client", service = %self.service,
+            call = %ask.request.call.what, status = tracing::field::Empty
+        );
+        let exchange = self.exchange_it(ask).instrument(span.clone()).await;
+        if let Ok(answer) = &exchange {
+            span.record("status", answer.status);
+        }
+        exchange
+    }
+
+    async fn exchange_it(&self, ask: &Ask) -> Exchange {
         let permit = self.gate.admit(ask.priority, ask.budget).await?;
         match self.http.send(&ask.request, Some(&self.credential)).await {
             Ok(answer) => {

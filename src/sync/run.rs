@@ -32,6 +32,7 @@ use crate::failpoint;
 use crate::journal::store::Batch;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A scan in progress older than this is begun anew.
 const SCAN_KEEPS: Duration = Duration::from_secs(15 * 60);
@@ -171,7 +172,10 @@ pub async fn sync(
     enter(&mut run, Some("before"), began);
     let mut fates = Fates::default();
     let result = match taken_up {
-        Ok(leftover) => phases(workspace, &mut run, &mut fates, options, &leftover, progress).await,
+        Ok(leftover) => {
+            let span = tracing::info_span!(target: "hsmc::spans", "run", run = run.id.0);
+            phases(workspace, &mut run, &mut fates, options, &leftover, progress).instrument(span).await
+        }
         Err(problem) => Err(problem),
     };
     if let Err(RunError::Call(_) | RunError::Scan(_)) = &result {
@@ -292,7 +296,9 @@ async fn phases(
     }
     forgetting::tidy(workspace).await?;
     enter(run, Some("reading"), clock.now());
-    let (context, picture, forgotten) = look(workspace, run, options, progress).await?;
+    let (context, picture, forgotten) = look(workspace, run, options, progress)
+        .instrument(tracing::info_span!(target: "hsmc::spans", "reading"))
+        .await?;
     failpoint::pass(|| failpoint::SCANNED.to_owned());
     forgetting::note(&mut run.counts.notes, forgotten);
     if workspace.shared.journal.restored()?.is_some() {
@@ -324,7 +330,9 @@ async fn phases(
     let unbegun = recovering::still_open(workspace, &leftover.unbegun)?;
     planning.unbegun = unbegun.clone();
     planning.narrow(options.narrowing.clone());
-    let (planning, limits) = settle(workspace, planning, &context).await?;
+    let (planning, limits) = settle(workspace, planning, &context)
+        .instrument(tracing::info_span!(target: "hsmc::spans", "planning"))
+        .await?;
     fates.learned.subscribed = limits.subscribed;
     fates.learned.opt_outs.clone_from(&planning.opt_outs);
 
@@ -389,7 +397,9 @@ async fn phases(
     approval::carry_out(workspace, run).await?;
     failpoint::pass(|| format!("{}:rest", failpoint::APPLYING));
     let confirmed_runs: std::collections::BTreeSet<RunId> = due.iter().map(|due| due.id.run).collect();
-    let applied = apply(workspace, due, run.seen).await?;
+    let applied = apply(workspace, due, run.seen)
+        .instrument(tracing::info_span!(target: "hsmc::spans", "applying"))
+        .await?;
     // Moves of earlier runs that were asleep when this one began.
     let recovered = match recovered {
         Applied::Waiting => wait_for(workspace, &leftover.runs, WaitUntil::Over).await,

@@ -15,6 +15,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
 
 /// Requests without a good token, of everybody together, in a minute.
 const REFUSED_PER_MINUTE: u32 = 600;
@@ -129,7 +130,11 @@ async fn every(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!(
+        target: "hsmc::spans", "request", otel.kind = "server", %method,
+        path = path.as_deref().unwrap_or("(none)"), status = tracing::field::Empty
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(Told(problem)) = response.extensions_mut().remove::<Told>() {
         let allow = response.headers_mut().remove(header::ALLOW);
         response = Problem { request_id: Some(id.0.clone()), ..problem }.into_response();
@@ -143,6 +148,7 @@ async fn every(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
     }
     let elapsed_ms = u64::try_from(api.owner.now().since(began).as_millis()).unwrap_or(u64::MAX);
     api.answers.count(response.status().as_u16());
+    span.record("status", response.status().as_u16());
     let (status, path) = (response.status().as_u16(), path.as_deref().unwrap_or("(none)"));
     tracing::debug!(request = %id.0, %method, path, status, elapsed_ms, "answered");
     response
