@@ -75,15 +75,19 @@ const WHAT: [(&str, u64, &[&str]); 3] = [
 /// A segment that feeds a static list; people change their first names.
 const FEEDS: &str = "\n[segments.some]\nwhere = 'firstname contains e'\nfeeds = { list = \"1100\" }\n";
 
+/// What somebody may rewrite of it.
+const FED_OTHERWISE: [(&str, &str); 2] = [
+    ("feeds = { list = \"1100\" }", ""),
+    ("where = 'firstname contains e'", "where = 'firstname contains a'"),
+];
+
 /// What somebody may rewrite in a config between two runs.
-const REWRITTEN: [(&str, &str); 9] = [
+const REWRITTEN: [(&str, &str); 7] = [
     ("  { id = \"945\", tag = \"New Agents\" },\n", ""),
     ("tag = \"Sub Agents\"", "tag = \"Agents below\""),
     ("tag = \"Competition\"", "tag = \"list-name\""),
     ("exclude = [\"762\", \"773\", \"717\"]", "exclude = [\"762\", \"773\"]"),
     ("to = \"947\"\n", ""),
-    ("feeds = { list = \"1100\" }", ""),
-    ("where = 'firstname contains e'", "where = 'firstname contains a'"),
     ("name = \"general-marketing\"", "name = \"renamed\""),
     ("exempt_tags = [\"Manual Inclusion\"]", "exempt_tags = []"),
 ];
@@ -110,10 +114,11 @@ pub(super) fn config(chance: &mut Chance) -> Drawn {
     if chance.percent(30) {
         text = text.replace("# ori_lists", "ori_lists");
     }
+    let mut drawn = Drawn { text, keys: draw(chance, &WHAT) }.retuned(chance);
     if chance.percent(30) {
-        text.push_str(FEEDS);
+        drawn.text.push_str(FEEDS);
     }
-    Drawn { text, keys: draw(chance, &WHAT) }.retuned(chance)
+    drawn
 }
 
 impl std::fmt::Debug for Drawn {
@@ -142,7 +147,9 @@ impl Drawn {
 
     /// Somebody wants something else by now.
     pub(super) fn rewritten(&self, chance: &mut Chance) -> Drawn {
-        let (from, to) = chance.one_of(&REWRITTEN).copied().unwrap_or_default();
+        let may_be: &[(&str, &str)] =
+            if self.text.contains(FEEDS) && chance.percent(50) { &FED_OTHERWISE } else { &REWRITTEN };
+        let (from, to) = chance.one_of(may_be).copied().unwrap_or_default();
         Drawn { text: self.text.replace(from, to), keys: self.keys.clone() }
     }
 
