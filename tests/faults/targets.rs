@@ -163,3 +163,22 @@ async fn an_operator_can_skip_the_step_that_waits_for_a_list() {
     world.sync().await;
     assert_eq!(world.person("ada"), "archived []; lists []");
 }
+
+/// Who is not in an audience that is not there is not archived by that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_no_audience_answers_is_not_taken_for_done() {
+    let world = world().await;
+    let away = FaultKind::Status { code: 404, body: None };
+    world.fail(Service::Mailchimp, "DELETE", "/members/", away.clone());
+    // The first look at them belongs to the run's beginning.
+    let fields = Matches::call(Service::Mailchimp, "GET", "/merge-fields");
+    world.fault(Matches { times: Some(u64::MAX), ..fields.nth(2) }, away);
+    let report = world.sync().await;
+    assert_waits_for(&world, &report, "audience").await;
+    world.mend();
+    world.synced().await;
+    for name in NAMES {
+        assert_eq!(world.person(name), DONE, "{name}");
+    }
+    world.assert_settled().await;
+}

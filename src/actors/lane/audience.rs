@@ -1,5 +1,6 @@
 //! The audience's lane: members created, refreshed, restored, renamed, archived.
 
+use super::away;
 use super::item::LaneItem;
 use super::list::urgency;
 use super::meanwhile;
@@ -90,6 +91,9 @@ pub async fn single(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
     match &ready.step.step {
         Step::ArchiveMember => {
             let answer = audience.archive(priority, email.hash()).await?;
+            if is_missing(&answer) {
+                away::audience_is_there(shared).await?;
+            }
             return Ok(archived(&ready.item, answer));
         }
         Step::RestoreMember { .. } => {
@@ -130,11 +134,15 @@ async fn ask_again(shared: &Shared, item: &LaneItem) -> Option<StepOutcome> {
     })
 }
 
+fn is_missing(outcome: &ItemOutcome) -> bool {
+    matches!(outcome, ItemOutcome::Refused(Refusal { code: RefusalCode::NotFound, .. }))
+}
+
 /// What the answer to an archive means: nobody there is as good as archived, and who was archived before our
 /// only call was archived by somebody else; after an earlier call of ours it was that one.
 fn archived(item: &LaneItem, outcome: ItemOutcome) -> ItemOutcome {
     match outcome {
-        ItemOutcome::Refused(Refusal { code: RefusalCode::NotFound, .. }) => ItemOutcome::AlreadyHeld,
+        missing if is_missing(&missing) => ItemOutcome::AlreadyHeld,
         ItemOutcome::AlreadyHeld if item.attempts > 0 => ItemOutcome::Done,
         other => other,
     }
@@ -230,15 +238,26 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
     if matches!(state, Ok(BatchState::Running(_))) {
         meanwhile::remember_opt_outs(shared, &items).await;
     }
+    let away = match state {
+        Ok(BatchState::Finished(results))
+            if results.values().any(|result| result.as_ref().is_ok_and(is_missing)) =>
+        {
+            away::audience_is_there(shared).await.err()
+        }
+        _ => None,
+    };
     for item in items {
         let outcome = match state {
-            Ok(BatchState::Finished(results)) => match results.get(&operation_id(&item)) {
-                Some(Err(failure)) if failure.refusal == RefusalCode::NotRemovable => {
+            Ok(BatchState::Finished(results)) => match (results.get(&operation_id(&item)), &away) {
+                (Some(Ok(missing)), Some(failure)) if is_missing(missing) => {
+                    of_failure(shared, failure, item.attempts)
+                }
+                (Some(Err(failure)), _) if failure.refusal == RefusalCode::NotRemovable => {
                     let why = "the batch's result does not say what the member has become".to_owned();
                     let asked = ask_again(shared, &item).await;
                     asked.unwrap_or_else(|| in_doubt(shared, item.attempts, why))
                 }
-                result => of_result(shared, result, &item),
+                (result, _) => of_result(shared, result, &item),
             },
             // Nobody waits for it here: it may take hours, and an opt-out is not to wait for it either.
             Ok(BatchState::Running(_)) => {

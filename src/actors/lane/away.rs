@@ -7,10 +7,10 @@
 use super::perform::{Verb, lane_name};
 use crate::actors::context::Shared;
 use crate::domain::contact::ListKind;
-use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
+use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::port::{CallResult, Priority};
-use crate::domain::step::Target;
+use crate::domain::step::{Step, Target};
 
 /// What a refusal says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,32 @@ fn says(verb: &Verb, refusal: RefusalCode) -> Says {
         (Verb::Join | Verb::Leave, _) => Says::Either,
         _ => Says::Somebody,
     }
+}
+
+/// Nobody there is a 404, and so is an audience that is not there: before the one is believed of somebody, the other is
+/// ruled out. The audience's merge fields are there whenever it is.
+///
+/// # Errors
+/// The audience is away, or nobody could look.
+pub async fn audience_is_there(shared: &Shared) -> CallResult<()> {
+    match shared.audience.merge_fields(Priority::HandOver).await {
+        Ok(_) => Ok(()),
+        Err(failure) if is_not_found(&failure) => Err(away(&Target::Audience, failure)),
+        Err(failure) => Err(CallFailure { class: not_in_doubt(failure.class), ..failure }),
+    }
+}
+
+/// What a single call's failure says: nobody there may be no audience there.
+pub async fn of_single(shared: &Shared, step: &Step, failure: CallFailure) -> CallFailure {
+    if step.target().service() != Some(Service::Mailchimp) || !is_not_found(&failure) {
+        return failure;
+    }
+    audience_is_there(shared).await.err().unwrap_or(failure)
+}
+
+/// Whether a refusal says that something is not there.
+pub fn is_not_found(failure: &CallFailure) -> bool {
+    failure.class == FailureClass::Permanent && failure.refusal == RefusalCode::NotFound
 }
 
 async fn is_writable(shared: &Shared, list: ListId) -> CallResult<bool> {

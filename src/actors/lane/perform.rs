@@ -283,7 +283,10 @@ async fn singly(shared: &Shared, ready: Vec<Ready>) {
             let outcome = match single_call(shared, &one).await {
                 Ok(StepAnswer::Item(item)) => of_item(shared, Some(&item), one.item.attempts),
                 Ok(StepAnswer::LeftTheirs) => StepOutcome::LeftTheirs,
-                Err(failure) => of_failure(shared, &failure, one.item.attempts),
+                Err(failure) => {
+                    let failure = away::of_single(shared, &one.step.step, failure).await;
+                    of_failure(shared, &failure, one.item.attempts)
+                }
             };
             one.item.settle_all(outcome).await;
         })

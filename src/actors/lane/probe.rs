@@ -1,6 +1,7 @@
 //! Probes: the reads that settle an unknown outcome, batched where a batch exists. A probe never guesses:
 //! whom an answer does not name stays in doubt.
 
+use super::away::audience_is_there;
 use super::list::urgency;
 use super::outcome::{holds, in_doubt, of_failure, refused};
 use super::perform::Ready;
@@ -193,6 +194,11 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
                 return;
             }
             let outcome = match shared.audience.member(one.item.priority, hash).await {
+                // Nobody there is an answer to this, unless nothing is there.
+                Ok(None) if member_holds(&one.step.step, &one.step.before, &one.person, None) => {
+                    let there = audience_is_there(shared).await;
+                    there.map_or_else(|failure| again(shared, &failure), |()| StepOutcome::Done)
+                }
                 Ok(member) => {
                     holds(member_holds(&one.step.step, &one.step.before, &one.person, member.as_ref()))
                 }

@@ -1,12 +1,13 @@
 //! A tag's lane: bearers on and off.
 
+use super::away::{audience_is_there, is_not_found};
 use super::last_look::archived_meanwhile;
 use super::list::urgency;
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::actors::reading::is_active;
 use crate::domain::email::Email;
-use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
+use crate::domain::failure::FailureClass;
 use crate::domain::port::{CallResult, ItemOutcome, Priority};
 use crate::domain::step::Delivery;
 use crate::domain::tag::TagName;
@@ -28,7 +29,7 @@ pub async fn set(shared: &Shared, tag: &TagName, part: &[Ready], on: bool) -> Ca
     let segment = shared.tags.resolve(shared.audience.as_ref(), priority, tag).await?;
     let answer = match shared.audience.tag_many(priority, segment, add, remove).await {
         // Deleted since it was read: nobody bears it any more, and whoever shall bear it needs a new one.
-        Err(failure) if is_gone(&failure) => {
+        Err(failure) if is_not_found(&failure) => {
             shared.tags.forget(segment);
             if !on {
                 return each(shared, part, tag, on, priority).await;
@@ -97,20 +98,21 @@ async fn one(
     let Some(hash) = ready.member_hash() else { return Ok(ItemOutcome::Unknown) };
     // The batched call leaves out who is archived; this one would tag them.
     if on && delivery == Delivery::Loud && !is_active(shared, priority, hash).await? {
+        audience_is_there(shared).await?;
         return Ok(ItemOutcome::Refused(archived_meanwhile()));
     }
     let _naming = if on { shared.tags.naming(std::slice::from_ref(tag)).await } else { None };
-    match shared.audience.tag_one(priority, hash, &[(tag.clone(), on)], delivery).await {
+    let answer = shared.audience.tag_one(priority, hash, &[(tag.clone(), on)], delivery).await;
+    if answer.as_ref().is_err_and(is_not_found) {
+        audience_is_there(shared).await?;
+    }
+    match answer {
         Ok(()) => Ok(ItemOutcome::Done),
         // Nobody there bears nothing.
-        Err(failure) if !on && is_gone(&failure) => Ok(ItemOutcome::Done),
+        Err(failure) if !on && is_not_found(&failure) => Ok(ItemOutcome::Done),
         Err(failure) if failure.class == FailureClass::Permanent => {
             Ok(ItemOutcome::Refused(failure.as_refusal()))
         }
         Err(failure) => Err(failure),
     }
-}
-
-fn is_gone(failure: &CallFailure) -> bool {
-    failure.class == FailureClass::Permanent && failure.refusal == RefusalCode::NotFound
 }
