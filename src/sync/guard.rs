@@ -11,12 +11,11 @@ use crate::actors::reading::{self, Bar, Barred, Whom};
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::failure::Service;
-use crate::domain::id::PersonId;
+use crate::domain::id::{PersonId, RecordId};
 use crate::domain::member::MemberStatus;
 use crate::domain::moves::{MemoryChange, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
-use crate::domain::rules::is_critical;
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use crate::domain::undo::are_still_due;
@@ -140,16 +139,40 @@ impl<'a> Guard<'a> {
         if shared.settings.protection.is_none() || shared.clock.now().since(self.seen) <= STALE_AFTER {
             return Ok(BTreeSet::new());
         }
-        let mut whom = Vec::new();
-        for due in chunk {
-            if takes_away(due.kind)
-                && !fold(&shared.journal.events(due.id)?).is_ok_and(|status| is_critical(&status.draft))
-            {
-                whom.extend(shared.journal.person(due.person)?.as_ref().map(Whom::of));
+        let (mut whom, mut excluded) = (Vec::new(), BTreeMap::new());
+        for due in chunk.iter().filter(|due| takes_away(due.kind)) {
+            let Some(person) = shared.journal.person(due.person)? else { continue };
+            whom.push(Whom::of(&person));
+            if let Some(record) = person.record.filter(|_| due.kind == MoveKind::Exclude) {
+                excluded.insert(person.id, record);
             }
         }
-        patiently(self.workspace, Service::Mailchimp, || reading::protected(shared, &whom, reading::SINGLY))
-            .await
+        let look = || reading::protected(shared, &whom, reading::SINGLY);
+        let mut spared = patiently(self.workspace, Service::Mailchimp, look).await?;
+        excluded.retain(|person, _| spared.contains(person));
+        let critical = self.in_critical(excluded).await?;
+        spared.retain(|person| !critical.contains(person));
+        Ok(spared)
+    }
+
+    /// Who of these is in a critical exclusion list now.
+    async fn in_critical(
+        &self,
+        excluded: BTreeMap<PersonId, RecordId>,
+    ) -> Result<BTreeSet<PersonId>, RunError> {
+        let (crm, critical) = (&self.workspace.shared.crm, &self.workspace.rules.critical);
+        let mut found = BTreeSet::new();
+        let people: Vec<(PersonId, RecordId)> = excluded.into_iter().collect();
+        for chunk in people.chunks(100) {
+            let records: Vec<RecordId> = chunk.iter().map(|(_, record)| *record).collect();
+            let read = || crm.memberships_of(Priority::HandOver, &records);
+            let lists = patiently(self.workspace, Service::HubSpot, read).await?;
+            let holds = |record| {
+                lists.get(record).is_some_and(|in_lists| critical.iter().any(|list| in_lists.contains(list)))
+            };
+            found.extend(chunk.iter().filter(|(_, record)| holds(record)).map(|(person, _)| *person));
+        }
+        Ok(found)
     }
 
     /// Who is to be taken away and has opted out in HubSpot since the scan: archived, they would stay subscribed to

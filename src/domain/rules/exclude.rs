@@ -14,14 +14,6 @@ use crate::domain::member::MemberStatus;
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
 use crate::domain::step::{Before, Step};
 
-/// How the reason of a critical exclusion begins.
-const IN_CRITICAL: &str = "in critical exclusion list";
-
-/// Whether a move is a critical exclusion, which untags a protected bearer too.
-pub fn is_critical(planned: &Move) -> bool {
-    planned.kind == MoveKind::Exclude && planned.reason.text.starts_with(IN_CRITICAL)
-}
-
 /// Why a person is excluded.
 #[derive(Clone, Copy)]
 pub(super) struct Exclusion {
@@ -102,7 +94,7 @@ pub(super) fn exclude(sight: &Sight<'_>, exclusion: Exclusion, protected: bool) 
         then.push(MemoryChange::NotEnrolled);
     }
     let text = match exclusion.critical {
-        true => format!("{IN_CRITICAL} {}", exclusion.list),
+        true => format!("in critical exclusion list {}", exclusion.list),
         false => format!("in exclusion list {}", exclusion.list),
     };
     Some(sight.draft(MoveKind::Exclude, ("R12", text), steps, then, Some(exclusion.list)))

@@ -23,7 +23,6 @@ mod sight;
 mod tagging;
 
 pub use decide::decide;
-pub use exclude::is_critical;
 pub(crate) use fingerprint::Digest;
 pub use fingerprint::fields_fingerprint;
 pub use given::taken_as_given;
