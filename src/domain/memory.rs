@@ -30,7 +30,8 @@ pub fn remember(
             contested::made(&mut after, ended, at);
         }
         MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => {
-            if archived {
+            // Found archived by somebody else, the move was given up: that its undo found them archived says nothing.
+            if archived && because.code != RefusalCode::Archived {
                 let status_before = MemberStatus::Subscribed;
                 after.archived.get_or_insert(ArchivedByUs { status_before, at });
             }

@@ -1,13 +1,16 @@
 //! R1–R9: enrolling and keeping.
 
 use crate::support::{Stage, ann, tag};
-use hsmc::domain::failure::Service;
+use hsmc::domain::event::MoveEnd;
+use hsmc::domain::failure::{Refusal, RefusalCode, Service};
 use hsmc::domain::id::ListId;
 use hsmc::domain::member::{MemberStatus, MergeField};
+use hsmc::domain::memory::remember;
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::rules::{Operator, Precedence, TagSource};
 use hsmc::domain::step::{Before, Delivery, Step};
+use hsmc::domain::time::Timestamp;
 
 const UPSERT: &str = "create or update the member";
 
@@ -398,4 +401,16 @@ fn r14_members_without_a_known_tag_are_not_our_business() {
     ann().not_looked_up().subscribed(&[]).rests(PersonState::Foreign);
     let renamed = ann().subscribed(&["Foreign"]).address("anna@example.com");
     renamed.rests(PersonState::Foreign);
+}
+
+#[test]
+fn r06_whom_others_archived_while_they_were_enrolled_is_not_taken_for_archived_by_hsmc() {
+    let stage = ann().in_lists(&[987]);
+    let due = stage.decision().due.unwrap();
+    for (code, by_hsmc) in [(RefusalCode::Archived, false), (RefusalCode::Other, true)] {
+        let because = Refusal { code, message: String::new() };
+        let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
+        let after = remember(&stage.memory, &due, &end, None, true, Timestamp(9));
+        assert_eq!(after.archived.is_some(), by_hsmc, "{code:?}");
+    }
 }
