@@ -5,7 +5,9 @@ use super::people::folded;
 use super::trace::Trace;
 use crate::app::App;
 use crate::app::show::{self, Names};
-use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
+use crate::domain::id::StepIndex;
+use crate::domain::step::Step;
 use crate::domain::time::Timestamp;
 use crate::engine::fold;
 use crate::journal::ledger::JournalError;
@@ -85,9 +87,11 @@ pub(super) struct Ends {
     pub(super) parked: BTreeSet<String>,
     /// Each move that was unwound, nothing left as somebody else's.
     pub(super) spans: Vec<Span>,
+    /// From the first call of each archive until it was found to hold: who else archives them then cannot be told apart.
+    pub(super) archives: Vec<Span>,
 }
 
-/// When a move was that was unwound: from its plan to that of the person's next move.
+/// When something was: a move that was unwound, from its plan to that of the person's next move; or an archive.
 #[derive(Debug)]
 pub(super) struct Span {
     pub(super) email: String,
@@ -114,12 +118,36 @@ pub(super) fn ends(app: &App) -> Ends {
             ends.unwound.insert(email.clone());
         }
         let record = person.record.map(|record| record.0);
+        for (from, until) in moves.iter().flat_map(|id| archives(&journal.events(*id).unwrap_or_default())) {
+            ends.archives.push(Span { email: email.clone(), record, from, until });
+        }
         for (place, life) in lives.iter().enumerate().filter(|(_, life)| life.unwound) {
             let until = lives.get(place + 1).map_or(Timestamp(i64::MAX), |next| next.planned);
             ends.spans.push(Span { email: email.clone(), record, from: life.planned, until });
         }
     }
     ends
+}
+
+/// From when to when each archive of a move was under way.
+fn archives(events: &[MoveEvent]) -> Vec<(Timestamp, Timestamp)> {
+    let Some(MoveEvent::Planned { draft, .. }) = events.first() else { return Vec::new() };
+    let archives =
+        |index: &StepIndex| draft.step(*index).is_some_and(|planned| planned.step == Step::ArchiveMember);
+    let mut sent = BTreeMap::new();
+    let mut found = Vec::new();
+    for event in events {
+        match event {
+            MoveEvent::Intent { step, direction: Direction::Forward, at, .. } if archives(step) => {
+                sent.entry(*step).or_insert(*at);
+            }
+            MoveEvent::Outcome { step, direction: Direction::Forward, outcome: StepOutcome::Done, at } => {
+                found.extend(sent.get(step).map(|sent| (*sent, *at)));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A move, as far as it was begun.

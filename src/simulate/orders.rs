@@ -5,9 +5,10 @@ use super::people::folded;
 use super::process::Ended;
 use super::stage::Stage;
 use crate::app::App;
+use crate::domain::email::Email;
 use crate::domain::event::OperatorRequest;
 use crate::domain::failure::Service;
-use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::id::{MoveId, RunId};
 use crate::domain::rules::RuleSet;
 use crate::sandbox::Sandbox;
 use crate::serve::forget::{ForgetRequest, ForgetState};
@@ -163,6 +164,9 @@ async fn obey(app: &App, stage: &Stage, order: Order) -> Result<Ended, Trouble> 
                 return said("no move is open".to_owned());
             };
             touch_move(app, stage, id)?;
+            if request == OperatorRequest::Skip {
+                stage.skip(addresses_of_move(app, stage, id)?);
+            }
             said(app.operate(OperateRequest { id, request }).await?.message)
         }
     }
@@ -197,15 +201,19 @@ fn touch_run(app: &App, stage: &Stage, run: RunId) -> Result<(), Trouble> {
 }
 
 fn touch_move(app: &App, stage: &Stage, id: MoveId) -> Result<(), Trouble> {
-    let person = app.workspace.shared.journal.person_of_move(id)?;
-    person.map_or(Ok(()), |person| touch_person(app, stage, person))
+    stage.touch(addresses_of_move(app, stage, id)?);
+    Ok(())
 }
 
-fn touch_person(app: &App, stage: &Stage, person: PersonId) -> Result<(), Trouble> {
-    let Some(person) = app.workspace.shared.journal.person(person)? else { return Ok(()) };
-    for email in [&person.email, &person.previous_email].into_iter().flatten() {
-        stage.touch([folded(email.as_str())]);
-        stage.touch(stage.addresses_of(email.as_str()));
-    }
-    Ok(())
+/// Every address of whom a move is about.
+fn addresses_of_move(app: &App, stage: &Stage, id: MoveId) -> Result<Vec<String>, Trouble> {
+    let journal = &app.workspace.shared.journal;
+    let person = journal.person_of_move(id)?.map(|person| journal.person(person)).transpose()?.flatten();
+    let known = person.iter().flat_map(|person| [&person.email, &person.previous_email]).flatten();
+    let all = |email: &Email| {
+        let mut addresses = stage.addresses_of(email.as_str());
+        addresses.push(folded(email.as_str()));
+        addresses
+    };
+    Ok(known.flat_map(all).collect())
 }

@@ -121,8 +121,8 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     let (found, touched) = (world.sandbox(), world.stage.touched());
     let forgotten = world.stage.forgotten();
     broken.extend(world.broken);
-    broken.extend(invariants::nothing_forbidden(&found));
-    broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &found));
+    broken.extend(invariants::nothing_forbidden(&found, &world.stage.skipped()));
+    broken.extend(invariants::consent_only_tightens(&Consent::of(&accounts), &world.archives, &found));
     broken.extend(invariants::only_what_is_named(&world.rules, &forgotten, &accounts, &found));
     broken.extend(invariants::no_opt_out_hidden(&Consent::of(&accounts), &found));
     broken.extend(invariants::stays_forgotten(&forgotten, &found));
@@ -177,6 +177,7 @@ struct Rest {
     unwound: BTreeSet<String>,
     /// Moves that were unwound.
     spans: Vec<accounting::Span>,
+    archives: Vec<accounting::Span>,
     /// hsmc's clock was wrong: what it has written of time says nothing.
     wrong_clock: bool,
     /// Who is parked at the end.
@@ -202,6 +203,7 @@ impl Rest {
             refused: false,
             unwound: BTreeSet::new(),
             spans: Vec::new(),
+            archives: Vec::new(),
             wrong_clock: false,
             parked: BTreeSet::new(),
             broken: Vec::new(),
@@ -345,6 +347,7 @@ impl Rest {
                 self.broken.append(&mut held(&report).take().unwrap_or_default());
                 let ends = std::mem::take(&mut *held(&ends));
                 (self.unwound, self.parked, self.spans) = (ends.unwound, ends.parked, ends.spans);
+                self.archives = ends.archives;
                 self.came_to_rest(&ran);
                 break;
             }

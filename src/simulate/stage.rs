@@ -58,6 +58,8 @@ pub(super) struct Stage {
     pub(super) calm: bool,
     /// Whom people touch: addresses in the form they are compared in.
     touched: Mutex<BTreeSet<String>>,
+    /// Of whom an operator took a step as settled.
+    skipped: Mutex<BTreeSet<String>>,
     /// Who was to be forgotten, and whether they were.
     forgotten: Mutex<BTreeMap<String, bool>>,
     wire: Mutex<Wire>,
@@ -81,6 +83,7 @@ impl Stage {
             chance: Mutex::new(chance),
             calm,
             touched: Mutex::default(),
+            skipped: Mutex::default(),
             forgotten: Mutex::default(),
             wire: Mutex::default(),
             now: Mutex::new(now),
@@ -126,6 +129,16 @@ impl Stage {
     pub(super) fn addresses_of(&self, email: &str) -> Vec<String> {
         let sandbox = held(&self.sandbox);
         sandbox.hubspot.contact_by_email(email).into_iter().flat_map(|record| record.addresses()).collect()
+    }
+
+    /// An operator takes a step of theirs as settled.
+    pub(super) fn skip(&self, whose: impl IntoIterator<Item = String>) {
+        held(&self.skipped).extend(whose);
+    }
+
+    /// Of whom an operator took a step as settled.
+    pub(super) fn skipped(&self) -> BTreeSet<String> {
+        held(&self.skipped).clone()
     }
 
     /// Somebody is to be forgotten, or was.

@@ -4,6 +4,7 @@ use crate::domain::time::Timestamp;
 use crate::sandbox::hubspot::Record;
 use crate::sandbox::mailchimp::Status;
 use crate::sandbox::{Actor, Effect, Sandbox, What};
+use crate::simulate::accounting::Span;
 use crate::simulate::people::folded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,7 +39,15 @@ impl Consent {
 
 /// Nobody is subscribed by a call who had opted out, bounced, or was archived by others (design §3.4), nor is mail
 /// started for them by a tag.
-pub(in crate::simulate) fn consent_only_tightens(consent: &Consent, sandbox: &Sandbox) -> Vec<String> {
+pub(in crate::simulate) fn consent_only_tightens(
+    consent: &Consent,
+    archives: &[Span],
+    sandbox: &Sandbox,
+) -> Vec<String> {
+    // While a call of hsmc's own archives somebody, nobody can tell who else did.
+    let is_ours = |email: &str, at: Timestamp| {
+        archives.iter().any(|span| span.email == email && span.from <= at && at <= span.until)
+    };
     let mut broken = Vec::new();
     // Since when somebody is out, and whether by a hand on the archive.
     let mut out: BTreeMap<String, Timestamp> =
@@ -65,7 +74,7 @@ pub(in crate::simulate) fn consent_only_tightens(consent: &Consent, sandbox: &Sa
             {
                 broken.push(format!("{email} had opted out, and a call before {} starts {tag}", at.iso()));
             }
-            What::Archived { email, .. } if !by_call => {
+            What::Archived { email, .. } if !by_call && !is_ours(&folded(email), *at) => {
                 archived.insert(folded(email), *at);
             }
             What::MemberRenamed { from, to } => {
