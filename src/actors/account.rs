@@ -4,6 +4,7 @@
 //! Never: sending anything itself, or knowing what a call is for.
 
 use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
+use super::leave_by::too_late;
 use super::meter::CallMeter;
 use super::silence::Silence;
 use crate::domain::code::Code;
@@ -370,7 +371,10 @@ impl Gate for AccountGate {
         let (answer, granted) = oneshot::channel();
         self.account.tell(Admit { priority, budget, answer }).await.map_err(|_| self.closed())?;
         let permit = granted.await.map_err(|_| self.closed())??;
-        Ok(Box::new(permit))
+        match too_late(self.service, self.learned.clock.now()) {
+            Some(failure) => Err(failure),
+            None => Ok(Box::new(permit)),
+        }
     }
 
     fn service(&self) -> Service {

@@ -19,6 +19,7 @@ pub mod context;
 mod erasing;
 mod evidence;
 pub mod lane;
+mod leave_by;
 pub mod looks;
 mod meter;
 mod moves;

@@ -5,6 +5,7 @@ use super::last_look::{hides_status, last_look, look_before_archive, starts_mail
 use super::outcome::{of_failure, of_item, refused};
 use super::{audience, away, contacts, erase, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
+use crate::actors::leave_by::leaving_by;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::{FailureClass, RefusalCode};
@@ -12,6 +13,8 @@ use crate::domain::id::StepIndex;
 use crate::domain::person::Person;
 use crate::domain::port::{CallResult, ItemOutcome};
 use crate::domain::step::{Before, Delivery, Step, Target};
+use crate::domain::time::Timestamp;
+use crate::engine::retry::STALE_AFTER;
 use crate::failpoint;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -168,13 +171,27 @@ pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
         }
     }
     let (mail, archives) = futures::join!(last_look(shared, mail), look_before_archive(shared, archives));
-    for ready in mail.into_iter().chain(archives) {
-        by_verb.entry(Verb::of(&ready.step)).or_default().push(ready);
+    let mut looked_at: BTreeMap<Verb, Timestamp> = BTreeMap::new();
+    let now = shared.clock.now();
+    let mail = mail.into_iter().map(|ready| (shared.looks.recent(ready.item.person, now), ready));
+    for (looked, ready) in mail.chain(archives.into_iter().map(|ready| (None, ready))) {
+        let (verb, looked) = (Verb::of(&ready.step), looked.unwrap_or(now));
+        let oldest = looked_at.entry(verb.clone()).or_insert(looked);
+        *oldest = looked.min(*oldest);
+        by_verb.entry(verb).or_default().push(ready);
     }
+    let looked_at = &looked_at;
     let verbs = join_all(by_verb.into_iter().map(|(verb, ready)| async move {
-        match verb {
-            Verb::Singly => singly(shared, ready).await,
-            _ => batched(shared, target, &verb, ready).await,
+        let looked = looked_at.get(&verb).copied();
+        let calls = async {
+            match verb {
+                Verb::Singly => singly(shared, ready).await,
+                _ => batched(shared, target, &verb, ready).await,
+            }
+        };
+        match looked {
+            Some(looked) => leaving_by(looked.plus(STALE_AFTER), calls).await,
+            None => calls.await,
         }
     }));
     let polled = join_all(polls.into_iter().map(|(ticket, items)| audience::poll(shared, ticket, items)));
