@@ -327,8 +327,7 @@ async fn phases(
         planning.held.entry(person).or_default();
     }
     // Some may have been ended since they were read, by an operator or an opt-out.
-    let unbegun = recovering::still_open(workspace, &leftover.unbegun)?;
-    planning.unbegun = unbegun.clone();
+    planning.unbegun = recovering::still_open(workspace, &leftover.unbegun)?;
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context)
         .instrument(tracing::info_span!(target: "hsmc::spans", "planning"))
@@ -357,6 +356,8 @@ async fn phases(
         let shower = Shower::new(&workspace.settings.state, run.id)?;
         let (planning, mut summary, _) = planning.show(limits.clone(), 0, Some(shower)).await?;
         note(&mut summary.notes, &planning.names.lines());
+        // Opt-outs among them have been taken over, and are under way.
+        let unbegun = planning.unbegun.clone();
         drop(planning);
         renumber(workspace, scanned, run.id);
         note(&mut summary.notes, &accounts.notes);
