@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::app::show::{self, Names};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
 use crate::domain::id::StepIndex;
-use crate::domain::step::Step;
+use crate::domain::step::{Inverse, Step};
 use crate::domain::time::Timestamp;
 use crate::engine::fold;
 use crate::journal::ledger::JournalError;
@@ -114,7 +114,7 @@ pub(super) fn ends(app: &App) -> Ends {
         let mut lives: Vec<Life> =
             moves.iter().filter_map(|id| Life::of(&journal.events(*id).ok()?)).collect();
         lives.sort_by_key(|life| life.planned);
-        if !lives.is_empty() && lives.iter().all(|life| life.unwound) {
+        if !lives.is_empty() && lives.iter().all(|life| life.unwound && !life.keeps) {
             ends.unwound.insert(email.clone());
         }
         let record = person.record.map(|record| record.0);
@@ -154,11 +154,13 @@ fn archives(events: &[MoveEvent]) -> Vec<(Timestamp, Timestamp)> {
 struct Life {
     planned: Timestamp,
     unwound: bool,
+    /// It did something that no undo takes back: fresh merge fields stay.
+    keeps: bool,
 }
 
 impl Life {
     fn of(events: &[MoveEvent]) -> Option<Life> {
-        let Some(MoveEvent::Planned { at: planned, .. }) = events.first() else { return None };
+        let Some(MoveEvent::Planned { at: planned, draft }) = events.first() else { return None };
         let unwound = match events.last() {
             Some(MoveEvent::Ended { end: MoveEnd::Dropped { .. }, .. }) => return None,
             Some(MoveEvent::Ended { end: MoveEnd::Unwound { left_theirs, .. }, .. }) => {
@@ -166,6 +168,14 @@ impl Life {
             }
             _ => false,
         };
-        Some(Life { planned: *planned, unwound })
+        let stays = |index: &StepIndex| {
+            let planned = draft.step(*index);
+            planned.is_some_and(|planned| planned.step.inverse(&planned.before) == Inverse::Nothing)
+        };
+        let keeps = events.iter().any(|event| match event {
+            MoveEvent::Outcome { step, outcome: StepOutcome::Done, .. } => stays(step),
+            _ => false,
+        });
+        Some(Life { planned: *planned, unwound, keeps })
     }
 }
