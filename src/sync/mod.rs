@@ -17,6 +17,7 @@ mod carried_out;
 pub mod damage;
 pub mod error;
 pub mod forgetting;
+mod gate;
 pub mod guard;
 pub mod hinted;
 pub mod identify;

@@ -4,11 +4,11 @@
 
 use super::alerts::{self, Learned};
 use super::applying::{Applied, WaitUntil, apply, wait_for};
-use super::approval::{self, Shower, asks, has_moves};
-use super::carried_out;
+use super::approval::{self, Shower};
 use super::damage;
 use super::error::RunError;
 use super::forgetting;
+use super::gate::gate;
 use super::looking::{look, name_tags, prepare, renumber, settle};
 use super::planning::{Journaled, Narrowing, Part, Planning};
 use super::preflight::{self, Accounts};
@@ -17,16 +17,15 @@ use super::repeating;
 use super::reporting::{self, Fates, count_plan, enter, in_vain, in_words, note, tally};
 use super::restored;
 use super::retention;
-use super::scan::{Progress, ScanContext};
+use super::scan::Progress;
 use super::snapshot;
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::code::Code;
 use crate::domain::id::RunId;
 use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
-use crate::domain::report::{Asked, RunReport};
+use crate::domain::report::RunReport;
 use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
-use crate::domain::shown::ShownPlan;
 use crate::domain::time::Timestamp;
 use crate::failpoint;
 use crate::journal::store::Batch;
@@ -426,42 +425,6 @@ async fn phases(
         fates.waits_for.take(),
     )?;
     Ok(Outcome::Ended(end))
-}
-
-/// Whether a person must say yes, and to what. What a person, or an earlier run's own gate, has let through
-/// before goes on as far as it still comes out the same: after a yes only that, and after a crash under
-/// `apply = "ask"` too. Where too much of it has changed, the plan as it is now asks (design §3.10).
-async fn gate(
-    workspace: &Workspace,
-    run: &mut Run,
-    options: &RunOptions,
-    mut planning: Planning,
-    mut limits: Limits,
-    context: &ScanContext,
-) -> Result<(Planning, Limits, Option<(Asked, String)>), RunError> {
-    let mut asked = asks(workspace, options, &limits, &planning.names);
-    let may_apply = workspace.settings.apply != ApplyMode::Never;
-    if asked.is_some() && may_apply && planning.narrowing.shown.is_none() {
-        let mut let_through = ShownPlan::default();
-        for unbegun in planning.unbegun.values().filter(|unbegun| !unbegun.paused) {
-            let_through.insert(unbegun.fingerprint, unbegun.shown.clone());
-        }
-        if !let_through.is_empty() {
-            planning.narrowing.shown = Some(Arc::new(let_through));
-            (planning, limits) = settle(workspace, planning, context).await?;
-            asked = None;
-            let note = "only what an earlier run had begun to apply goes on; the next run shows the rest";
-            run.counts.notes.insert(note.to_owned(), 1);
-        }
-    }
-    carried_out::leave_out(workspace, &mut planning, &mut run.counts.notes)?;
-    if let Some(why) = planning.too_different().filter(|_| may_apply) {
-        note(&mut run.counts.notes, &in_words(&planning.dropped_of_shown()));
-        planning.narrowing.shown = None;
-        (planning, limits) = settle(workspace, planning, context).await?;
-        asked = has_moves(&limits).then_some((Asked::Changed, why));
-    }
-    Ok((planning, limits, asked))
 }
 
 /// Opt-outs: a run of their own, before every other, outside limits and gates (R24).
