@@ -1,4 +1,5 @@
-//! Golden texts: what an operator reads at night, 80 columns wide.
+//! Golden texts: what an operator reads at night, 80 columns wide. One a view, together, so that they can be read in one go
+//! and keep one tone.
 
 use super::super::table::Layout;
 use super::*;
