@@ -360,6 +360,16 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
             );
         }
         Ok(info) => {
+            // What cannot be read says nothing here; a run will tell.
+            let known = preflight::audience_of(&app.workspace.shared.journal).unwrap_or_default();
+            if let Some(known) = known.filter(|known| *known != app.config.mailchimp.audience) {
+                findings.add(
+                    (Severity::Error, Code::WrongAudience),
+                    "mailchimp.audience",
+                    format!("{} is about audience {known}", app.state.display()),
+                    "name that audience, or another state directory with --state",
+                );
+            }
             if let Some(cap) = app.workspace.rules.audience_cap.filter(|cap| info.member_count >= *cap) {
                 findings.add(
                     (Severity::Warning, Code::AudienceCap),

@@ -371,7 +371,7 @@ impl App {
     /// Holds work back, durably.
     ///
     /// # Errors
-    /// Nobody has that address, or the journal cannot be written.
+    /// Nobody has that address, the config does not name that list, or the journal cannot be written.
     pub async fn pause(&self, scope: Scope) -> Done<Acknowledgement> {
         let mut pauses = self.workspace.shared.pauses();
         let what = self.change(&mut pauses, scope, true)?;
@@ -415,6 +415,14 @@ impl App {
                 format!("person {id}")
             }
             Scope::List(list) => {
+                // A slip of the pen would hold nothing. What was paused under an earlier config can still be resumed.
+                if on && !self.workspace.rules.all_lists().contains(&list) {
+                    return Err(Trouble::usage(
+                        Code::NothingSuch,
+                        format!("the config names no list {list}"),
+                    )
+                    .with_way_out("`hsmc lists` shows those it names"));
+                }
                 toggle(&mut pauses.lists, list, on);
                 format!("list {list}")
             }

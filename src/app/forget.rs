@@ -28,7 +28,7 @@ impl App {
     pub async fn forget(&self, request: ForgetRequest) -> Done<ForgetView> {
         let email = Email::as_given(&request.address)
             .map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
-        preflight::right_portal(&self.workspace).await?;
+        preflight::right_accounts(&self.workspace).await?;
         if request.dry_run {
             let found = forgetting::look(&self.workspace, &email).await?;
             let person = found.person.as_ref().map(|person| person.id);

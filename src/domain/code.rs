@@ -92,6 +92,7 @@ codes! {
     AnswerLost = 2009: "the answer of a call was lost: it may have happened",
     CallRefused = 2010: "a service refuses a call for good",
     ClockWrong = 2011: "this machine's clock is not the services'",
+    WrongAudience = 2012: "the state directory is about another Mailchimp audience",
 
     // 21xx: what the config names in them
     ListMissing = 2101: "HubSpot has no such list",
@@ -102,7 +103,7 @@ codes! {
     PropertyReadOnly = 2106: "the property is read-only in HubSpot",
     SubscriptionType = 2107: "the subscription type is not there, or cannot be used",
     ExitTagUnknown = 2108: "nobody has ever borne the exit tag",
-    TargetAway = 2109: "a list, tag or audience is gone, or cannot be written",
+    TargetAway = 2109: "a list, tag, property or audience is gone, or cannot be written",
 
     // 30xx: the state directory
     StateInUse = 3001: "the state directory is in use by another process",
@@ -152,7 +153,7 @@ codes! {
     InvalidValue = 5007: "a value or field is refused",
     MissingProperty = 5008: "HubSpot demands a property that is missing",
     NotRemovable = 5009: "Mailchimp does not let the member be archived",
-    NotWritable = 5010: "the list is not hsmc's to write",
+    NotWritable = 5010: "the list or property is not hsmc's to write",
     InvalidAddress = 5011: "the address is malformed",
     Refused = 5012: "a service refuses something for one person",
     Undone = 5013: "an operator has undone it",

@@ -60,7 +60,7 @@ pub enum RefusalCode {
     Forgotten,
     /// Mailchimp: "signed up to a lot of lists very recently": later, perhaps.
     TooManySignups,
-    /// The record, member or property is not there.
+    /// The record or member is not there.
     NotFound,
     /// It exists already although it was to be created.
     AlreadyExists,
@@ -70,7 +70,7 @@ pub enum RefusalCode {
     MissingProperty,
     /// Mailchimp 405: this member cannot be archived (archived, cleaned or pending).
     NotRemovable,
-    /// The list is dynamic, or otherwise not ours to write.
+    /// The list is dynamic, the property gone or read-only, or otherwise not ours to write.
     NotWritable,
     /// The address itself is malformed.
     InvalidAddress,

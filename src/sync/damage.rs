@@ -16,7 +16,8 @@ const PAGE: usize = 1_000;
 /// # Errors
 /// The journal cannot be read or written.
 pub async fn mend(workspace: &Workspace) -> JournalResult<()> {
-    let mended = workspace.shared.journal.mend(&[super::run::SCANNED, super::preflight::ZONE]).await?;
+    let learned: Vec<&str> = [super::run::SCANNED].into_iter().chain(super::preflight::LEARNED).collect();
+    let mended = workspace.shared.journal.mend(&learned).await?;
     if mended > 0 {
         tracing::warn!(mended, "damaged records were made anew from others");
     }

@@ -45,17 +45,23 @@ impl Accounts {
 }
 
 /// The name under which the journal keeps the portal's time zone.
-pub(super) const ZONE: &str = "portal zone";
+const ZONE: &str = "portal zone";
 /// The name under which the journal keeps the portal that it is about.
 const PORTAL: &str = "portal";
+/// The same for the audience.
+const AUDIENCE: &str = "audience";
+/// What is learned of the accounts, and can be learned anew.
+pub(super) const LEARNED: [&str; 3] = [ZONE, PORTAL, AUDIENCE];
 
-/// Makes sure that the token is of the portal that the config names, and that the journal is about: what was remembered
-/// of one account must not be done to another. Before anything else, and before moves that an earlier run has begun go
-/// on. On the way it learns when the portal's day, and its quota, ends.
+/// Makes sure that the journal is about the audience that the config names, and the token of the portal that the config
+/// names and the journal is about: what was remembered of one account must not be done to another. Before anything
+/// else, and before moves that an earlier run has begun go on. On the way it learns when the portal's day, and its
+/// quota, ends.
 ///
 /// # Errors
-/// It is of another portal, or the call failed although the config names one.
-pub async fn right_portal(workspace: &Workspace) -> Result<(), RunError> {
+/// It is another audience or portal, or the call failed although the config names one.
+pub async fn right_accounts(workspace: &Workspace) -> Result<(), RunError> {
+    right_audience(workspace)?;
     let (journal, crm) = (&workspace.shared.journal, &workspace.shared.crm);
     let zone = journal.meta_get::<String>(ZONE)?;
     // Known before the first call: that may be the one that finds the quota used up.
@@ -112,10 +118,35 @@ pub fn portal_of(journal: &Journal) -> JournalResult<Option<u64>> {
     journal.meta_get(PORTAL)
 }
 
-/// Looks at both accounts, and changes nothing.
+/// The journal knows the audience from the first time that Mailchimp was found to have it.
+fn right_audience(workspace: &Workspace) -> Result<(), RunError> {
+    let named = &workspace.settings.audience;
+    match audience_of(&workspace.shared.journal)?.filter(|known| known != named) {
+        None => Ok(()),
+        Some(known) => Err(RunError::Unfit {
+            code: Code::WrongAudience,
+            place: key(workspace, "mailchimp.audience"),
+            what: format!(
+                "the config names audience {named}, but {} is about audience {known}",
+                workspace.settings.state.display()
+            ),
+            way_out: "name that audience, or another state directory with --state".to_owned(),
+        }),
+    }
+}
+
+/// The audience that a journal is about, once a run has seen it.
 ///
 /// # Errors
-/// The first thing that does not fit, or a call that failed.
+/// The journal cannot be read.
+pub fn audience_of(journal: &Journal) -> JournalResult<Option<String>> {
+    journal.meta_get(AUDIENCE)
+}
+
+/// Looks at both accounts, and changes nothing there.
+///
+/// # Errors
+/// The first thing that does not fit, or a call that failed; or the journal cannot be written.
 pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
     let (crm, audience) = (&workspace.shared.crm, &workspace.shared.audience);
     let (definitions, fields) = futures::try_join!(
@@ -123,6 +154,11 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
         patiently(workspace, Service::Mailchimp, || audience.merge_fields(Priority::Scan)),
     )
     .map_err(|problem| of_call(workspace, problem))?;
+    if audience_of(&workspace.shared.journal)?.is_none() {
+        let mut batch = Batch::new();
+        workspace.shared.journal.meta_put(&mut batch, AUDIENCE, &workspace.settings.audience)?;
+        workspace.shared.journal.commit(batch).await?;
+    }
     sources_are_there(workspace, &definitions)?;
     Ok(Accounts::of(workspace, &definitions, fields))
 }

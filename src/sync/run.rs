@@ -104,7 +104,7 @@ pub async fn plan(
     let options = &options.with_shown(workspace)?;
     damage::mend(workspace).await?;
     forgetting::tidy(workspace).await?;
-    preflight::right_portal(workspace).await?;
+    preflight::right_accounts(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
@@ -163,7 +163,7 @@ pub async fn sync(
     workspace.hubspot.meter_anew().await;
     workspace.mailchimp.meter_anew().await;
     let began = workspace.shared.clock.now();
-    let taken_up = match preflight::right_portal(workspace).await {
+    let taken_up = match preflight::right_accounts(workspace).await {
         Ok(()) => recovering::take_up(workspace).await,
         Err(problem) => Err(problem),
     };

@@ -235,6 +235,18 @@ async fn a_paused_source_list_enrols_nobody_until_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_of_a_list_that_the_config_does_not_name_is_refused() {
+    let world = World::new(|builder| people::listed(builder, "ada", GENERAL)).await;
+    let app = world.open();
+    let trouble = app.pause(Scope::List(ListId(978))).await.unwrap_err();
+    assert_eq!(trouble.code, hsmc::domain::code::Code::NothingSuch);
+    app.resume(Scope::List(ListId(978))).await.unwrap();
+    app.close().await;
+    world.sync().await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_people_than_have_a_place_are_in_flight_at_once() {
     const PEOPLE: usize = 2_300;
     let world = World::new(|builder| {

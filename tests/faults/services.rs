@@ -5,6 +5,7 @@ use crate::support::World;
 use crate::support::people::{self, COMPETITION, GENERAL, address};
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
+use hsmc::sandbox::scenario::AUDIENCE;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
@@ -298,4 +299,30 @@ async fn a_state_directory_of_another_portal_is_refused_before_anything_is_done(
     assert_eq!(trouble.code, Code::WrongPortal);
     assert!(trouble.message.contains("is about portal 4200042"), "{trouble:?}");
     assert_eq!(world.mutating_calls(), calls);
+}
+
+/// The config of another audience beside the old state: everybody would look archived by others there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_directory_of_another_audience_is_refused_before_anything_is_done() {
+    let mut world = world().await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("dora") });
+    world.set("HSMC_MAILCHIMP__AUDIENCE", "another");
+    let calls = world.mutating_calls();
+    let trouble = world.try_sync(SyncRequest { yes: true, ..SyncRequest::default() }).await.unwrap_err();
+    assert_eq!((trouble.code, trouble.exit), (Code::WrongAudience, 2));
+    assert!(trouble.place.ends_with("mailchimp.audience"), "{trouble:?}");
+    assert!(trouble.message.contains("names audience another, but"), "{trouble:?}");
+    assert_eq!(world.mutating_calls(), calls);
+}
+
+/// An audience that Mailchimp does not have is a slip of the pen, and no audience to be about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_directory_is_about_no_audience_that_mailchimp_does_not_have() {
+    let mut world = world().await;
+    world.set("HSMC_MAILCHIMP__AUDIENCE", "another");
+    let trouble = world.try_sync(SyncRequest::default()).await.unwrap_err();
+    assert_eq!(trouble.code, Code::AudienceMissing);
+    world.set("HSMC_MAILCHIMP__AUDIENCE", AUDIENCE);
+    world.synced().await;
 }

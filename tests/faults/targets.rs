@@ -7,7 +7,8 @@ use hsmc::domain::code::Code;
 use hsmc::domain::event::OperatorRequest;
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::ListId;
-use hsmc::sandbox::{Act, FaultKind, Matches};
+use hsmc::sandbox::hubspot::Definition;
+use hsmc::sandbox::{Act, FaultKind, Matches, Sandbox};
 use hsmc::serve::requests::{OperateRequest, Subject, SyncRequest};
 use hsmc::serve::views::{MoveView, ReportView, RunState, StatusAnswer};
 use hsmc::sync::scan::Source;
@@ -145,6 +146,35 @@ async fn a_tag_whose_segment_is_gone_is_made_anew_and_borne_by_whoever_shall() {
         assert_eq!(world.person(name), "subscribed [General Single]; lists [987]", "{name}");
     }
     world.assert_settled().await;
+}
+
+/// Other properties than the one that is away are written, although one batch would have carried both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_property_that_becomes_read_only_parks_nobody_and_holds_up_no_other_property() {
+    let world = World::new(|builder| {
+        for name in NAMES {
+            people::finished(builder, name);
+        }
+        people::enrolled(builder, "dora", GENERAL);
+    })
+    .await;
+    world.act(Act::Clean { email: people::address("dora") });
+    let define = |sandbox: &mut Sandbox, definition: Definition| {
+        sandbox.hubspot.define_property("import_list", definition);
+    };
+    let text = || Definition::plain("Import list", "string", "text");
+    define(&mut world.sandbox(), text());
+    let report = world
+        .sync_at_once(Source::List(ListId(FINISHED)), |sandbox| define(sandbox, text().read_only()))
+        .await;
+    assert_waits_for(&world, &report, "a contact property").await;
+    assert_eq!(world.property("dora", "mailchimp_bounced"), "true");
+    define(&mut world.sandbox(), text());
+    world.synced().await;
+    for name in NAMES {
+        assert_eq!(world.person(name), DONE, "{name}");
+        assert_eq!(world.property(name, "import_list"), "General marketing", "{name}");
+    }
 }
 
 /// A list that is gone for good: the step does not matter any more.

@@ -1,6 +1,6 @@
 //! A batch that is refused as a whole: because of somebody in it, or because what it is about is away. A list that was
-//! deleted or turned dynamic, an audience that is not there say nothing of the people: their moves wait until that is put
-//! right, and nobody is parked for it.
+//! deleted or turned dynamic, a property that is gone or read-only, an audience that is not there say nothing of the
+//! people: their moves wait until that is put right, and nobody is parked for it.
 //!
 //! Never: halving a batch whose target is away, which would find nobody to blame and ask once for each.
 
@@ -52,8 +52,8 @@ pub async fn of_refusal(
     }
 }
 
-/// By what was asked. Properties have no target but the people themselves: one who is gone is not found, and the others
-/// are halved away from them.
+/// By what was asked. In a batch of properties not found is somebody: one who is gone, and the others are halved away
+/// from them.
 fn says(verb: &Verb, refusal: RefusalCode) -> Says {
     match (verb, refusal) {
         (_, RefusalCode::NotWritable) => Says::Away,
@@ -105,7 +105,11 @@ fn not_in_doubt(class: FailureClass) -> FailureClass {
 
 /// The same, said of the target.
 fn away(target: &Target, failure: CallFailure) -> CallFailure {
-    let message = format!("{} is gone, or cannot be written ({})", lane_name(target), failure.message);
+    let what = match target {
+        Target::Contacts => "a contact property".to_owned(),
+        other => lane_name(other),
+    };
+    let message = format!("{what} is gone, or cannot be written ({})", failure.message);
     CallFailure { class: FailureClass::TargetAway, message, ..failure }
 }
 
@@ -123,6 +127,11 @@ mod tests {
             assert_eq!(says(&verb, RefusalCode::NotFound), Says::Away, "{verb:?}");
         }
         assert_eq!(says(&Verb::Join, RefusalCode::NotWritable), Says::Away, "a list that became dynamic");
+        assert_eq!(
+            says(&Verb::SetProperties, RefusalCode::NotWritable),
+            Says::Away,
+            "a property that is gone"
+        );
     }
 
     #[test]

@@ -32,6 +32,27 @@ pub async fn set_properties(shared: &Shared, part: &[Ready]) -> CallResult<Vec<I
         .collect())
 }
 
+fn property(ready: &Ready) -> Option<&String> {
+    match &ready.step.step {
+        Step::SetProperty { property, .. } => Some(property),
+        _ => None,
+    }
+}
+
+/// Whether more than one property is written.
+pub fn are_several(part: &[Ready]) -> bool {
+    part.iter().any(|ready| property(ready) != part.first().and_then(property))
+}
+
+/// The same, a part for each property.
+pub fn by_property(part: Vec<Ready>) -> Vec<Vec<Ready>> {
+    let mut parts: BTreeMap<Option<String>, Vec<Ready>> = BTreeMap::new();
+    for ready in part {
+        parts.entry(property(&ready).cloned()).or_default().push(ready);
+    }
+    parts.into_values().collect()
+}
+
 /// Restores a property's before-image, unless somebody else has written since: then theirs stays.
 pub async fn restore_property(
     shared: &Shared,

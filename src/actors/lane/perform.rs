@@ -228,6 +228,10 @@ async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready
                     answer_bundle(shared, ready, outcome).await;
                 }
             }
+            // Each property by itself: of those that can be written nobody has to wait.
+            Err(failure) if failure.refusal == RefusalCode::NotWritable && contacts::are_several(&part) => {
+                parts.extend(contacts::by_property(part));
+            }
             Err(failure) => {
                 let failure = match away::of_refusal(shared, target, verb, failure, seen_there).await {
                     Ok(failure) => failure,

@@ -68,15 +68,15 @@ pub(crate) fn refusal_of(error: &Value) -> Option<RefusalCode> {
     let says = |word: &str| codes.contains(word);
     if says("MISSING_REQUIRED_PROPERTY") || says("MISSING_CONDITIONAL_REQUIRED_PROPERTY") {
         Some(RefusalCode::MissingProperty)
-    } else if says("DYNAMIC") {
+    } else if says("DYNAMIC") || says("PROPERTY_DOESNT_EXIST") || says("READ_ONLY") {
         Some(RefusalCode::NotWritable)
     } else if says("INVALID_EMAIL") {
         Some(RefusalCode::InvalidAddress)
-    } else if says("PROPERTY_DOESNT_EXIST") || says("NOT_FOUND") {
+    } else if says("NOT_FOUND") {
         Some(RefusalCode::NotFound)
     } else if says("ALREADY_EXISTS") || says("WITH_NAME_EXISTS") || says("CONFLICT") {
         Some(RefusalCode::AlreadyExists)
-    } else if says("INVALID") || says("VALIDATION") || says("READ_ONLY") {
+    } else if says("INVALID") || says("VALIDATION") {
         Some(RefusalCode::InvalidValue)
     } else {
         None
@@ -153,10 +153,10 @@ mod tests {
         // status, body, class of a write, class of a read, refusal
         let rows = [
             (400, category("VALIDATION_ERROR"), Permanent, Permanent, RefusalCode::InvalidValue),
-            (400, code("PROPERTY_DOESNT_EXIST"), Permanent, Permanent, RefusalCode::NotFound),
+            (400, code("PROPERTY_DOESNT_EXIST"), Permanent, Permanent, RefusalCode::NotWritable),
             (400, code("INVALID_OPTION"), Permanent, Permanent, RefusalCode::InvalidValue),
             (400, code("INVALID_EMAIL"), Permanent, Permanent, RefusalCode::InvalidAddress),
-            (400, code("READ_ONLY_VALUE"), Permanent, Permanent, RefusalCode::InvalidValue),
+            (400, code("READ_ONLY_VALUE"), Permanent, Permanent, RefusalCode::NotWritable),
             (400, code("MISSING_REQUIRED_PROPERTY"), Permanent, Permanent, RefusalCode::MissingProperty),
             (
                 400,
@@ -186,7 +186,7 @@ mod tests {
                     .to_owned(),
                 Permanent,
                 Permanent,
-                RefusalCode::NotFound,
+                RefusalCode::NotWritable,
             ),
             (400, html.clone(), Permanent, Permanent, RefusalCode::Other),
             (401, category("INVALID_AUTHENTICATION"), Unauthorized, Unauthorized, RefusalCode::Other),

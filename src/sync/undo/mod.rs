@@ -43,7 +43,7 @@ const CHUNK: usize = 500;
 /// When the token is of another portal, or a call or the journal fails.
 pub async fn plan(workspace: &Workspace, whole: Whole) -> Result<UndoPlan, RunError> {
     let _one_at_a_time = workspace.one_at_a_time().await;
-    preflight::right_portal(workspace).await?;
+    preflight::right_accounts(workspace).await?;
     planning::plan(workspace, whole).await
 }
 
@@ -66,7 +66,7 @@ pub async fn undo(
             way_out: "set it to \"ask\" or \"always\"; `--dry-run` shows the plan".to_owned(),
         });
     }
-    preflight::right_portal(workspace).await?;
+    preflight::right_accounts(workspace).await?;
     // What an earlier undo had begun comes to its end first.
     let leftover = recovering::take_up(workspace).await?;
     let (recovered, _) = recovering::finish(workspace, &leftover).await?;
