@@ -104,9 +104,15 @@ impl Scene<'_> {
         self.record(service, What::Violation { rule, whose: None, detail: detail.into() });
     }
 
-    /// The same, of a call about one person in the audience.
-    pub fn violation_about(&mut self, whose: &str, rule: &'static str, detail: impl Into<String>) {
+    /// The same, of a call about one person.
+    pub fn violation_about(
+        &mut self,
+        service: Service,
+        whose: &str,
+        rule: &'static str,
+        detail: impl Into<String>,
+    ) {
         let whose = Some(whose.to_owned());
-        self.record(Service::Mailchimp, What::Violation { rule, whose, detail: detail.into() });
+        self.record(service, What::Violation { rule, whose, detail: detail.into() });
     }
 }

@@ -182,6 +182,21 @@ async fn a_member_under_a_further_address_of_the_contact_is_forgotten_with_them(
     }
 }
 
+/// HubSpot keeps opt-outs by address, and nobody has been told of the new one yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_that_was_given_another_address_is_opted_out_under_it_before_it_is_deleted() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    let (contact, property) = (address("ada"), "email".to_owned());
+    world.act(Act::SetProperty { contact, property, value: address("ada.new") });
+    assert_eq!(forget(&world, "ada").await.state, ForgetState::Forgotten);
+    world.assert_careful();
+    assert_eq!(world.person("ada.new"), "no member; not in HubSpot");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_further_address_without_a_member_is_kept_away_as_well() {
     let world = of_two_addresses(false).await;

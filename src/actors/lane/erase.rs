@@ -3,7 +3,9 @@
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::domain::email::SubscriberHash;
-use crate::domain::port::{CallResult, ItemOutcome};
+use crate::domain::id::RecordId;
+use crate::domain::port::{CallResult, ItemOutcome, Priority};
+use crate::domain::step::OptOutScope;
 use std::collections::BTreeSet;
 
 /// Deletes the member under every address the person has here.
@@ -17,6 +19,22 @@ pub async fn member(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
         }
     }
     Ok(outcome)
+}
+
+/// Deletes a contact. HubSpot keeps opt-outs by address (HubSpot contract §12): one that the contact was given since,
+/// of which nobody has been told, is opted out first.
+pub async fn contact(shared: &Shared, ready: &Ready, record: RecordId) -> CallResult<ItemOutcome> {
+    let priority = ready.item.priority;
+    let found = shared.crm.contact(priority, record).await?.and_then(|contact| contact.email());
+    let own = hashes(ready);
+    if let Some(email) = found.filter(|email| !own.contains(&email.hash())) {
+        let basis = &shared.settings.basis;
+        match shared.crm.opt_out(Priority::OptOut, &email, OptOutScope::All, basis).await? {
+            ItemOutcome::Done | ItemOutcome::AlreadyHeld => {}
+            other => return Ok(other),
+        }
+    }
+    shared.crm.erase_contact(priority, record).await
 }
 
 /// Whether there is no member under any of them.

@@ -325,7 +325,7 @@ pub enum StepAnswer {
 async fn single_call(shared: &Shared, ready: &Ready) -> CallResult<StepAnswer> {
     let item = match &ready.step.step {
         Step::CreateContact => contacts::create(shared, ready).await?,
-        Step::EraseContact { record } => shared.crm.erase_contact(ready.item.priority, *record).await?,
+        Step::EraseContact { record } => erase::contact(shared, ready, *record).await?,
         Step::EraseMember => erase::member(shared, ready).await?,
         Step::SetProperty { property, value } => {
             return contacts::restore_property(shared, ready, property, value).await;

@@ -300,7 +300,7 @@ fn erase(portal: &mut Portal, scene: &mut Scene<'_>, request: &WireRequest) -> W
     match find(portal, asked, by).map(|record| (record.id, record.email().to_owned())) {
         Some((id, email)) => {
             if !email.is_empty() && !portal.is_opted_out(&email) {
-                scene.violation(Service::HubSpot, "erased-without-opt-out", "gdpr-delete");
+                scene.violation_about(Service::HubSpot, &email, "erased-without-opt-out", "gdpr-delete");
             }
             portal.erase_contact(scene, id);
             WireResponse::empty(204)

@@ -280,7 +280,7 @@ impl Audience {
         held.updated = scene.now;
         let (email, tag) = (member.email.clone(), held.name.clone());
         if scene.by == crate::sandbox::effects::Actor::Api && scene.settings.protects(&tag) {
-            scene.violation_about(&email, "protected-tag-cleared", tag.clone());
+            scene.violation_about(Service::Mailchimp, &email, "protected-tag-cleared", tag.clone());
         }
         scene.record(Service::Mailchimp, What::TagCleared { email, tag, loud });
         true

@@ -4,6 +4,7 @@
 use super::answers::{invalid, problem};
 use super::audience::Audience;
 use super::member::{Member, Status, hash_of};
+use crate::domain::failure::Service;
 use crate::sandbox::settings::Scene;
 use crate::sandbox::wire::{WireResponse, set};
 use serde_json::{Value, json};
@@ -84,7 +85,7 @@ impl Audience {
         let gone = matches!(standing, Status::Unsubscribed | Status::Cleaned);
         if gone && matches!(to, Status::Subscribed | Status::Pending) {
             let change = format!("{} to {}", standing.wire(), to.wire());
-            scene.violation_about(&member.email, "resubscribe", change);
+            scene.violation_about(Service::Mailchimp, &member.email, "resubscribe", change);
         }
         match (standing, to) {
             (_, Status::Archived) => {

@@ -171,7 +171,7 @@ impl Audience {
         }
         let protected = self.tags_of(member).into_iter().find(|tag| scene.settings.protects(tag));
         if let Some(tag) = protected {
-            scene.violation_about(&member.email, "protected-bearer-archived", tag);
+            scene.violation_about(Service::Mailchimp, &member.email, "protected-bearer-archived", tag);
         }
         self.set_status(scene, number, Status::Archived, false);
         WireResponse::empty(204)
@@ -184,7 +184,12 @@ impl Audience {
             return not_found();
         };
         if matches!(member.status, Status::Subscribed | Status::Pending) {
-            scene.violation_about(&member.email, "erased-without-opt-out", member.status.wire());
+            scene.violation_about(
+                Service::Mailchimp,
+                &member.email,
+                "erased-without-opt-out",
+                member.status.wire(),
+            );
         }
         self.forget(scene, number);
         WireResponse::empty(204)

@@ -88,7 +88,12 @@ impl Audience {
         };
         let (number, fresh) = if let Some(number) = number {
             if status != Status::Unsubscribed {
-                scene.violation_about(email, "consent-overwritten", "update_existing with a status");
+                scene.violation_about(
+                    Service::Mailchimp,
+                    email,
+                    "consent-overwritten",
+                    "update_existing with a status",
+                );
             }
             let Some(member) = self.members.get(&number) else { return refused("Gone.".to_owned()) };
             if let Err(no) = Audience::may_become(scene, member, status) {

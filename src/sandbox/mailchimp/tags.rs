@@ -136,7 +136,12 @@ impl Audience {
                 });
                 let Some(number) = number else {
                     if setting {
-                        scene.violation_about(&email, "tag-without-member", "segment batch");
+                        scene.violation_about(
+                            Service::Mailchimp,
+                            &email,
+                            "tag-without-member",
+                            "segment batch",
+                        );
                     }
                     unknown.push(email);
                     continue;

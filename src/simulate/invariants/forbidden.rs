@@ -1,6 +1,6 @@
 //! Every call was one that a careful client makes. What somebody did a moment before it could not be known: that
 //! excuses the call about them, and no other. So does an operator who took the step as settled that would have come
-//! before.
+//! before; and a move that is undone takes back what it has set itself.
 
 use super::consent::OVERLOOKED;
 use crate::domain::time::Timestamp;
@@ -48,6 +48,8 @@ impl ByHand {
 pub(in crate::simulate) fn nothing_forbidden(sandbox: &Sandbox, skipped: &BTreeSet<String>) -> Vec<String> {
     let mut broken = Vec::new();
     let mut by_hand = ByHand::default();
+    // Tags that a call has set, and nobody has cleared since: a move that is undone takes them back, protected or not.
+    let mut by_call: BTreeSet<(String, String)> = BTreeSet::new();
     for Effect { at, asked, by, what, .. } in sandbox.effects.all() {
         match what {
             What::Violation { rule, whose, detail } => {
@@ -55,9 +57,17 @@ pub(in crate::simulate) fn nothing_forbidden(sandbox: &Sandbox, skipped: &BTreeS
                 let whose_erasure = (*rule == "erased-without-opt-out").then(|| folded(whose));
                 let may_be_erased = whose_erasure
                     .is_some_and(|whose| skipped.contains(&whose) || by_hand.back.contains(&whose));
-                if !may_be_erased && !by_hand.excuses(rule, whose, detail, *asked) {
+                let takes_back = *rule == "protected-tag-cleared"
+                    && by_call.contains(&(folded(whose), detail.to_lowercase()));
+                if !may_be_erased && !takes_back && !by_hand.excuses(rule, whose, detail, *asked) {
                     broken.push(format!("a forbidden call: {rule}: {detail} {whose}"));
                 }
+            }
+            What::TagSet { email, tag, .. } if *by == Actor::Api => {
+                by_call.insert((folded(email), tag.to_lowercase()));
+            }
+            What::TagCleared { email, tag, .. } => {
+                by_call.remove(&(folded(email), tag.to_lowercase()));
             }
             what if *by != Actor::Api => by_hand.note(*at, what),
             _ => {}
