@@ -149,18 +149,29 @@ fn address(row: &PersonRow) -> Option<Email> {
 }
 
 /// Whether the row's member is a second one: it stands under an address of its contact that is not the contact's
-/// own, and the own one has a member too.
+/// own, and the contact has a member already: under the own one, or a followed one under yet another.
 ///
 /// # Errors
-/// When the snapshot cannot be read.
-pub fn is_second(snapshot: &Snapshot, row: &PersonRow) -> Result<bool, RunError> {
+/// When the snapshot or the journal cannot be read.
+pub fn is_second(
+    journal: &Journal,
+    snapshot: &Snapshot,
+    renames: &Renames,
+    row: &PersonRow,
+) -> Result<bool, RunError> {
     let PersonKey::Hash(here) = row.key else { return Ok(false) };
     let own = || row.contacts.iter().filter_map(|(contact, _)| contact.email()).map(|email| email.hash());
     if row.member.is_none() || own().any(|own| own == here) {
         return Ok(false);
     }
     for own in own() {
-        if snapshot.person(PersonKey::Hash(own))?.is_some_and(|row| row.member.is_some()) {
+        let Some(own_row) = snapshot.person(PersonKey::Hash(own))? else { continue };
+        if own_row.member.is_some() {
+            return Ok(true);
+        }
+        if let Some(person) = known(journal, &own_row)?
+            && renames.members.get(&person.id).is_some_and(|member| member.email.hash() != here)
+        {
             return Ok(true);
         }
     }
@@ -184,7 +195,8 @@ fn heir(snapshot: &Snapshot, row: &PersonRow) -> Result<Option<PersonRow>, RunEr
 }
 
 /// A member that stands under another address of a contact, whose own one has none, is that contact's: the row of
-/// the own address gets it, and a rename is due.
+/// the own address gets it, and a rename is due. Unless that contact has a member from before already: then this one is
+/// a second member, and stands where it is. Whether it was joined.
 ///
 /// # Errors
 /// When the snapshot or the journal cannot be read.
@@ -193,15 +205,15 @@ pub fn join(
     snapshot: &Snapshot,
     renames: &mut Renames,
     row: &PersonRow,
-) -> Result<(), RunError> {
-    let Some(own_row) = heir(snapshot, row)? else { return Ok(()) };
-    if let Some(person) = known(journal, &own_row)? {
-        // Of several, the one that was theirs before: which one it is must not change from run to run.
-        let before = renames.members.get(&person.id).cloned();
-        renames.note(row, person.id);
-        renames.members.extend(before.map(|member| (person.id, member)));
+) -> Result<bool, RunError> {
+    let Some(own_row) = heir(snapshot, row)? else { return Ok(false) };
+    let Some(person) = known(journal, &own_row)? else { return Ok(false) };
+    let has_another = |member: &Member| row.key != PersonKey::Hash(member.email.hash());
+    if renames.members.get(&person.id).is_some_and(has_another) {
+        return Ok(false);
     }
-    Ok(())
+    renames.note(row, person.id);
+    Ok(true)
 }
 
 /// Whether a row is judged with another one: its member has been followed, and its contact, if it shows one, has a
@@ -324,6 +336,8 @@ pub async fn identify(
     // Members that are a contact's under another address: joined once every contact has a number.
     let mut joins: Vec<PersonKey> = Vec::new();
     let mut fresh: Vec<Person> = Vec::new();
+    // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
+    let is_recorded = |row: &PersonRow| !is_forgotten(forgotten, row) || must_be_told(row);
     let rows: Box<dyn Iterator<Item = _> + Send> = match is_about_the_new {
         true => Box::new(snapshot.people_at(&new)?),
         false => Box::new(snapshot.people()?),
@@ -353,8 +367,7 @@ pub async fn identify(
         if known.is_some() {
             continue;
         }
-        // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
-        if !is_forgotten(forgotten, &row) || must_be_told(&row) {
+        if is_recorded(&row) {
             fresh.extend(newcomer(&row, now));
         }
         if fresh.len() >= CHUNK {
@@ -362,11 +375,17 @@ pub async fn identify(
         }
     }
     make(journal, fresh).await?;
+    let mut seconds = Vec::new();
     for key in joins {
-        if let Some(row) = snapshot.person(key)? {
-            join(journal, snapshot, &mut renames, &row)?;
+        let Some(row) = snapshot.person(key)? else { continue };
+        if !join(journal, snapshot, &mut renames, &row)?
+            && known(journal, &row)?.is_none()
+            && is_recorded(&row)
+        {
+            seconds.extend(newcomer(&row, now));
         }
     }
+    make(journal, seconds).await?;
     Ok(renames)
 }
 

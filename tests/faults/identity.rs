@@ -275,6 +275,8 @@ async fn r02_merged_contacts_have_one_campaign_and_an_opt_out_of_either_member_c
         assert!(world.person("ada").starts_with("unsubscribed ["), "{silent}: {}", world.person("ada"));
         assert!(world.person("ada").ends_with("opted out"), "{silent}: {}", world.person("ada"));
         assert!(world.person("bram").starts_with("unsubscribed ["), "{silent}: {}", world.person("bram"));
+        // HubSpot keeps opt-outs by address: the one they opted out under is known too, whatever becomes of the contact's.
+        assert!(world.sandbox().hubspot.is_opted_out(&address(silent)), "{silent}");
         world.assert_settled().await;
     }
 }
@@ -296,6 +298,36 @@ async fn r10_whoever_survives_a_merge_without_a_member_gets_the_others_and_no_jo
     let created = |what: &What| matches!(what, What::MemberCreated { .. } | What::JourneyStarted { .. });
     assert_eq!(world.count_since(mark, created), 0);
     world.assert_settled().await;
+}
+
+/// The survivor has a member already, archived under an address from before: the other one is a second member, and is
+/// not lost from view because the survivor's present address has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_of_a_merged_contacts_member_crosses_although_the_survivors_own_stands_elsewhere() {
+    for seen_before in [true, false] {
+        let world = World::new(|builder| {
+            people::finished(builder, "bram");
+            match seen_before {
+                true => people::enrolled(builder, "ivo", GENERAL),
+                false => people::contact(builder, "ivo"),
+            };
+        })
+        .await;
+        world.synced().await;
+        assert_eq!(world.person("bram"), "archived []; lists [946]");
+        if !seen_before {
+            world.act(Act::AddMember { email: address("ivo"), status: "subscribed".to_owned() });
+        }
+        world.act(Act::Merge { primary: address("bram"), other: address("ivo") });
+        let (property, value) = ("email".to_owned(), address("bram.new"));
+        world.act(Act::SetProperty { contact: address("bram"), property, value });
+        world.synced().await;
+        world.act(Act::Unsubscribe { email: address("ivo") });
+        world.synced().await;
+        assert!(world.sandbox().hubspot.is_opted_out(&address("ivo")), "seen before: {seen_before}");
+        assert!(world.person("bram.new").ends_with("opted out"), "{}", world.person("bram.new"));
+        world.assert_settled().await;
+    }
 }
 
 /// HubSpot keeps opt-outs by address: one that changes leaves its opt-out behind.

@@ -6,6 +6,7 @@ use crate::domain::email::Email;
 use crate::domain::person::Person;
 use crate::domain::port::{CallResult, ItemOutcome, Priority};
 use crate::domain::step::OptOutScope;
+use std::collections::BTreeSet;
 
 /// Unsubscribes members; one outcome for each, in order.
 pub async fn unsubscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOutcome>> {
@@ -20,21 +21,29 @@ pub async fn unsubscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<Item
         .collect())
 }
 
-/// Opts one person out in HubSpot.
+/// Opts one person out in HubSpot: under every address that it keeps their consent under.
 pub async fn opt_out(shared: &Shared, ready: &Ready, scope: OptOutScope) -> CallResult<ItemOutcome> {
-    let Some(email) = contact_email(shared, &ready.person).await? else { return Ok(ItemOutcome::Unknown) };
-    let answer = shared.crm.opt_out(Priority::OptOut, &email, scope, &shared.settings.basis).await?;
-    // Already opted out is success, and an opt-out is never undone: no difference to keep.
-    Ok(if answer == ItemOutcome::AlreadyHeld { ItemOutcome::Done } else { answer })
+    let emails = consent_addresses(shared, &ready.person).await?;
+    if emails.is_empty() {
+        return Ok(ItemOutcome::Unknown);
+    }
+    for email in emails {
+        match shared.crm.opt_out(Priority::OptOut, &email, scope, &shared.settings.basis).await? {
+            // Already opted out is success, and an opt-out is never undone: no difference to keep.
+            ItemOutcome::Done | ItemOutcome::AlreadyHeld => {}
+            other => return Ok(other),
+        }
+    }
+    Ok(ItemOutcome::Done)
 }
 
-/// The address that HubSpot keeps the person's consent under: that of a second member is not its contact's own.
-pub async fn contact_email(shared: &Shared, person: &Person) -> CallResult<Option<Email>> {
-    match person.record.filter(|_| person.second.is_some()) {
-        Some(record) => {
-            let contact = shared.crm.contact(Priority::OptOut, record).await?;
-            Ok(contact.and_then(|contact| contact.email()).or_else(|| person.email.clone()))
-        }
-        None => Ok(person.email.clone()),
+/// The addresses that HubSpot keeps the person's consent under (HubSpot contract §12). A second member stands under
+/// another one than their contact's own, which the contact gets its mail under: an opt-out is of both.
+pub async fn consent_addresses(shared: &Shared, person: &Person) -> CallResult<BTreeSet<Email>> {
+    let mut emails: BTreeSet<Email> = person.email.clone().into_iter().collect();
+    if let Some(record) = person.record.filter(|_| person.second.is_some()) {
+        let contact = shared.crm.contact(Priority::OptOut, record).await?;
+        emails.extend(contact.and_then(|contact| contact.email()));
     }
+    Ok(emails)
 }

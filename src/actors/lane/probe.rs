@@ -160,11 +160,17 @@ async fn opt_outs(shared: &Shared, ready: Vec<Ready>) {
 }
 
 async fn opt_out(shared: &Shared, one: &Ready) -> CallResult<StepOutcome> {
-    let email = super::opt_out::contact_email(shared, &one.person).await?;
-    let (Some(email), Step::OptOut { scope }) = (email, &one.step.step) else {
+    let emails = super::opt_out::consent_addresses(shared, &one.person).await?;
+    let Step::OptOut { scope } = one.step.step else { return Ok(holds(false)) };
+    if emails.is_empty() {
         return Ok(refused(RefusalCode::InvalidAddress, "the person has no address"));
-    };
-    Ok(holds(shared.crm.is_opted_out(Priority::OptOut, &email, *scope).await?))
+    }
+    for email in emails {
+        if !shared.crm.is_opted_out(Priority::OptOut, &email, scope).await? {
+            return Ok(holds(false));
+        }
+    }
+    Ok(holds(true))
 }
 
 /// Steps on members: one read tells status, tags and merge fields.

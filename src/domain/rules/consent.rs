@@ -200,8 +200,8 @@ fn to_mailchimp(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     let unsubscribe =
         PlannedStep { step: Step::UnsubscribeMember, before: Before::Status(member.status.clone()) };
     let mut steps = vec![evidence(), unsubscribe];
-    // The contact they have now never heard of it either.
-    if !sight.contacts.is_empty() && !opted_out_in_hubspot(sight) {
+    // Some contact of theirs never heard of it either: the one they have now, or a twin.
+    if !sight.contacts.is_empty() && !every_contact_opted_out(sight) {
         steps.extend(opt_out_steps(sight));
     }
     steps.extend(ours_borne(sight).into_iter().map(clear));
