@@ -117,7 +117,9 @@ pub(super) fn hand_over(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<
     Way::Due(Box::new(sight.draft(MoveKind::HandOver, ("R15", text), steps, then, None)))
 }
 
-/// R9: the name of the list the person came from, where it can be written and is not there already.
+/// R9: the name of the list the person came from, where it can be written. Also where it is seen to be there already: a
+/// search may show a contact as they were before a move of theirs was undone (HubSpot contract §16), and nobody would
+/// look again afterwards.
 fn import_list(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<String>) -> Option<PlannedStep> {
     let property = sight.rules.import_list.as_ref()?;
     if sight.world.read_only.contains(property) {
@@ -128,7 +130,7 @@ fn import_list(sight: &Sight<'_>, handover: &Handover, notes: &mut Vec<String>) 
     let origin = enrolled.or(handover.from).or_else(|| sight.sources_holding().next())?;
     let value = sight.name_of(origin)?.to_owned();
     let present = sight.property(property);
-    (present != Some(value.as_str())).then(|| PlannedStep {
+    Some(PlannedStep {
         step: Step::SetProperty { property: property.clone(), value },
         before: Before::Property(present.map(str::to_owned)),
     })
