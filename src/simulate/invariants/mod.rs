@@ -37,13 +37,23 @@ pub(super) fn only_what_is_named(
     let named = rules.iter().flat_map(|rules| [&rules.import_list, &rules.ori_lists, &rules.bounce_property]);
     let properties: BTreeSet<&String> = named.flatten().collect();
     let mut broken = Vec::new();
-    // Addresses that contacts were given meanwhile: whoever was asked to be forgotten may have had one of these.
-    let mut given: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    // Every address that contacts have had, also by a merge: whoever was asked to be forgotten had one of these.
+    let mut had: BTreeMap<u64, BTreeSet<String>> = before
+        .hubspot
+        .contacts()
+        .map(|record| (record.id, record.addresses().into_iter().collect()))
+        .collect();
+    let is_asked_for = |address: &String| forgotten.contains_key(address);
     for Effect { by, what, .. } in sandbox.effects.all() {
-        if let What::PropertySet { contact, property, value } = what
-            && property == "email"
-        {
-            given.entry(*contact).or_default().insert(folded(value));
+        match what {
+            What::PropertySet { contact, property, value } if property == "email" => {
+                had.entry(*contact).or_default().insert(folded(value));
+            }
+            What::ContactMerged { contact, into } => {
+                let addresses = had.get(contact).cloned().unwrap_or_default();
+                had.entry(*into).or_default().extend(addresses);
+            }
+            _ => {}
         }
         let named = match what {
             _ if *by != Actor::Api => true,
@@ -54,15 +64,15 @@ pub(super) fn only_what_is_named(
             What::PropertySet { property, .. } => {
                 properties.contains(property) || property.starts_with("hs_email_optout")
             }
-            // Whoever was asked to be forgotten, and whoever came later.
-            What::MemberForgotten { email } => forgotten.contains_key(&folded(email)),
+            // Whoever was asked to be forgotten under any address of theirs, and whoever came later.
+            What::MemberForgotten { email } => {
+                let theirs = |addresses: &BTreeSet<String>| {
+                    addresses.contains(&folded(email)) && addresses.iter().any(is_asked_for)
+                };
+                is_asked_for(&folded(email)) || had.values().any(theirs)
+            }
             What::ContactForgotten { contact } if !forgotten.is_empty() => {
-                let is_asked_for = |address: &String| forgotten.contains_key(address);
-                given.get(contact).is_some_and(|addresses| addresses.iter().any(is_asked_for))
-                    || before
-                        .hubspot
-                        .contact(*contact)
-                        .is_none_or(|record| record.addresses().iter().any(is_asked_for))
+                had.get(contact).is_none_or(|addresses| addresses.iter().any(is_asked_for))
             }
             What::ContactDeleted { .. }
             | What::ContactForgotten { .. }
