@@ -11,6 +11,7 @@ use crate::domain::port::Priority;
 use crate::domain::rules::TagSource;
 use crate::domain::segment::{Fields, Rule};
 use crate::domain::step::OptOutScope;
+use crate::mirror::EVERYTHING;
 use crate::serve::views::{CheckView, Finding, Severity};
 use crate::sync::preflight::{self, way_out_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -189,6 +190,7 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
             check_segments(app, findings, &Fields::of_portal(&definitions));
         }
     }
+    check_mirrored(app, findings).await;
     let wanted: BTreeSet<u64> = app
         .workspace
         .rules
@@ -222,6 +224,34 @@ async fn hubspot(app: &App, findings: &mut Findings<'_>) {
                     }
                 }
             }
+        }
+    }
+}
+
+/// HubSpot leaves names that it does not know out in silence (HubSpot contract §7): the mirror would have a column that
+/// is empty for ever.
+async fn check_mirrored(app: &App, findings: &mut Findings<'_>) {
+    for (index, object) in app.config.pull.objects.iter().enumerate() {
+        if object.properties.is_empty() {
+            continue;
+        }
+        let place = format!("pull.object[{index}].properties");
+        findings.view.checked.push(format!("HubSpot: properties of {}", object.name));
+        let known = match app.objects.object_properties(Priority::Scan, &object.kind).await {
+            Ok(known) => known,
+            Err(failure) => {
+                findings.failed(&place, &failure);
+                continue;
+            }
+        };
+        let unknown = object.properties.iter().filter(|name| *name != EVERYTHING && !known.contains(name));
+        for name in unknown {
+            findings.add(
+                (Severity::Error, Code::PropertyMissing),
+                &place,
+                format!("HubSpot's {} have no property {name}", object.name),
+                "correct the name, or create the property",
+            );
         }
     }
 }

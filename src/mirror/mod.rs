@@ -21,7 +21,7 @@ mod record;
 pub mod shelf;
 mod store;
 
-pub use definition::{AssociationDefinition, ObjectDefinition};
+pub use definition::{AssociationDefinition, EVERYTHING, ObjectDefinition};
 pub use history::{Counts, Mode, Pull, PullEnd};
 pub use record::{Changed, Gone, Identity, Kept, Live, Pair, State, Totals};
 pub(crate) use record::{seal, unseal};

@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
+use hsmc::domain::code::Code;
 use hsmc::domain::id::RunId;
 use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
 use hsmc::serve::requests::PlanRequest;
@@ -166,4 +167,27 @@ async fn a_dynamic_list_is_never_fed_and_check_names_it() {
         assert_eq!(refused.code.to_string(), code, "{refused:?}");
         assert_eq!(world.changes_since(mark), Vec::<String>::new());
     }
+}
+
+/// HubSpot says nothing of a name that it does not know: the mirror would have an empty column for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_property_that_the_mirror_shall_keep_and_hubspot_does_not_have_is_named_by_check() {
+    let mut world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.config.push_str(
+        "\n[[pull.object]]\ntype = \"contacts\"\nproperties = [\"email\", \"nosuch\"]\n\
+         [[pull.object]]\ntype = \"companies\"\nproperties = [\"*\"]\n",
+    );
+    let app = world.open();
+    let found = hsmc::app::check::check(&app, &world.file("hsmc.toml")).await;
+    app.close().await;
+    let told: Vec<&str> = found
+        .findings
+        .iter()
+        .filter(|one| one.code == Some(Code::PropertyMissing))
+        .map(|one| one.message.as_str())
+        .collect();
+    assert_eq!(told, ["HubSpot's contacts have no property nosuch"]);
 }

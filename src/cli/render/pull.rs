@@ -99,7 +99,7 @@ fn beside(pull: &PullView) -> String {
         say(&format!("{} here, as many as HubSpot counts", number(ours)));
     } else if let (Some(ours), Some(theirs)) = (pull.ours, pull.theirs) {
         say(&format!(
-            "HubSpot counts {}, the mirror {}: its count lags behind; `hsmc pull {} --full` settles a doubt",
+            "HubSpot counts {}, the mirror {}: its count may lag behind, or records were deleted for good; `hsmc pull {} --full` settles it",
             number(theirs),
             number(ours),
             pull.engine
