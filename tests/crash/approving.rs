@@ -5,6 +5,8 @@ use crate::points::AT_ONCE;
 use crate::stage::{Prepared, Stage, differences};
 use crate::world::{Due, World, prepare};
 use futures::StreamExt;
+use hsmc::domain::failure::Service;
+use hsmc::sandbox::{Fault, FaultKind, Matches};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -83,5 +85,25 @@ async fn a_crash_before_a_run_says_that_it_waits_leaves_no_plan_behind() {
     let run = waiting(&stage).await.unwrap();
     assert_eq!(stage.run(&["approve", &run], &[ASK]).await.code, Some(0));
     assert_eq!(std::fs::read_dir(stage.folder.path().join("state/waiting")).unwrap().count(), 0);
+    assert_eq!(stage.wrongs(), Vec::<String>::new());
+}
+
+/// Opt-outs never wait for a yes: left behind by a run that was cut short they are delivered first, and one that HubSpot
+/// does not take at once is still under way when the question is put.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_left_by_a_run_that_was_cut_short_goes_on_while_the_next_one_waits_for_a_yes() {
+    let ground = prepare(World::Plain, &[Due::OptOutHubSpot, Due::Enroll], 2).await;
+    let stage = Stage::of(&ground).await;
+    assert!(stage.run(&["sync"], &[ASK, ("HSMC_FAILPOINT", "journaled:opt-outs")]).await.killed);
+    let refused = FaultKind::Status { code: 503, body: None };
+    let calls = Matches::call(Service::HubSpot, "POST", "/communication-preferences");
+    stage.held().add_fault(Fault { matches: Matches { times: Some(6), ..calls.nth(1) }, kind: refused });
+    let asks = stage.run(&["sync"], &[ASK]).await;
+    assert_eq!(asks.code, Some(3), "{}", asks.said);
+    let run = waiting(&stage).await.unwrap();
+    assert_eq!(stage.run(&["state", "check"], &[ASK]).await.code, Some(0));
+    let ended = stage.run(&["approve", &run], &[ASK]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(stage.open_moves().await, Some(0));
     assert_eq!(stage.wrongs(), Vec::<String>::new());
 }

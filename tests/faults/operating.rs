@@ -3,6 +3,7 @@
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, FINISHED, GENERAL, address};
 use hsmc::app::App;
+use hsmc::domain::code::Code;
 use hsmc::domain::event::OperatorRequest;
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::{ListId, MoveId};
@@ -234,12 +235,39 @@ async fn a_paused_source_list_enrols_nobody_until_it_goes_on() {
     assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
 }
 
+/// A plan that is being made may take it up at that very moment: its records would contradict each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_has_not_begun_is_not_ended_by_hand_while_a_plan_is_made() {
+    let world = World::new(|builder| {
+        people::finished(builder, "carl");
+    })
+    .await;
+    let app = world.open();
+    app.pause(Scope::All).await.unwrap();
+    app.close().await;
+    world.sync().await;
+    let app = world.open();
+    let id = overview(&app).await.moves[0].id;
+    let plan_is_made = app.workspace.deciding.lock().await;
+    for request in [OperatorRequest::Cancel, OperatorRequest::RollBack] {
+        let trouble = app.operate(OperateRequest { id, request }).await.unwrap_err();
+        assert_eq!(trouble.code, Code::NotNow, "{trouble:?}");
+    }
+    drop(plan_is_made);
+    app.operate(OperateRequest { id, request: OperatorRequest::Cancel }).await.unwrap();
+    assert!(overview(&app).await.moves.is_empty());
+    app.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_of_a_list_that_the_config_does_not_name_is_refused() {
-    let world = World::new(|builder| people::listed(builder, "ada", GENERAL)).await;
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
     let app = world.open();
     let trouble = app.pause(Scope::List(ListId(978))).await.unwrap_err();
-    assert_eq!(trouble.code, hsmc::domain::code::Code::NothingSuch);
+    assert_eq!(trouble.code, Code::NothingSuch);
     app.resume(Scope::List(ListId(978))).await.unwrap();
     app.close().await;
     world.sync().await;

@@ -150,7 +150,7 @@ async fn a_tag_whose_segment_is_gone_is_made_anew_and_borne_by_whoever_shall() {
 
 /// Other properties than the one that is away are written, although one batch would have carried both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_property_that_becomes_read_only_parks_nobody_and_holds_up_no_other_property() {
+async fn a_property_archived_before_its_moves_write_it_parks_nobody_and_holds_up_no_other_property() {
     let world = World::new(|builder| {
         for name in NAMES {
             people::finished(builder, name);
@@ -159,17 +159,19 @@ async fn a_property_that_becomes_read_only_parks_nobody_and_holds_up_no_other_pr
     })
     .await;
     world.act(Act::Clean { email: people::address("dora") });
-    let define = |sandbox: &mut Sandbox, definition: Definition| {
+    let define = |sandbox: &mut Sandbox| {
+        let definition = Definition::plain("Import list", "string", "text");
         sandbox.hubspot.define_property("import_list", definition);
     };
-    let text = || Definition::plain("Import list", "string", "text");
-    define(&mut world.sandbox(), text());
+    define(&mut world.sandbox());
     let report = world
-        .sync_at_once(Source::List(ListId(FINISHED)), |sandbox| define(sandbox, text().read_only()))
+        .sync_at_once(Source::List(ListId(FINISHED)), |sandbox| {
+            sandbox.hubspot.archive_property("import_list");
+        })
         .await;
     assert_waits_for(&world, &report, "a contact property").await;
     assert_eq!(world.property("dora", "mailchimp_bounced"), "true");
-    define(&mut world.sandbox(), text());
+    define(&mut world.sandbox());
     world.synced().await;
     for name in NAMES {
         assert_eq!(world.person(name), DONE, "{name}");

@@ -413,6 +413,11 @@ impl Portal {
         self.definitions.insert(name.to_owned(), definition);
     }
 
+    /// Archives a property, as somebody does in the settings.
+    pub fn archive_property(&mut self, name: &str) {
+        self.definitions.remove(name);
+    }
+
     /// Defines a subscription type, for whoever builds a scenario.
     pub fn define_subscription(&mut self, id: u64, subscription: Subscription) {
         self.subscriptions.insert(id, subscription);
