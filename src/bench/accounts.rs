@@ -10,7 +10,7 @@ use crate::domain::id::{ListId, RecordId, SegmentId};
 use crate::domain::member::{AudienceInfo, Member, MemberStatus, MergeField, TagInfo};
 use crate::domain::port::{
     AudienceAccount, BatchCall, BatchOutcome, BatchState, BatchSummary, CallResult, ContactQuery, CrmAccount,
-    ItemOutcome, ListWrite, MemberQuery, NewMember, OptOutBasis, Page, PortalInfo, Priority,
+    ItemOutcome, ListWrite, MemberQuery, NewMember, OptOutBasis, Page, PortalInfo, Priority, Subscribed,
     SubscriptionType,
 };
 use crate::domain::step::{Delivery, OptOutScope};
@@ -252,12 +252,9 @@ impl AudienceAccount for Prompt {
     async fn member(&self, _: Priority, _: SubscriberHash) -> CallResult<Option<Member>> {
         unexpected(Service::Mailchimp, "member: read")
     }
-    async fn subscribe(
-        &self,
-        _: Priority,
-        members: &[NewMember],
-    ) -> CallResult<BatchOutcome<SubscriberHash>> {
-        Ok(done(members.iter().map(|member| member.email.hash())))
+    async fn subscribe(&self, _: Priority, members: &[NewMember]) -> CallResult<Subscribed> {
+        let outcomes = done(members.iter().map(|member| member.email.hash()));
+        Ok(Subscribed { outcomes, ..Subscribed::default() })
     }
     async fn unsubscribe(&self, _: Priority, emails: &[Email]) -> CallResult<BatchOutcome<SubscriberHash>> {
         Ok(done(emails.iter().map(Email::hash)))

@@ -55,6 +55,16 @@ pub enum ItemOutcome {
 /// One outcome per input of a batched write, by key; an input without an entry is `Unknown`.
 pub type BatchOutcome<K> = BTreeMap<K, ItemOutcome>;
 
+/// What became of members that were to be created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscribed {
+    /// One outcome for each.
+    pub outcomes: BatchOutcome<SubscriberHash>,
+    /// Mailchimp's own number (`contact_id`) of each that was made: it stays when the address changes (Mailchimp
+    /// contract §4).
+    pub numbers: BTreeMap<SubscriberHash, String>,
+}
+
 /// One page and the cursor of the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -282,11 +292,7 @@ pub trait AudienceAccount: Send + Sync + 'static {
     async fn member(&self, priority: Priority, hash: SubscriberHash) -> CallResult<Option<Member>>;
     /// Creates up to 500 members with tags; existing ones are left alone and come back as
     /// `Refused(AlreadyExists)`.
-    async fn subscribe(
-        &self,
-        priority: Priority,
-        members: &[NewMember],
-    ) -> CallResult<BatchOutcome<SubscriberHash>>;
+    async fn subscribe(&self, priority: Priority, members: &[NewMember]) -> CallResult<Subscribed>;
     /// Unsubscribes up to 500 existing members.
     async fn unsubscribe(
         &self,

@@ -3,6 +3,7 @@
 
 use super::error::RunError;
 use super::forgetting::{is_forgotten, must_be_told};
+use super::merged::{settle_there, settled_or_astray};
 use super::recognising::recognised;
 use super::snapshot::{PersonKey, PersonRow, Snapshot};
 use crate::domain::contact::Contact;
@@ -79,8 +80,9 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
     Ok(same_person(journal, row)?.into_iter().next())
 }
 
-/// Whom hsmc knows by a further address of the row's own contact, or by a record merged into it.
-fn same_person(journal: &Journal, row: &PersonRow) -> Result<Vec<Person>, RunError> {
+/// Whom hsmc knows by a further address of the row's own contact, or by a record merged into it: those who were found
+/// to be the same person before, too.
+fn same_people(journal: &Journal, row: &PersonRow) -> Result<Vec<Person>, RunError> {
     let mut ids = BTreeSet::new();
     for contact in own_contacts(row) {
         for record in contact.merged_records() {
@@ -92,8 +94,15 @@ fn same_person(journal: &Journal, row: &PersonRow) -> Result<Vec<Person>, RunErr
     }
     let mut people = Vec::new();
     for id in ids {
-        people.extend(journal.person(id)?.filter(|person| person.second.is_none()));
+        people.extend(journal.person(id)?);
     }
+    Ok(people)
+}
+
+/// The same without those who were found to be that before.
+fn same_person(journal: &Journal, row: &PersonRow) -> Result<Vec<Person>, RunError> {
+    let mut people = same_people(journal, row)?;
+    people.retain(|person| person.second.is_none());
     Ok(people)
 }
 
@@ -148,7 +157,7 @@ fn address(row: &PersonRow) -> Option<Email> {
     }
 }
 
-/// Whether the row's member is a second one: it stands under an address of its contact that is not the contact's
+/// Whether a row's member, its own or the one followed for it, is a second one: it stands under an address of its contact that is not the contact's
 /// own, and the contact has a member already: under the own one, or a followed one under yet another.
 ///
 /// # Errors
@@ -158,19 +167,21 @@ pub fn is_second(
     snapshot: &Snapshot,
     renames: &Renames,
     row: &PersonRow,
+    member: Option<&Member>,
 ) -> Result<bool, RunError> {
-    let PersonKey::Hash(here) = row.key else { return Ok(false) };
+    let (PersonKey::Hash(here), Some(member)) = (row.key, member) else { return Ok(false) };
     let own = || row.contacts.iter().filter_map(|(contact, _)| contact.email()).map(|email| email.hash());
-    if row.member.is_none() || own().any(|own| own == here) {
+    if own().any(|own| own == here) {
         return Ok(false);
     }
+    let is_another = |other: &Member| other.email != member.email;
     for own in own() {
         let Some(own_row) = snapshot.person(PersonKey::Hash(own))? else { continue };
-        if own_row.member.is_some() {
+        if own_row.member.as_ref().is_some_and(is_another) {
             return Ok(true);
         }
         if let Some(person) = known(journal, &own_row)?
-            && renames.members.get(&person.id).is_some_and(|member| member.email.hash() != here)
+            && renames.members.get(&person.id).is_some_and(is_another)
         {
             return Ok(true);
         }
@@ -246,6 +257,8 @@ pub struct Strangers {
     housed: BTreeMap<PersonId, Person>,
     /// Rows of contacts that were known as several people.
     several: Vec<PersonKey>,
+    /// Who was found to be somebody else: their contact shows another address.
+    merged: Vec<Person>,
     /// At which places somebody is seen for the first time, or a member stands under another address of a contact.
     new: Vec<u32>,
 }
@@ -263,8 +276,11 @@ impl Strangers {
         person: Option<&Person>,
     ) -> Result<bool, RunError> {
         let own: Vec<&Contact> = own_contacts(row).collect();
-        if own.iter().any(|contact| is_one_of_several(contact)) && several(journal, row)?.is_some() {
-            self.several.push(row.key);
+        if own.iter().any(|contact| is_one_of_several(contact)) {
+            if several(journal, row)?.is_some() {
+                self.several.push(row.key);
+            }
+            self.merged.extend(same_people(journal, row)?.into_iter().filter(|other| other.second.is_some()));
         }
         let is_new = person.is_none() || (row.member.is_some() && !row.contacts.is_empty() && own.is_empty());
         if is_new {
@@ -282,7 +298,8 @@ impl Strangers {
             } else if !others.is_empty() {
                 self.housed.insert(person.id, person.clone());
             }
-        } else if let Some(previous) = &person.previous_email {
+        } else if let Some(previous) = person.previous_email.as_ref().filter(elsewhere) {
+            // Where nothing but their member shows them, they stand there.
             self.renames.old.insert(previous.hash(), person.id);
         }
         Ok(is_new)
@@ -290,7 +307,10 @@ impl Strangers {
 
     /// Whether everybody who is known stands where they are remembered: then what is new changes nothing for them.
     pub fn are_new_only(&self) -> bool {
-        self.renames.old.is_empty() && self.missed.is_empty() && self.several.is_empty()
+        self.renames.old.is_empty()
+            && self.missed.is_empty()
+            && self.several.is_empty()
+            && self.merged.is_empty()
     }
 
     /// At which places of the snapshot somebody is new, ascending.
@@ -332,10 +352,12 @@ pub async fn identify(
     now: Timestamp,
 ) -> Result<Renames, RunError> {
     let is_about_the_new = strangers.are_new_only();
-    let Strangers { mut renames, missed, housed, new, .. } = strangers;
+    let Strangers { mut renames, missed, housed, merged, new, .. } = strangers;
+    let astray = settled_or_astray(journal, snapshot, merged).await?;
     // Members that are a contact's under another address: joined once every contact has a number.
     let mut joins: Vec<PersonKey> = Vec::new();
     let mut fresh: Vec<Person> = Vec::new();
+    let mut found_again: Vec<(Person, PersonRow)> = Vec::new();
     // Who was forgotten gets no record again, save to carry an opt-out of theirs over.
     let is_recorded = |row: &PersonRow| !is_forgotten(forgotten, row) || must_be_told(row);
     let rows: Box<dyn Iterator<Item = _> + Send> = match is_about_the_new {
@@ -344,6 +366,12 @@ pub async fn identify(
     };
     for recognised in recognised(journal, rows) {
         let (row, known) = recognised?;
+        if known.is_none()
+            && let Some(person) = row.member.as_ref().and_then(|member| astray.get(&member.contact_id))
+        {
+            found_again.push((person.clone(), row));
+            continue;
+        }
         if let Some(person) = moved_here(&row, known.as_ref(), &missed) {
             renames.note(&row, person);
             continue;
@@ -375,6 +403,7 @@ pub async fn identify(
         }
     }
     make(journal, fresh).await?;
+    settle_there(journal, found_again).await?;
     let mut seconds = Vec::new();
     for key in joins {
         let Some(row) = snapshot.person(key)? else { continue };

@@ -23,6 +23,7 @@ pub mod hinted;
 pub mod identify;
 pub mod judging;
 mod looking;
+mod merged;
 pub mod naming;
 pub mod patience;
 pub mod planning;

@@ -143,6 +143,65 @@ async fn r10_an_address_changed_in_mailchimp_parks_the_person_and_enrolls_nobody
     world.assert_settled().await;
 }
 
+/// Mailchimp's number for a member is known from the call that made it: no scan in between is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_an_address_changed_right_after_the_enrolment_is_followed_and_nobody_enrolled_twice() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+    })
+    .await;
+    world.sync().await;
+    change_address(&world, "ada", "ada.new");
+    let mark = world.mark();
+    let report = world.synced().await;
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+    assert_eq!(world.person("ada.new"), "subscribed [General Single]; not in HubSpot");
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+    assert_eq!(parked_for(&report), [("address-changed", 1)]);
+    world.assert_settled().await;
+}
+
+/// Nothing shows the address any more that they were known under: neither their member, which was given another one, nor
+/// their contact, which was merged away. They are followed by Mailchimp's number, and what binds one binds the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_whoever_changed_their_address_and_was_merged_away_is_a_second_member_and_opt_outs_cross() {
+    for (seen_between, in_hubspot) in [(true, true), (true, false), (false, true), (false, false)] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "cleo", GENERAL);
+            people::enrolled(builder, "dora", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        change_address(&world, "cleo", "cleo.new");
+        let opt_out = |world: &World| match in_hubspot {
+            true => world.act(Act::OptOut { email: address("dora"), subscription: None }),
+            false => world.act(Act::Unsubscribe { email: address("cleo.new") }),
+        };
+        if seen_between {
+            world.synced().await;
+        } else {
+            opt_out(&world);
+        }
+        world.act(Act::Merge { primary: address("dora"), other: address("cleo") });
+        world.synced().await;
+        world.synced().await;
+        if seen_between {
+            assert_eq!(world.person("cleo.new"), "subscribed []; not in HubSpot", "one campaign");
+            assert_eq!(world.person("dora"), "subscribed [General Single]; lists [987]");
+            opt_out(&world);
+            world.synced().await;
+            world.synced().await;
+        }
+        let case = format!("seen between: {seen_between}, in HubSpot: {in_hubspot}");
+        for name in ["cleo.new", "dora"] {
+            assert!(world.person(name).starts_with("unsubscribed ["), "{case}: {}", world.person(name));
+        }
+        assert!(world.person("dora").ends_with("opted out"), "{case}: {}", world.person("dora"));
+        world.assert_settled().await;
+    }
+}
+
 /// The new address is that of another contact: it is their member now, and the first has none to be sent mail to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_a_member_given_another_contacts_address_is_theirs_and_the_first_gets_no_second_one() {

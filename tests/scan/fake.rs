@@ -464,7 +464,7 @@ impl AudienceAccount for Fake {
     async fn member(&self, _: Priority, _: SubscriberHash) -> CallResult<Option<Member>> {
         no()
     }
-    async fn subscribe(&self, _: Priority, _: &[NewMember]) -> CallResult<BatchOutcome<SubscriberHash>> {
+    async fn subscribe(&self, _: Priority, _: &[NewMember]) -> CallResult<Subscribed> {
         no()
     }
     async fn unsubscribe(&self, _: Priority, _: &[Email]) -> CallResult<BatchOutcome<SubscriberHash>> {

@@ -6,7 +6,7 @@ use hsmc::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use hsmc::domain::id::SegmentId;
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::port::{
-    AudienceAccount, BatchCall, BatchState, ItemOutcome, MemberQuery, NewMember, Priority,
+    AudienceAccount, BatchCall, BatchState, ItemOutcome, MemberQuery, NewMember, Priority, Subscribed,
 };
 use hsmc::domain::step::Delivery;
 use hsmc::domain::tag::TagName;
@@ -210,7 +210,7 @@ async fn one_member_is_read_or_known_to_be_absent() {
 async fn members_are_created_without_touching_existing_ones() {
     let a = audience(vec![json(
         200,
-        j!({"new_members": [{"email_address": "a@example.com", "status": "subscribed"}], "updated_members": [],
+        j!({"new_members": [{"email_address": "a@example.com", "status": "subscribed", "contact_id": "7f"}], "updated_members": [],
             "errors": [{"email_address": "b@example.com", "error_code": "ERROR_CONTACT_EXISTS", "error": "b@example.com is already a list member"},
                        {"email_address": "c@example.com", "error_code": "ERROR_GENERIC", "error": "c@example.com looks fake or invalid"}]}),
     )])
@@ -222,7 +222,8 @@ async fn members_are_created_without_touching_existing_ones() {
         tags: vec![TagName::new("General")],
     };
     let members = ["a@example.com", "b@example.com", "c@example.com", "d@example.com"].map(new);
-    let outcomes = a.client.subscribe(P, &members).await.unwrap();
+    let Subscribed { outcomes, numbers } = a.client.subscribe(P, &members).await.unwrap();
+    assert_eq!(numbers, [(email("a@example.com").hash(), "7f".to_owned())].into());
     let code = |address: &str| match &outcomes[&email(address).hash()] {
         ItemOutcome::Refused(refusal) => refusal.code,
         other => panic!("{other:?}"),

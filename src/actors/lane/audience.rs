@@ -1,16 +1,18 @@
 //! The audience's lane: members created, refreshed, restored, renamed, archived.
 
 use super::away;
+use super::contacts::{Learned, remember};
 use super::item::LaneItem;
 use super::list::urgency;
 use super::meanwhile;
 use super::outcome::{in_doubt, of_failure, of_item};
 use super::perform::Ready;
 use crate::actors::context::Shared;
+use crate::domain::email::SubscriberHash;
 use crate::domain::event::StepOutcome;
-use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode};
+use crate::domain::failure::{CallFailure, FailureClass, Refusal, RefusalCode, Service};
 use crate::domain::member::MemberStatus;
-use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority};
+use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, NewMember, Priority, Subscribed};
 use crate::domain::step::{Delivery, Step};
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
@@ -33,8 +35,9 @@ pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOu
     let members: Vec<NewMember> = part.iter().filter_map(new_member).collect();
     let tags: Vec<TagName> = members.iter().flat_map(|member| member.tags.iter().cloned()).collect();
     let naming = shared.tags.naming(&tags).await;
-    let answer = shared.audience.subscribe(urgency(part), &members).await?;
+    let Subscribed { outcomes: answer, numbers } = shared.audience.subscribe(urgency(part), &members).await?;
     drop(naming);
+    remember_numbers(shared, part, &numbers).await?;
     let mut outcomes = Vec::with_capacity(part.len());
     for ready in part {
         let hash = ready.member_hash();
@@ -50,6 +53,19 @@ pub async fn subscribe(shared: &Shared, part: &[Ready]) -> CallResult<Vec<ItemOu
         });
     }
     Ok(outcomes)
+}
+
+/// Makes Mailchimp's own numbers of new members durable in their people's memory: by them they are found again where
+/// somebody gives them another address before the next scan (R10).
+async fn remember_numbers(
+    shared: &Shared,
+    part: &[Ready],
+    numbers: &BTreeMap<SubscriberHash, String>,
+) -> CallResult<()> {
+    let number = |ready: &Ready| numbers.get(&ready.member_hash()?).cloned();
+    let learned =
+        part.iter().filter_map(|ready| Some((ready.item.person, Learned::Number(number(ready)?)))).collect();
+    remember(shared, learned, Service::Mailchimp, "remember the new members' numbers").await
 }
 
 fn new_member(ready: &Ready) -> Option<NewMember> {

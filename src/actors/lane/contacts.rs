@@ -4,9 +4,11 @@ use super::list::urgency;
 use super::perform::{Ready, StepAnswer};
 use crate::actors::context::Shared;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
-use crate::domain::id::RecordId;
+use crate::domain::id::{PersonId, RecordId};
+use crate::domain::person::Person;
 use crate::domain::port::{CallResult, ItemOutcome};
 use crate::domain::step::Step;
+use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use std::collections::BTreeMap;
 
@@ -90,20 +92,47 @@ pub async fn create(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
 
 /// Makes a person's record durable in their memory.
 pub async fn remember_record(shared: &Shared, ready: &Ready, record: RecordId) -> CallResult<()> {
-    let mut person = ready.person.clone();
-    person.record = Some(record);
-    let mut batch = Batch::new();
-    let written = shared.journal.put_person(&mut batch, &person, Some(&ready.person));
-    let committed = match written {
-        Ok(()) => shared.journal.commit(batch).await.map(|_| ()),
-        Err(error) => Err(error),
+    let learned = vec![(ready.item.person, Learned::Record(record))];
+    remember(shared, learned, Service::HubSpot, "remember the new contact's record").await
+}
+
+/// What a call has told of somebody.
+pub enum Learned {
+    /// Their record in HubSpot.
+    Record(RecordId),
+    /// Mailchimp's own number of their member.
+    Number(String),
+}
+
+/// Makes durable what a call has told of people. Where that fails, the call is in doubt: a look tells it again.
+pub async fn remember(
+    shared: &Shared,
+    learned: Vec<(PersonId, Learned)>,
+    service: Service,
+    what: &str,
+) -> CallResult<()> {
+    let kept = async {
+        let mut batch = Batch::new();
+        for (person, learned) in learned {
+            // As they are by now, not as they were when the call left.
+            let Some(before) = shared.journal.person(person)? else { continue };
+            let after = match learned {
+                Learned::Record(record) => Person { record: Some(record), ..before.clone() },
+                Learned::Number(number) => Person { contact_id: Some(number), ..before.clone() },
+            };
+            shared.journal.put_person(&mut batch, &after, Some(&before))?;
+        }
+        match batch.is_empty() {
+            true => Ok(()),
+            false => shared.journal.commit(batch).await.map(|_| ()),
+        }
     };
-    committed.map_err(|error| CallFailure {
-        service: Service::HubSpot,
+    kept.await.map_err(|error: JournalError| CallFailure {
+        service,
         class: FailureClass::InDoubt,
         refusal: RefusalCode::Other,
         status: None,
-        what: "remember the new contact's record".to_owned(),
+        what: what.to_owned(),
         message: error.to_string(),
         trace: None,
     })

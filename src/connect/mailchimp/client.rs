@@ -13,7 +13,7 @@ use crate::domain::id::SegmentId;
 use crate::domain::member::{AudienceInfo, Member, MemberStatus, MergeField, TagInfo};
 use crate::domain::port::{
     AudienceAccount, BatchCall, BatchOutcome, BatchState, BatchSummary, CallResult, Gate, ItemOutcome,
-    MemberQuery, NewMember, Page, Priority,
+    MemberQuery, NewMember, Page, Priority, Subscribed,
 };
 use crate::domain::step::Delivery;
 use crate::domain::tag::TagName;
@@ -183,11 +183,7 @@ impl AudienceAccount for MailchimpClient {
         self.read_member(priority, hash).await
     }
 
-    async fn subscribe(
-        &self,
-        priority: Priority,
-        members: &[NewMember],
-    ) -> CallResult<BatchOutcome<SubscriberHash>> {
+    async fn subscribe(&self, priority: Priority, members: &[NewMember]) -> CallResult<Subscribed> {
         self.create_members(priority, members).await
     }
 

@@ -10,7 +10,9 @@ use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
 use crate::domain::id::SegmentId;
 use crate::domain::member::{Member, MemberStatus};
-use crate::domain::port::{BatchOutcome, CallResult, ItemOutcome, MemberQuery, NewMember, Page, Priority};
+use crate::domain::port::{
+    BatchOutcome, CallResult, ItemOutcome, MemberQuery, NewMember, Page, Priority, Subscribed,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -98,9 +100,9 @@ impl MailchimpClient {
         &self,
         priority: Priority,
         members: &[NewMember],
-    ) -> CallResult<BatchOutcome<SubscriberHash>> {
+    ) -> CallResult<Subscribed> {
         if members.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Subscribed::default());
         }
         let rows: Vec<Value> = members.iter().map(wire::new_member).collect();
         let wanted = members.iter().map(|member| (member.email.hash(), member.status.clone())).collect();
@@ -113,7 +115,11 @@ impl MailchimpClient {
                 json!({"members": rows, "update_existing": false}),
             )
             .query("skip_merge_validation", "true");
-        self.outcomes(&ask, &wanted, false).await
+        let body = self.answer_about_members(&ask).await?;
+        Ok(Subscribed {
+            outcomes: wire::subscribe_outcomes(&body, &wanted, false),
+            numbers: wire::numbers_of_new(&body),
+        })
     }
 
     pub(super) async fn unsubscribe_members(
@@ -141,23 +147,18 @@ impl MailchimpClient {
                         json!({"members": rows, "update_existing": true}),
                     )
                     .query("skip_merge_validation", "true");
-                self.outcomes(&ask, &wanted, true).await
+                Ok(wire::subscribe_outcomes(&self.answer_about_members(&ask).await?, &wanted, true))
             }
         }
     }
 
-    async fn outcomes(
-        &self,
-        ask: &Ask,
-        wanted: &BTreeMap<SubscriberHash, MemberStatus>,
-        updates: bool,
-    ) -> CallResult<BatchOutcome<SubscriberHash>> {
+    async fn answer_about_members(&self, ask: &Ask) -> CallResult<Value> {
         let (answer, body) = self.line.object(ask).await?;
         let parts = ["new_members", "updated_members", "errors"];
         if parts.iter().all(|key| body.rows(key).is_none()) {
             return Err(self.line.unreadable(ask, &answer, "members"));
         }
-        Ok(wire::subscribe_outcomes(&body, wanted, updates))
+        Ok(body)
     }
 
     async fn unsubscribe_one(&self, priority: Priority, email: &Email) -> CallResult<ItemOutcome> {

@@ -152,6 +152,15 @@ pub(crate) fn subscribe_outcomes(
     outcomes
 }
 
+/// Mailchimp's own numbers of the members that a batch has made.
+pub(crate) fn numbers_of_new(body: &Value) -> BTreeMap<SubscriberHash, String> {
+    let numbered = |row: &Value| {
+        let number = row.text("contact_id").filter(|number| !number.is_empty())?;
+        Some((hash_of(row)?, number))
+    };
+    body.rows_or_none("new_members").iter().filter_map(numbered).collect()
+}
+
 fn subscribe_error(error: &Value, updates: bool) -> ItemOutcome {
     let parts: Vec<String> = ["error", "field", "field_message"]
         .iter()

@@ -136,7 +136,8 @@ impl Planning {
 
     /// What the address of their row is to a person.
     fn address(&self, row: &PersonRow, person: &Person) -> Result<AddressView, RunError> {
-        let is_second = || identify::is_second(&self.journal, &self.snapshot, self.renames(), row);
+        let member = self.member_of(row, person);
+        let is_second = || identify::is_second(&self.journal, &self.snapshot, self.renames(), row, member);
         Ok(match self.renames().away.contains(&person.id) {
             true => AddressView::MemberAway,
             false if is_second()? => AddressView::Second,
