@@ -6,7 +6,8 @@
 //! anew: HubSpot can give it again. What was lost behind the mark is a whole end, watermarks included, and is pulled
 //! again by itself. Never: an older copy taken for the present one.
 
-use super::shelf::{Changes, Entry, Shelf, ShelfError};
+use super::older;
+use super::shelf::{Changes, Entry, Ground, Shelf, ShelfError};
 use crate::journal::directory;
 use crate::journal::store::StoreError;
 use std::fs::{self, File};
@@ -20,14 +21,27 @@ use std::sync::{PoisonError, RwLock};
 const COUNT: [u8; 1] = [0xff];
 /// sled's cache: what it holds in memory, whatever there is on the disk.
 const CACHE: u64 = 16 * 1024 * 1024;
+/// How often sled is told of a row that a scan has read.
+const TOLD: usize = 4;
 /// Entries copied at a time.
-const COPIED: usize = 1_000;
+const COPIED: usize = 250;
+/// Where sled's files are. What is in them in another way has another name, so that no hsmc reads what it cannot: an
+/// older one finds nothing here that it knows, and begins anew.
+const PLACE: &str = "sled-2";
+/// Where a mirror of the first form is: there, entries do not lie in blocks.
+const FIRST: &str = "sled";
+/// Where it is written anew.
+const FRESH: &str = "sled-2.new";
+/// Where one of the first form was.
+const FIRST_FRESH: &str = "sled.new";
 /// A mark that no count reaches.
 const CONDEMNED: u64 = u64::MAX;
 
 /// The store.
 pub struct Disk {
     root: PathBuf,
+    /// Sled's files.
+    place: PathBuf,
     /// None only while it is being rewritten, or when that went wrong.
     db: RwLock<Option<sled::Db>>,
     puts: AtomicU64,
@@ -56,7 +70,7 @@ impl Disk {
         directory::make(root).map_err(|error| on_disk(&error))?;
         match Disk::open_as_it_is(root) {
             Err(ShelfError::Damaged(why)) => {
-                directory::remove_all(root).map_err(|error| on_disk(&error))?;
+                remove(root)?;
                 directory::make(root).map_err(|error| on_disk(&error))?;
                 Ok((Disk::open_as_it_is(root)?, Some(why)))
             }
@@ -65,7 +79,75 @@ impl Disk {
     }
 
     fn open_as_it_is(root: &Path) -> Result<Disk, ShelfError> {
-        let place = root.join("sled");
+        let place = root.join(PLACE);
+        // What a rewriting has left that was cut short.
+        remove(&root.join(FRESH))?;
+        remove(&root.join(FIRST_FRESH))?;
+        if !place.exists() && root.join(FIRST).exists() {
+            tracing::info!("the mirror is of an older form: it is packed anew, without any call");
+            older::take_over(root).map_err(|error| {
+                ShelfError::Damaged(format!("it is of an older form and could not be taken over: {error}"))
+            })?;
+        }
+        remove(&root.join(FIRST))?;
+        let disk = Disk::at(root, place)?;
+        disk.is_whole()?;
+        Ok(disk)
+    }
+
+    /// A mirror of the first form; none of it is changed.
+    ///
+    /// # Errors
+    /// It cannot be read, or has lost something.
+    pub(super) fn of_first_form(root: &Path) -> Result<Disk, ShelfError> {
+        let disk = Disk::at(root, root.join(FIRST))?;
+        disk.is_whole()?;
+        Ok(disk)
+    }
+
+    /// An empty one beside another, whose count it goes on with: what is copied is not taken for a loss.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written.
+    pub(super) fn beside(other: &Disk) -> Result<Disk, ShelfError> {
+        let disk = Disk::at(&other.root, other.root.join(FRESH))?;
+        disk.puts.store(other.puts.load(Ordering::Acquire), Ordering::Release);
+        Ok(disk)
+    }
+
+    /// Closes it and lets it take the place that is opened from now on. On the disk it is before.
+    ///
+    /// # Errors
+    /// The disk.
+    pub(super) fn take_place(self) -> Result<(), ShelfError> {
+        self.sync()?;
+        let (root, place) = (self.root.clone(), self.place.clone());
+        drop(self);
+        fs::rename(place, root.join(PLACE)).map_err(|error| ShelfError::Disk(error.to_string()))?;
+        directory::sync_directory(&root).map_err(|error| on_disk(&error))
+    }
+
+    /// Whether a key is the store's own.
+    pub(super) fn is_own(key: &[u8]) -> bool {
+        key == COUNT
+    }
+
+    /// Syncs sled's files.
+    fn sync(&self) -> Result<(), ShelfError> {
+        self.hand_over()?;
+        for (file, _) in directory::files(&self.place).map_err(|error| on_disk(&error))? {
+            let opened = File::open(&file).and_then(|file| file.sync_all());
+            match opened {
+                // sled replaces its snapshots as it goes.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                opened => opened.map_err(|error| ShelfError::Disk(error.to_string()))?,
+            }
+        }
+        directory::sync_directory(&self.place).map_err(|error| on_disk(&error))
+    }
+
+    /// With its files in one place below the root, which is made.
+    fn at(root: &Path, place: PathBuf) -> Result<Disk, ShelfError> {
         directory::make(&place).map_err(|error| on_disk(&error))?;
         for (file, name) in directory::files(&place).map_err(|error| on_disk(&error))? {
             // sled refuses to open beside a snapshot of its own that it did not finish.
@@ -77,21 +159,22 @@ impl Disk {
         let count = guarded(|| db.get(COUNT))?;
         let count = count.map_or(Some(0), |bytes| bytes.as_ref().try_into().ok().map(u64::from_be_bytes));
         let count = count.ok_or_else(|| ShelfError::Damaged("its count is no number".to_owned()))?;
-        let marked = read_mark(root)?;
-        if count < marked {
-            return Err(ShelfError::Damaged("it has lost what was on the disk".to_owned()));
+        let db = RwLock::new(Some(db));
+        Ok(Disk { root: root.to_path_buf(), place, db, puts: AtomicU64::new(count) })
+    }
+
+    /// Whether it has all that is known to have reached the disk.
+    fn is_whole(&self) -> Result<(), ShelfError> {
+        match self.puts.load(Ordering::Acquire) < read_mark(&self.root)? {
+            true => Err(ShelfError::Damaged("it has lost what was on the disk".to_owned())),
+            false => Ok(()),
         }
-        Ok(Disk { root: root.to_path_buf(), db: RwLock::new(Some(db)), puts: AtomicU64::new(count) })
     }
 
     fn with<T>(&self, access: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, ShelfError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db.as_ref().ok_or_else(|| ShelfError::Disk("it was not put back in place".to_owned()))?;
         guarded(|| access(db))
-    }
-
-    fn place(&self) -> PathBuf {
-        self.root.join("sled")
     }
 
     /// Lets the next opening begin anew.
@@ -101,6 +184,10 @@ impl Disk {
     pub fn condemn(root: &Path) -> Result<(), ShelfError> {
         write_mark(root, CONDEMNED)
     }
+}
+
+fn remove(path: &Path) -> Result<(), ShelfError> {
+    directory::remove_all(path).map_err(|error| on_disk(&error))
 }
 
 fn opened(place: &Path) -> Result<sled::Db, ShelfError> {
@@ -113,11 +200,19 @@ fn opened(place: &Path) -> Result<sled::Db, ShelfError> {
     guarded(|| config.open())
 }
 
+/// Reads a row that was read with others before. sled looks at what its cache holds only at every 64th read of some page
+/// among 256, and a scan reads each page once: without this, a scan of many pages held up to 16,384 of them in memory,
+/// whatever the cache may hold.
+fn tell_cache(db: &sled::Db, key: &[u8]) -> sled::Result<()> {
+    (0..TOLD).try_for_each(|_| db.get(key).map(drop))
+}
+
 /// Copies everything, a little at a time.
 fn copy(from: &sled::Db, to: &sled::Db) -> sled::Result<()> {
     let mut batch = sled::Batch::default();
     for (number, row) in from.iter().enumerate() {
         let (key, value) = row?;
+        tell_cache(from, &key)?;
         batch.insert(key, value);
         if number % COPIED == COPIED - 1 {
             to.apply_batch(std::mem::take(&mut batch))?;
@@ -169,6 +264,7 @@ impl Shelf for Disk {
                 if !key.starts_with(prefix) {
                     break;
                 }
+                tell_cache(db, &key)?;
                 rows.push((key.to_vec(), value.to_vec()));
             }
             Ok(rows)
@@ -197,23 +293,13 @@ impl Shelf for Disk {
 
     fn settle(&self) -> Result<(), ShelfError> {
         let count = self.puts.load(Ordering::Acquire);
-        self.hand_over()?;
-        let place = self.place();
-        for (file, _) in directory::files(&place).map_err(|error| on_disk(&error))? {
-            let opened = File::open(&file).and_then(|file| file.sync_all());
-            match opened {
-                // sled replaces its snapshots as it goes.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                opened => opened.map_err(|error| ShelfError::Disk(error.to_string()))?,
-            }
-        }
-        directory::sync_directory(&place).map_err(|error| on_disk(&error))?;
+        self.sync()?;
         write_mark(&self.root, count)
     }
 
     fn rewrite(&self) -> Result<(), ShelfError> {
-        let fresh = self.root.join("sled.new");
-        directory::remove_all(&fresh).map_err(|error| on_disk(&error))?;
+        let fresh = self.root.join(FRESH);
+        remove(&fresh)?;
         directory::make(&fresh).map_err(|error| on_disk(&error))?;
         let mut held = self.db.write().unwrap_or_else(PoisonError::into_inner);
         let Some(old) = held.take() else {
@@ -224,10 +310,9 @@ impl Shelf for Disk {
         // sled works on the files it was opened with: both are closed before they change places. A crash in between
         // leaves fewer puts than the mark says, and the mirror is begun anew.
         drop((old, new));
-        let place = self.place();
-        directory::remove_all(&place).map_err(|error| on_disk(&error))?;
-        fs::rename(&fresh, &place).map_err(|error| ShelfError::Disk(error.to_string()))?;
-        *held = Some(opened(&place)?);
+        remove(&self.place)?;
+        fs::rename(&fresh, &self.place).map_err(|error| ShelfError::Disk(error.to_string()))?;
+        *held = Some(opened(&self.place)?);
         drop(held);
         self.settle()
     }
@@ -237,10 +322,9 @@ impl Shelf for Disk {
         // From here on, whoever opens it begins anew.
         write_mark(&self.root, CONDEMNED)?;
         drop(held.take());
-        let place = self.place();
-        directory::remove_all(&place).map_err(|error| on_disk(&error))?;
-        directory::make(&place).map_err(|error| on_disk(&error))?;
-        *held = Some(opened(&place)?);
+        remove(&self.place)?;
+        directory::make(&self.place).map_err(|error| on_disk(&error))?;
+        *held = Some(opened(&self.place)?);
         self.puts.store(0, Ordering::Release);
         drop(held);
         self.settle()
@@ -249,6 +333,18 @@ impl Shelf for Disk {
     fn size(&self) -> u64 {
         // What cannot be told is told as nothing.
         self.with(|db| db.size_on_disk()).unwrap_or(0)
+    }
+}
+
+impl Ground for Disk {
+    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ShelfError> {
+        let row = self.with(|db| {
+            let row = db.range::<&[u8], _>(..key).next_back().transpose()?;
+            // Whoever looks for a block reads it next, here and there among all.
+            row.iter().try_for_each(|(key, _)| tell_cache(db, key))?;
+            Ok(row)
+        })?;
+        Ok(row.map(|(key, _)| key.to_vec()))
     }
 }
 
@@ -298,7 +394,7 @@ mod tests {
             disk.settle().unwrap();
         }
         // As a file that lost its tail opens: empty, and without an error.
-        fs::remove_dir_all(folder.path().join("sled")).unwrap();
+        fs::remove_dir_all(folder.path().join(PLACE)).unwrap();
         let (disk, lost) = Disk::open(folder.path()).unwrap();
         assert!(lost.is_some());
         assert_eq!(disk.get(b"a").unwrap(), None);
@@ -316,7 +412,7 @@ mod tests {
             }
             disk.settle().unwrap();
         }
-        let file = folder.path().join("sled/db");
+        let file = folder.path().join(PLACE).join("db");
         let length = fs::metadata(&file).unwrap().len();
         fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(length / 3).unwrap();
         let (disk, lost) = Disk::open(folder.path()).unwrap();
@@ -333,7 +429,7 @@ mod tests {
         disk.settle().unwrap();
         disk.put(vec![(b"a".to_vec(), None)]).unwrap();
         disk.rewrite().unwrap();
-        for (file, _) in directory::files(&folder.path().join("sled")).unwrap() {
+        for (file, _) in directory::files(&folder.path().join(PLACE)).unwrap() {
             let bytes = fs::read(&file).unwrap_or_default();
             assert!(!bytes.windows(3).any(|part| part == b"ann"), "{}", file.display());
         }
@@ -352,7 +448,7 @@ mod tests {
         disk.settle().unwrap();
         disk.clear().unwrap();
         assert_eq!(disk.scan(b"", None, 9).unwrap(), []);
-        for (file, _) in directory::files(&folder.path().join("sled")).unwrap() {
+        for (file, _) in directory::files(&folder.path().join(PLACE)).unwrap() {
             let bytes = fs::read(&file).unwrap_or_default();
             assert!(!bytes.windows(3).any(|part| part == b"ann"), "{}", file.display());
         }

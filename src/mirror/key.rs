@@ -139,9 +139,60 @@ pub(crate) fn entry(kind: &ObjectType, property: &str, value: &[u8], id: RecordI
     with(entries(kind, property, value), &[id.0])
 }
 
+/// Bytes of a block, at most: what is changed in it is written with all of it.
+const BLOCK: usize = 2_048;
+/// The same where neighbours are not written together: entries by value, and from the other side.
+const SCATTERED: usize = 1_024;
+
+/// Neighbours that may lie in one block: all keys that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Drawer {
+    /// So many bytes of their beginning.
+    pub(crate) prefix: usize,
+    /// Bytes of a block, at most.
+    pub(crate) most: usize,
+}
+
+/// The drawer of a key; none where it lies by itself: there are few of those, and they are written with every page.
+/// The letters of others, such as who belongs to which segment, are a drawer each.
+pub(crate) fn drawer(key: &[u8]) -> Option<Drawer> {
+    let (names, most) = match key.first()? {
+        b'i' | b'w' | b'm' | b'n' | b'y' | b'e' | b'p' | b't' | 0 | 1 | 0xff => return None,
+        b'o' | b's' => (1, BLOCK),
+        b'a' | b'h' => (2, BLOCK),
+        b'b' | b'x' => (2, SCATTERED),
+        _ => (0, BLOCK),
+    };
+    let mut ends = key.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at + 1);
+    let prefix = if names == 0 { Some(1) } else { ends.nth(names - 1) };
+    Some(Drawer { prefix: prefix.unwrap_or(key.len()), most })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_the_same_names_lies_in_one_drawer_and_nothing_else_does() {
+        let (deals, contacts): (ObjectType, _) = ("deals".parse().unwrap(), ObjectType::contacts());
+        let of = |key: &[u8]| drawer(key).map(|drawer| key[..drawer.prefix].to_vec());
+        assert_eq!(of(&record(&contacts, RecordId(0))), Some(records(&contacts)));
+        assert_eq!(of(&record(&contacts, RecordId(u64::MAX))), Some(records(&contacts)));
+        assert_ne!(of(&record(&deals, RecordId(0))), Some(records(&contacts)));
+        let all = pairs_between(&contacts, &deals);
+        assert_eq!(of(&pair(&contacts, &deals, RecordId(0), RecordId(0))), Some(all));
+        assert_eq!(
+            of(&entry(&contacts, "email", b"a@example.com", RecordId(0))),
+            Some(named(b'x', &["contacts", "email"]))
+        );
+        assert_eq!(of(&change(7)), Some(CHANGES.to_vec()));
+        assert_eq!(of(b"M\0\0\0\x01"), Some(b"M".to_vec()), "whose letter it is, is of no matter");
+        for alone in
+            [IDENTITY, WHOLE, LAST_PULL, SEQUENCE, INDEXED, &engine("deals"), &pull(1), &totals("deals")]
+        {
+            assert_eq!(drawer(alone), None);
+        }
+    }
 
     #[test]
     fn records_sort_by_type_and_then_by_number() {

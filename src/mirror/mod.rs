@@ -9,6 +9,7 @@
 //! To read it: [`Mirror::live`] for all records of a type in the order of their ids, [`Mirror::record`] for one,
 //! [`Mirror::joined`] for what it is joined with, [`Mirror::changes`] for what changed behind a number.
 
+mod block;
 mod definition;
 mod disk;
 mod draft;
@@ -16,13 +17,17 @@ mod erase;
 mod history;
 mod index;
 mod key;
+mod older;
+mod packed;
 pub mod pull;
 mod record;
+mod repack;
 pub mod shelf;
 mod store;
 
 pub use definition::{AssociationDefinition, EVERYTHING, ObjectDefinition};
 pub use history::{Counts, Mode, Pull, PullEnd};
+pub use packed::Packed;
 pub use record::{Changed, Gone, Identity, Kept, Live, Pair, State, Totals};
 pub(crate) use record::{seal, unseal};
 pub use shelf::ShelfError;

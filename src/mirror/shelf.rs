@@ -68,6 +68,15 @@ pub trait Shelf: Send + Sync + 'static {
     }
 }
 
+/// A store that blocks of entries can lie in: it finds its way backwards, too.
+pub trait Ground: Shelf {
+    /// The last key before this one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ShelfError>;
+}
+
 /// A store in memory, for tests: it keeps each put, so that a test may cut it off anywhere.
 #[derive(Default)]
 pub struct Memory {
@@ -167,5 +176,13 @@ impl Shelf for Memory {
         }
         held.settled = held.puts.len();
         Ok(())
+    }
+}
+
+impl Ground for Memory {
+    fn before(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ShelfError> {
+        let held = self.held();
+        let before = held.entries.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(key))).next_back();
+        Ok(before.map(|(key, _)| key.clone()))
     }
 }

@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::draft::{Draft, pair_name};
 use super::history::{Engine, Pull, PullEnd};
 use super::key;
+use super::packed::Packed;
 use super::record::{Changed, Gone, Identity, Kept, Live, Number, Pair, State, Totals, unseal};
 use super::shelf::{Shelf, ShelfError};
 use crate::domain::id::RecordId;
@@ -42,7 +43,7 @@ impl Mirror {
     /// The directory cannot be made, read or written.
     pub fn open(directory: &Path) -> Result<Opened, ShelfError> {
         let (disk, lost) = Disk::open(directory)?;
-        Ok(Opened { mirror: Mirror::on(Arc::new(disk)), lost })
+        Ok(Opened { mirror: Mirror::on(Arc::new(Packed::over(Arc::new(disk)))), lost })
     }
 
     /// Lets the next opening of a directory begin anew: what is there cannot be used.

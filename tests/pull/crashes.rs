@@ -58,7 +58,7 @@ fn change(stage: &Stage) {
 async fn whatever_a_power_cut_leaves_the_next_pull_makes_whole() {
     let first = portal();
     let memory = Arc::new(Memory::default());
-    let mirror = Mirror::on(memory.clone());
+    let mirror = on(&memory);
     assert!(story(&first, &mirror, &small()).await);
     let (before, _) = memory.puts();
     change(&first);
@@ -96,7 +96,7 @@ async fn whatever_a_power_cut_leaves_the_next_pull_makes_whole() {
 async fn a_pull_that_is_cut_off_ten_times_makes_one_call_more_for_each() {
     let stage = Stage::new(60);
     let memory = Arc::new(Memory::default());
-    let mirror = Mirror::on(memory.clone());
+    let mirror = on(&memory);
     let mut cut_off = 0;
     loop {
         let (puts, _) = memory.puts();
@@ -125,7 +125,7 @@ async fn wherever_a_pull_is_cut_off_no_page_is_read_again_but_the_one_that_was_l
         let first = Stage::new(10);
         let memory = Arc::new(Memory::default());
         if !full {
-            first.pull(&Mirror::on(memory.clone()), "deals", &small()).await.unwrap();
+            first.pull(&on(&memory), "deals", &small()).await.unwrap();
             let ids: Vec<u64> = first.theirs("deals").into_keys().collect();
             first.pass(Duration::from_secs(600));
             for id in ids {
@@ -157,7 +157,7 @@ async fn wherever_a_pull_is_cut_off_no_page_is_read_again_but_the_one_that_was_l
 async fn the_watermark_is_settled_only_behind_its_data() {
     let stage = Stage::new(9);
     let memory = Arc::new(Memory::default());
-    let mirror = Mirror::on(memory.clone());
+    let mirror = on(&memory);
     stage.pull(&mirror, "deals", &small()).await.unwrap();
     let (puts, settled) = memory.puts();
     assert_eq!(settled, puts.len());
@@ -171,7 +171,7 @@ async fn the_watermark_is_settled_only_behind_its_data() {
 async fn a_cursor_that_ran_out_while_nobody_pulled_begins_the_pages_again() {
     let stage = Stage::new(12);
     let memory = Arc::new(Memory::default());
-    let mirror = Mirror::on(memory.clone());
+    let mirror = on(&memory);
     memory.fail_at(3);
     stage.pull(&mirror, "deals", &small()).await.unwrap_err();
     memory.fail_at(usize::MAX);
@@ -187,7 +187,7 @@ async fn a_cursor_that_ran_out_while_nobody_pulled_begins_the_pages_again() {
 #[tokio::test]
 async fn a_pull_of_everything_goes_on_with_what_is_not_done_and_later_begins_anew() {
     let stage = Stage::new(3);
-    let mirror = Mirror::on(Arc::new(Memory::default()));
+    let mirror = mirror();
     let puller = stage.puller(&mirror);
     assert!(puller.begin_whole(false).unwrap().is_empty());
     stage.pull(&mirror, "deals", &small()).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_pull_of_everything_goes_on_with_what_is_not_done_and_later_begins_ane
 async fn a_pull_that_no_other_goes_on_with_is_closed_as_interrupted() {
     let stage = Stage::new(9);
     let memory = Arc::new(Memory::default());
-    let mirror = Mirror::on(memory.clone());
+    let mirror = on(&memory);
     let ends =
         || -> Vec<PullEnd> { mirror.history(None, 9).unwrap().into_iter().map(|pull| pull.end).collect() };
     // Killed before its first page, and a look on the side behind its own.

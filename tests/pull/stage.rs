@@ -9,7 +9,7 @@ use hsmc::domain::port::Clock;
 use hsmc::domain::time::Timestamp;
 use hsmc::mirror::pull::{Ask, PullError, Puller, Told};
 use hsmc::mirror::shelf::{Changes, Memory};
-use hsmc::mirror::{AssociationDefinition, Live, Mirror, ObjectDefinition, Pull, State};
+use hsmc::mirror::{AssociationDefinition, Live, Mirror, ObjectDefinition, Packed, Pull, State};
 use hsmc::sandbox::scenario::{Builder, START};
 use hsmc::sandbox::{Act, Delivery, Sandbox, WireRequest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,13 +229,18 @@ pub fn definition(kind: &str) -> ObjectDefinition {
 }
 
 pub fn mirror() -> Mirror {
-    Mirror::on(Arc::new(Memory::default()))
+    on(&Arc::default())
+}
+
+/// A mirror as it lies on a disk: in blocks.
+pub fn on(memory: &Arc<Memory>) -> Mirror {
+    Mirror::on(Arc::new(Packed::over(memory.clone())))
 }
 
 /// What is left after a power cut behind these puts.
 pub fn cut(puts: &[Changes]) -> (Mirror, Arc<Memory>) {
     let memory = Arc::new(Memory::cut(puts));
-    (Mirror::on(memory.clone()), memory)
+    (on(&memory), memory)
 }
 
 pub fn live(mirror: &Mirror, kind: &str) -> BTreeMap<u64, Live> {
