@@ -61,8 +61,9 @@ impl From<BackupError> for Trouble {
             }
             BackupError::Damaged { .. } => Trouble::failed(error.code(), error.to_string())
                 .with_way_out("use another backup; nothing was changed"),
-            BackupError::Occupied { .. } => Trouble::usage(error.code(), error.to_string())
-                .with_way_out("`--force` moves what is there aside, into a directory beside it"),
+            BackupError::Occupied { .. } => Trouble::usage(error.code(), error.to_string()).with_way_out(
+                "`--force` moves what is there aside, into `before-restore-…` inside that directory",
+            ),
         }
     }
 }
