@@ -161,8 +161,15 @@ fn has_opted_out(sandbox: &Sandbox, contact: &Record, email: &str) -> bool {
 /// since.
 pub(in crate::simulate) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
     let mut again: BTreeSet<String> = BTreeSet::new();
+    // Addresses that members had before: by one of these their contact is found, where HubSpot does not know the new one.
+    let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Effect { by, what, .. } in sandbox.effects.all() {
         match what {
+            What::MemberRenamed { from, to } => {
+                let mut had = before.remove(&folded(from)).unwrap_or_default();
+                had.insert(folded(from));
+                before.insert(folded(to), had);
+            }
             What::OptedIn { email, .. } => {
                 again.insert(folded(email));
             }
@@ -181,10 +188,14 @@ pub(in crate::simulate) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
     let shown_of = |id: u64| sandbox.hubspot.contact(id).map(|record| format!("{:?}", record.properties));
     for member in sandbox.mailchimp.members() {
         let email = folded(&member.email);
-        if again.contains(&email) {
+        let had = before.get(&email).into_iter().flatten();
+        let mut addresses = std::iter::once(&email).chain(had);
+        if addresses.clone().any(|address| again.contains(address)) {
             continue;
         }
-        let Some(contact) = sandbox.hubspot.contact_by_email(&email) else { continue };
+        let Some(contact) = addresses.find_map(|address| sandbox.hubspot.contact_by_email(address)) else {
+            continue;
+        };
         let opted_out = has_opted_out(sandbox, contact, &email);
         match member.status {
             Status::Unsubscribed if !opted_out => {
