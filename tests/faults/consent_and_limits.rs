@@ -302,8 +302,14 @@ async fn a_limit_applies_so_many_moves_and_the_next_runs_the_rest() {
             + usize::from(world.person("carl").starts_with("archived"))
     };
     let limited = SyncRequest { yes: true, limit: Some(2), ..SyncRequest::default() };
-    world.try_sync(limited).await.unwrap();
+    let report = world.try_sync(limited).await.unwrap();
     assert_eq!(changed(&world), 2);
+    assert_eq!(report.run.counts.notes.get("left for a later run by --limit"), Some(&2));
+    // Nobody is said to be what they would have become.
+    let said = |state: &str| report.run.counts.people.get(state).copied().unwrap_or_default();
+    let archived = u64::from(world.person("carl").starts_with("archived"));
+    assert_eq!(said("enrolled"), 2 - archived, "{:?}", report.run.counts.people);
+    assert_eq!(said("handed-over"), archived, "{:?}", report.run.counts.people);
     world.synced().await;
     assert_eq!(changed(&world), 4);
     world.assert_settled().await;

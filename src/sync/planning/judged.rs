@@ -8,8 +8,8 @@ use super::Planning;
 use super::gathering::Gathered;
 use crate::domain::member::Member;
 use crate::domain::moves::{Move, MoveKind};
-use crate::domain::person::Person;
-use crate::domain::plan::{Admission, Limits, PlanSummary};
+use crate::domain::person::{Person, PersonState};
+use crate::domain::plan::{Admission, Limits, PlanSummary, state_when_left_out};
 use crate::domain::rules::{AddressView, Decision, Question, Verdict};
 use crate::sync::error::RunError;
 use crate::sync::forgetting::{is_forgotten, must_be_told};
@@ -173,6 +173,27 @@ impl Planning {
             *left -= 1;
         }
         Some((due, admission))
+    }
+}
+
+impl Planning {
+    /// What somebody is whose move this run does not take, and why it does not: nothing has been done for them.
+    pub(super) fn later(
+        &self,
+        decision: &Decision,
+        taken: bool,
+        present: &Person,
+    ) -> Option<(PersonState, &'static str)> {
+        let due = decision.due.as_ref().filter(|_| !taken)?;
+        let state = match due.kind {
+            MoveKind::HandOver | MoveKind::Exclude => present.state,
+            kind => state_when_left_out(decision.state, kind),
+        };
+        let why = match self.is_shown(due) {
+            true => "left for a later run by --limit",
+            false => "left for a later run: not in the plan that was shown",
+        };
+        Some((state, why))
     }
 }
 

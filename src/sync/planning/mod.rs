@@ -175,7 +175,10 @@ impl Planning {
             planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
-                summary.count(decision.state, due, decision.notes.iter().cloned());
+                let later = planning.later(&decision, due.is_some(), &seen.person);
+                let state = later.map_or(decision.state, |(state, _)| state);
+                let why = later.map(|(_, why)| why.to_owned());
+                summary.count(state, due, decision.notes.iter().cloned().chain(why));
                 summary.count_given(taken_as_given(&seen.person, &decision));
                 if let Some((due, Admission::Yes)) = due {
                     if let Some(shower) = &mut shower {

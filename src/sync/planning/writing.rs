@@ -61,8 +61,12 @@ impl Planning {
             let to_forget = planning.pass(|seen| {
                 let decision = settled(seen.verdict, &seen.person);
                 let due = planning.admitted(&decision, &limits, &mut left);
+                let later = planning.later(&decision, due.is_some(), &seen.person);
+                let state = later.map_or(decision.state, |(state, _)| state);
                 if part == Part::Rest {
-                    writer.journaled.summary.count(decision.state, due, decision.notes.iter().cloned());
+                    let why = later.map(|(_, why)| why.to_owned());
+                    let notes = decision.notes.iter().cloned().chain(why);
+                    writer.journaled.summary.count(state, due, notes);
                 }
                 let carried = due.is_some_and(|(due, _)| due.kind.is_opt_out());
                 let unbegun = planning.unbegun.get(&seen.person.id);
@@ -76,17 +80,19 @@ impl Planning {
                         writer.person(&seen.person, decision.memory.clone(), carried)?;
                         writer.due(due, unbegun)?;
                     }
-                    Some((due, Admission::LeftOut(_))) if part == Part::Rest => {
+                    _ if part == Part::Rest => {
                         let mut memory = decision.memory.clone();
-                        memory.state = state_when_left_out(memory.state, due.kind);
+                        memory.state = match due {
+                            Some((due, _)) => state_when_left_out(memory.state, due.kind),
+                            None => state,
+                        };
                         if memory.state != decision.memory.state && seen.person.state == memory.state {
                             memory.since = seen.person.since;
+                            if later.is_some() {
+                                memory.why.clone_from(&seen.person.why);
+                            }
                         }
                         writer.person(&seen.person, memory, carried)?;
-                        writer.gone(unbegun, seen.person.id)?;
-                    }
-                    _ if part == Part::Rest => {
-                        writer.person(&seen.person, decision.memory.clone(), carried)?;
                         writer.gone(unbegun, seen.person.id)?;
                     }
                     _ => {}
