@@ -5,8 +5,9 @@ use super::Told;
 use super::held::Seen;
 use crate::domain::moves::Move;
 use crate::domain::person::Person;
-use crate::domain::rules::{AddressConsent, Decision, Question, Verdict};
+use crate::domain::rules::{AddressConsent, AddressView, Decision, Question, Verdict};
 use crate::serve::why::NextView;
+use crate::sync::identify::{Renames, is_second};
 use crate::sync::judging::{Asked, Lost, judge, world};
 use crate::sync::naming::names_under;
 use crate::sync::preflight;
@@ -56,6 +57,16 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
     let names = names_under(&app.workspace.shared.journal, rules, header).unwrap_or_default();
     let world = world(header, &accounts, &names);
     let member = seen.member.as_ref();
+    // As the plan does; whose member has moved away is known to a run only.
+    let journal = &app.workspace.shared.journal;
+    let address = match is_second(journal, &seen.snapshot, &Renames::NOBODY, row, member) {
+        Ok(true) => AddressView::Second,
+        Ok(false) => AddressView::Own,
+        Err(problem) => {
+            view.what = format!("nothing can be said: {problem}");
+            return;
+        }
+    };
     let mut row = row.clone();
     let (mut proof, mut lost): (Option<BTreeSet<_>>, _) = (None, None);
     let mut address_consent = AddressConsent::NotAsked;
@@ -67,7 +78,7 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
             &row,
             person,
             member,
-            Asked { proof: proof.as_ref(), lost, address_consent, ..Asked::default() },
+            Asked { proof: proof.as_ref(), lost, address, address_consent },
         ) {
             Verdict::Settled(decision) => return decided(person, &decision, view),
             Verdict::Ask(Question::LookUp) => {
