@@ -11,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The process answers.
 #[derive(Serialize, JsonSchema)]
@@ -61,7 +62,7 @@ pub(super) fn add(routes: &mut Routes) {
     });
     routes.add_raw::<Nothing, Nothing, _, _>(
         open("/openapi.json", "description", "This description"),
-        Given::text("application/json"),
+        Given::json::<Map<String, Value>>(),
         |ask: Ask| async move {
             Ok(([(header::CONTENT_TYPE, "application/json")], ask.api.description.clone()).into_response())
         },
