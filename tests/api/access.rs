@@ -5,6 +5,8 @@ use hsmc::domain::token::TokenScope;
 use hsmc::serve::tokens::{TokenAnswer, TokenRequest};
 use serde_json::json;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn nothing_but_health_and_the_description_is_answered_without_a_good_token() {
@@ -150,4 +152,79 @@ async fn every_answer_is_kept_from_caches_frames_and_other_origins_and_carries_a
     assert_eq!(request.send().await.unwrap().headers()["x-request-id"], "from-outside-7");
     let page = stage.send("GET", "/", None, None).await.text().await.unwrap();
     assert!(!page.contains("//"), "the page needs no other server");
+}
+
+/// The head and the body of a request often arrive apart. Whoever was refused by the head alone may go on using the
+/// connection, or is told that it closes.
+#[tokio::test]
+async fn a_refusal_before_the_body_came_leaves_a_connection_that_can_be_used_or_says_that_it_closes() {
+    let stage = Stage::with("body_limit_kb = 1\nrequests_per_minute = 6").await;
+    let (read, eager) =
+        (stage.token(TokenScope::Read, None).await, stage.token(TokenScope::Read, None).await);
+    let mut asked = 0;
+    while stage.send("GET", "/v1/lists", Some(&eager), None).await.status() != 429 {
+        asked += 1;
+        assert!(asked < 40, "it was never too much");
+    }
+    for (method, path, token, size, status) in [
+        ("POST", "/v1/why", eager.as_str(), 12, 429),
+        ("POST", "/v1/people", "nothing", 12, 401),
+        ("POST", "/v1/pauses/hold", read.as_str(), 12, 403),
+        ("POST", "/v1/nothing", read.as_str(), 12, 404),
+        ("DELETE", "/v1/status", read.as_str(), 12, 405),
+        ("POST", "/v1/why", read.as_str(), 100_000, 413),
+    ] {
+        let mut stream = TcpStream::connect(stage.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {size}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Where the connection closes, nobody has to take the rest.
+        let _ = stream.write_all(&vec![b' '; size]).await;
+        let (told, closes) = answer(&mut stream).await;
+        assert_eq!(told, status, "{method} {path}");
+        if status == 413 {
+            assert!(closes, "more than the limit is not read to its end");
+            continue;
+        }
+        assert!(!closes, "{method} {path}: the body came in time");
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        assert_eq!(answer(&mut stream).await, (200, false), "after {method} {path}");
+    }
+    // A body that does not come is not waited for.
+    for expects in ["", "expect: 100-continue\r\n"] {
+        let mut stream = TcpStream::connect(stage.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!("POST /v1/people HTTP/1.1\r\nhost: a\r\n{expects}content-length: 12\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(answer(&mut stream).await, (401, true), "{expects}");
+    }
+}
+
+/// Status of the next answer on a connection, and whether it says that the connection closes.
+async fn answer(stream: &mut TcpStream) -> (u16, bool) {
+    let mut bytes = Vec::new();
+    let head = loop {
+        let mut more = [0; 4_096];
+        let read = stream.read(&mut more).await.unwrap();
+        assert!(read > 0, "closed without an answer");
+        bytes.extend_from_slice(&more[..read]);
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break String::from_utf8(bytes.drain(..end + 4).collect()).unwrap().to_lowercase();
+        }
+    };
+    let line = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let mut rest = vec![0; line.parse::<usize>().unwrap() - bytes.len()];
+    stream.read_exact(&mut rest).await.unwrap();
+    (head[9..12].parse().unwrap(), head.contains("connection: close"))
+}
+
+#[tokio::test]
+async fn the_description_describes_itself_as_what_it_is() {
+    let stage = Stage::new().await;
+    let description: serde_json::Value =
+        stage.send("GET", "/openapi.json", None, None).await.json().await.unwrap();
+    let own = &description["paths"]["/openapi.json"]["get"]["responses"]["200"]["content"];
+    assert_eq!(own["application/json"]["schema"]["type"], "object");
 }

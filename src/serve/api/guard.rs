@@ -6,6 +6,7 @@
 use super::Api;
 use super::bucket::Buckets;
 use super::problem::Problem;
+use super::unread;
 use crate::domain::code::Code;
 use crate::domain::token::{NotTaken, Presented, TokenId, TokenScope, admit};
 use axum::Router;
@@ -124,9 +125,12 @@ fn request_id(api: &Api, headers: &HeaderMap) -> RequestId {
     RequestId(own.map_or_else(new, str::to_owned))
 }
 
-async fn every(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+async fn every(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let began = api.owner.now();
     let id = request_id(&api, request.headers());
+    let (head, body) = request.into_parts();
+    let (body, left) = unread::watched(body);
+    let (asked, mut request) = (head.headers.clone(), Request::from_parts(head, body));
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     request.extensions_mut().insert(id.clone());
@@ -141,6 +145,9 @@ async fn every(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+    }
+    if !unread::is_over(&asked, &left, api.settings.body_limit).await {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     secure(&mut response, api.settings.tls.is_some());
     if let Ok(value) = HeaderValue::from_str(&id.0) {

@@ -24,6 +24,7 @@ mod route;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use listen::{Served, TlsFiles};
 pub use problem::Problem;
