@@ -133,8 +133,9 @@ impl App {
             let mut batch = Batch::new();
             for before in page {
                 let name = || person(journal, before.id, Names::Addresses);
-                if before.opt_out.is_some() {
+                if before.opt_out.is_some() && !damaged.contains(&before.id) {
                     left_out.push(format!("{}: opted out, and stays so", name()));
+                    continue;
                 }
                 match release(before, scope, now) {
                     Some((after, past)) => {
@@ -147,7 +148,6 @@ impl App {
                         journal.put_person(&mut batch, before, Some(before))?;
                         released += 1;
                     }
-                    None if before.opt_out.is_some() => {}
                     None => left_out.push(format!("{}: nothing holds them back", name())),
                 }
             }
@@ -172,18 +172,32 @@ const CONTESTED: &str = "contested";
 
 /// Whether an operator's word can release the person, and for which reason they are held.
 fn is_parked(person: &Person, reason: Option<&str>) -> bool {
+    if has_opted_out(person) {
+        return false;
+    }
     let parked = person.parked.as_ref().map(|parked| parked.refusal.code.word());
     let contested = person.contested.map(|_| CONTESTED);
     let moved = person.moved.map(|_| ADDRESS_CHANGED);
     parked.into_iter().chain(contested).chain(moved).any(|held| reason.is_none_or(|reason| reason == held))
 }
 
+/// Whoever has opted out is that and nothing else, whatever they were parked for before.
+fn has_opted_out(person: &Person) -> bool {
+    person.state == PersonState::OptedOut || person.opt_out.is_some()
+}
+
 fn left_alone(person: &Person) -> Option<Left> {
+    if person.state == PersonState::OptedOut {
+        return None;
+    }
     if let Some(parked) = &person.parked {
         return Some(Left {
             reason: parked.refusal.code.word(),
             since: parked.at,
-            why: format!("{}: {}", parked.service, parked.refusal.message),
+            why: match parked.said_by() {
+                Some(service) => format!("{service}: {}", parked.refusal.message),
+                None => parked.refusal.message.clone(),
+            },
             changed_by: released_from(parked.refusal.code),
         });
     }

@@ -125,6 +125,11 @@ impl RefusalCode {
         }
     }
 
+    /// Whether a service said so, and not an operator or hsmc's own look.
+    pub fn is_a_services(self) -> bool {
+        !matches!(self, RefusalCode::Undone | RefusalCode::OptedOut | RefusalCode::Archived)
+    }
+
     /// A stable word for reports and records: `fake-address`, `compliance`, …
     pub fn word(self) -> &'static str {
         match self {

@@ -129,7 +129,7 @@ impl ArchivedByUs {
 /// Refused for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// By whom.
+    /// By whom, or where what an operator undid was done: see [`Parked::said_by`].
     pub service: Service,
     /// Why.
     pub refusal: Refusal,
@@ -137,6 +137,13 @@ pub struct Parked {
     pub input: Fingerprint,
     /// When.
     pub at: Timestamp,
+}
+
+impl Parked {
+    /// The service that said so; none where an operator or hsmc itself did.
+    pub fn said_by(&self) -> Option<Service> {
+        self.refusal.code.is_a_services().then_some(self.service)
+    }
 }
 
 /// What is known of an opt-out.
@@ -247,15 +254,19 @@ impl Person {
     }
 
     /// What the person is parked for, in one stable word, and since when: by a service's refusal, or because
-    /// hsmc cannot tell who they are.
+    /// hsmc cannot tell who they are. None when their state is another one, whatever is remembered: nobody is
+    /// counted twice.
     pub fn parked_for(&self) -> Option<(&'static str, Timestamp)> {
+        if self.state != PersonState::Parked {
+            return None;
+        }
         let refused = self.parked.as_ref().map(|parked| (parked.refusal.code.word(), parked.at));
         let unclear = || match (self.second, self.moved) {
             (Some(at), _) => (SECOND_MEMBER, at),
             (None, Some(at)) => (ADDRESS_CHANGED, at),
             (None, None) => (UNRESOLVED, self.since),
         };
-        refused.or_else(|| (self.state == PersonState::Parked).then(unclear))
+        Some(refused.unwrap_or_else(unclear))
     }
 
     /// A person just seen for the first time.

@@ -9,6 +9,7 @@ use hsmc::sandbox::{Act, FaultKind};
 use hsmc::serve::parked::{ParkedView, ReleaseRequest};
 use hsmc::serve::requests::Trouble;
 use hsmc::serve::snapshots::{SnapshotPart, SnapshotsAnswer, SnapshotsRequest};
+use hsmc::serve::undo::{UndoOf, UndoRequest};
 use hsmc::serve::views::Acknowledgement;
 use hsmc::serve::why::{HeldView, WhyView};
 use std::time::Duration;
@@ -316,4 +317,63 @@ async fn r28_what_a_scan_saw_goes_by_the_number_of_its_own_run_with_opt_outs_bef
     assert_eq!(report.run.id.0, 2, "the opt-outs were run 1");
     assert_eq!(folders.iter().map(|name| name.parse::<u64>().unwrap()).collect::<Vec<_>>(), [2]);
     world.assert_settled().await;
+}
+
+/// Somebody merged away keeps their member as a second one: what `why` says comes next is what the next run does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_says_of_a_second_member_what_the_next_run_does_which_is_nothing() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    world.synced().await;
+    world.assert_settled().await;
+    let next = why(&world, "bram").await.next;
+    assert_eq!(next.steps, Vec::<String>::new(), "{}", next.what);
+    assert!(next.what.starts_with("nothing: parked"), "{}", next.what);
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.synced().await;
+    world.synced().await;
+    world.assert_settled().await;
+    let next = why(&world, "bram").await.next;
+    assert_eq!(next.steps, Vec::<String>::new(), "{}", next.what);
+}
+
+/// What an operator undid, no service said; and who has opted out since is that, and not parked beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opts_out_after_an_undo_is_not_counted_as_parked_too() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::finished(builder, "bram");
+        people::finished(builder, "cleo");
+    })
+    .await;
+    let done = world.synced().await.run.id;
+    let app = world.open();
+    let undone = app.undo(UndoRequest { of: UndoOf::Run(done), apply: true, agreed: None }).await;
+    app.close().await;
+    undone.unwrap();
+    let why_parked = &parked(&world).await.people[0].why;
+    assert!(why_parked.starts_with("an operator undid move "), "{why_parked}");
+    let held = why(&world, "bram").await.memory;
+    assert!(held.iter().any(|one| one.what.contains(" UTC: undone: an operator undid")), "{held:?}");
+
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.clock.jump(Duration::from_secs(60));
+    world.synced().await;
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.people["opted-out"], 1);
+    assert_eq!(report.run.counts.people["parked"], 1);
+    let told: Vec<_> = report.run.report.parked.iter().map(|one| (one.reason.as_str(), one.people)).collect();
+    assert_eq!(told, [("undone", 1)]);
+    assert_eq!(parked(&world).await.total, 1);
+    let told = release(&world, ReleaseRequest::Reason("undone".to_owned())).await;
+    assert_eq!(told.message, "1 person is released: the next run judges them afresh");
+    assert_eq!(told.left_out, Vec::<String>::new());
+    let told = release(&world, people_named(&["bram"])).await;
+    assert_eq!(told.message, "0 people are released: the next run judges them afresh");
+    assert_eq!(told.left_out, ["bram@example.com: opted out, and stays so"]);
 }

@@ -31,9 +31,10 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
         );
     }
     if let Some(parked) = &person.parked {
+        let by = parked.said_by().map_or_else(String::new, |service| format!(", by {service}"));
         held(
             Some(parked.refusal.code.code()),
-            format!("parked since {}, by {}: {}", parked.at, parked.service, parked.refusal),
+            format!("parked since {}{by}: {}", parked.at, parked.refusal),
             released_from(parked.refusal.code),
         );
     }
