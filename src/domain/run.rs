@@ -97,7 +97,7 @@ pub struct Run {
     pub id: RunId,
     /// Why it was started.
     pub cause: RunCause,
-    /// The earlier run it approves or undoes.
+    /// The earlier run it approves or undoes, or whose plan it shows as it is now.
     pub of: Option<RunId>,
     /// Whether everything was read, or only what can have changed.
     pub full: bool,
@@ -117,7 +117,15 @@ pub struct Run {
     pub code: Option<u16>,
 }
 
+/// The note of a run that only showed a plan.
+pub const PLAN_ONLY: &str = "plan only: nothing was applied";
+
 impl Run {
+    /// Whether it only showed a plan.
+    pub fn is_plan_only(&self) -> bool {
+        self.counts.notes.contains_key(PLAN_ONLY)
+    }
+
     /// The code whose page says what to do about how it stands; none when there is nothing to do.
     pub fn code(&self) -> Option<Code> {
         match &self.phase {

@@ -195,9 +195,9 @@ pub enum RunState {
 pub struct RunView {
     /// Its number.
     pub id: RunId,
-    /// `command`, `schedule`, `plan file`, `approval`, `undo`, `webhook`.
+    /// `command`, `plan` where nothing but that was made, `schedule`, `plan file`, `approval`, `undo`, `webhook`.
     pub cause: String,
-    /// The earlier run that it approves or undoes.
+    /// The earlier run that it approves or undoes, or whose plan it shows as it is now.
     pub of: Option<RunId>,
     /// Whether everything was read.
     pub full: bool,
@@ -233,6 +233,7 @@ impl From<&Run> for RunView {
             RunCause::Undo => "undo",
             RunCause::Webhook => "webhook",
         };
+            _ if run.is_plan_only() => "plan",
         let state = match &run.phase {
             RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => {
                 RunState::Running

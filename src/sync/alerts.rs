@@ -21,8 +21,6 @@ use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// The note of a run that only planned.
-pub const PLAN_ONLY: &str = "plan only: nothing was applied";
 /// The beginning of the note of moves that an operator holds back.
 pub const HELD_BACK: &str = "held back: ";
 /// So many runs in a row with the same trouble are an alert.
@@ -390,7 +388,7 @@ impl Facts<'_> {
 /// Whether a run planned for everybody and applied it: no look only, no run of opt-outs, no failure.
 fn is_whole(run: &Run) -> bool {
     let ended = matches!(run.phase, RunPhase::Finished(RunEnd::Done | RunEnd::Stuck));
-    ended && run.report.judged.is_some() && !run.counts.notes.contains_key(PLAN_ONLY)
+    ended && run.report.judged.is_some() && !run.is_plan_only()
 }
 
 /// Whether a run planned something and nothing came of it, although nobody held it back.

@@ -25,7 +25,7 @@ use crate::domain::id::RunId;
 use crate::domain::moves::Move;
 use crate::domain::plan::{Limits, PlanSummary};
 use crate::domain::report::RunReport;
-use crate::domain::run::{Run, RunCause, RunCounts, RunEnd, RunPhase};
+use crate::domain::run::{PLAN_ONLY, Run, RunCause, RunCounts, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::failpoint;
 use crate::journal::store::Batch;
@@ -101,14 +101,15 @@ pub async fn plan(
     progress: &dyn Progress,
 ) -> Result<Shown, RunError> {
     let _one_at_a_time = workspace.one_at_a_time().await;
-    let options = &options.with_shown(workspace)?;
+    // Shown only, it is no approval, whatever it plans anew.
+    let options = &RunOptions { cause: RunCause::Command, ..options.with_shown(workspace)? };
     damage::mend(workspace).await?;
     forgetting::tidy(workspace).await?;
     preflight::right_accounts(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
     let mut run = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
-    run.counts.notes.insert(alerts::PLAN_ONLY.to_owned(), 1);
+    run.counts.notes.insert(PLAN_ONLY.to_owned(), 1);
     run.code = result.as_ref().err().map(|problem| problem.code().number());
     let end = match &result {
         Ok(_) => RunEnd::Done,

@@ -198,6 +198,12 @@ async fn r25_approve_dry_run_shows_what_would_be_applied_now_and_the_run_waits_o
     assert!(plan.notes.keys().any(|note| note.starts_with("dropped from the plan: enroll")), "{plan:?}");
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     assert_eq!(state_of(&world, waiting.run.id).await, RunState::NeedsApproval);
+    // Nobody approved anything yet, and nothing looks as if.
+    let app = world.open();
+    let shown = app.runs(1);
+    app.close().await;
+    let shown = &shown.unwrap()[0];
+    assert_eq!((shown.cause.as_str(), shown.of), ("plan", Some(waiting.run.id)));
     world.approve(waiting.run.id).await.unwrap();
     assert_eq!(world.person("dora"), "subscribed [General Single]; lists [987]");
 }
