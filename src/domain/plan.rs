@@ -368,6 +368,20 @@ pub struct PlanSummary {
     pub given: BTreeMap<String, u64>,
 }
 
+/// Whether a move subscribes somebody, and whether it archives or unsubscribes a subscribed member.
+pub fn audience_change(planned: &Move) -> (bool, bool) {
+    let was_subscribed = |before: &Before| *before == Before::Status(MemberStatus::Subscribed);
+    let joins = |one: &PlannedStep| match &one.step {
+        Step::UpsertMember { pending, .. } => !pending && one.before == Before::NotHeld,
+        Step::RestoreMember { .. } => true,
+        _ => false,
+    };
+    let leaves = |one: &PlannedStep| {
+        matches!(one.step, Step::ArchiveMember | Step::UnsubscribeMember) && was_subscribed(&one.before)
+    };
+    (planned.steps.iter().any(joins), planned.steps.iter().any(leaves))
+}
+
 impl PlanSummary {
     /// Counts what is taken as given of one person.
     pub fn count_given(&mut self, given: Option<String>) {
@@ -403,17 +417,9 @@ impl PlanSummary {
     }
 
     fn count_audience(&mut self, planned: &Move) {
-        let was_subscribed = |before: &Before| *before == Before::Status(MemberStatus::Subscribed);
-        let joins = |one: &PlannedStep| match &one.step {
-            Step::UpsertMember { pending, .. } => !pending && one.before == Before::NotHeld,
-            Step::RestoreMember { .. } => true,
-            _ => false,
-        };
-        let leaves = |one: &PlannedStep| {
-            matches!(one.step, Step::ArchiveMember | Step::UnsubscribeMember) && was_subscribed(&one.before)
-        };
-        self.joining += u64::from(planned.steps.iter().any(joins));
-        self.leaving += u64::from(planned.steps.iter().any(leaves));
+        let (joins, leaves) = audience_change(planned);
+        self.joining += u64::from(joins);
+        self.leaving += u64::from(leaves);
     }
 
     fn count_final(&mut self, planned: &Move) {

@@ -21,7 +21,7 @@ pub struct RunReport {
     pub judged: Option<u64>,
     /// Which gate asked, when one did.
     pub asked: Option<Asked>,
-    /// The audience before and after the plan.
+    /// The audience before, and after what is planned; once the run is over, after what was done.
     pub audience: Option<AudienceSize>,
     /// People with work in flight at the end, by kind of move: shown beside the one state each is in.
     pub in_flight: BTreeMap<String, u64>,
@@ -69,21 +69,21 @@ impl Asked {
     }
 }
 
-/// Subscribed members before and after a plan, and how many there may be.
+/// Subscribed members before and after, and how many there may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AudienceSize {
     /// Before.
     pub before: u64,
-    /// Subscribed by the plan.
+    /// Subscribed by it.
     pub joining: u64,
-    /// Archived or unsubscribed by the plan.
+    /// Archived or unsubscribed by it.
     pub leaving: u64,
     /// `audience_cap`; none when there is none.
     pub cap: Option<u64>,
 }
 
 impl AudienceSize {
-    /// After the plan.
+    /// After it.
     pub fn after(&self) -> u64 {
         (self.before + self.joining).saturating_sub(self.leaving)
     }

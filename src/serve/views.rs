@@ -223,9 +223,17 @@ pub struct RunView {
     pub asks: Option<ApprovalAsked>,
 }
 
+impl RunView {
+    /// Whether its audience is what was planned: not what has become of it.
+    pub fn plans_audience(&self) -> bool {
+        !matches!(self.state, RunState::Done | RunState::Stuck | RunState::Failed)
+    }
+}
+
 impl From<&Run> for RunView {
     fn from(run: &Run) -> RunView {
         let cause = match run.cause {
+            _ if run.is_plan_only() => "plan",
             RunCause::Command => "command",
             RunCause::Schedule => "schedule",
             RunCause::PlanFile => "plan file",
@@ -233,7 +241,6 @@ impl From<&Run> for RunView {
             RunCause::Undo => "undo",
             RunCause::Webhook => "webhook",
         };
-            _ if run.is_plan_only() => "plan",
         let state = match &run.phase {
             RunPhase::Scanning | RunPhase::Planning | RunPhase::Applying | RunPhase::Reporting => {
                 RunState::Running

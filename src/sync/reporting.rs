@@ -8,17 +8,20 @@ use super::alerts::{self, Learned};
 use super::applying::Applied;
 use super::error::RunError;
 use super::workspace::Workspace;
+use crate::domain::event::MoveEnd;
 use crate::domain::id::{MoveId, RunId};
-use crate::domain::plan::{Limits, PlanSummary};
+use crate::domain::plan::{Limits, PlanSummary, audience_change};
 use crate::domain::report::{AudienceSize, ParkedFor, PhaseTook};
 use crate::domain::run::{Run, RunCounts, RunEnd};
 use crate::domain::shown::ShownMove;
 use crate::domain::time::Timestamp;
 use crate::engine::fold;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Moves shown before that are named one by one when they are dropped.
 const DROPPED_SHOWN: usize = 50;
+/// Runs that may have ended meanwhile.
+const LOOKED_BACK: usize = 32;
 /// Open moves that are looked at for what they wait for.
 const LOOKED_AT: usize = 1_000;
 
@@ -133,6 +136,44 @@ pub(super) fn count_people(workspace: &Workspace, run: &mut Run) -> Result<(), R
     Ok(())
 }
 
+/// The audience as it has become: who joined and left by moves that are done, opt-outs delivered meanwhile among
+/// them. Nothing else is known of it before the next scan.
+///
+/// # Errors
+/// The journal cannot be read.
+pub(super) fn count_audience(
+    workspace: &Workspace,
+    run: &mut Run,
+    others: Option<&BTreeSet<RunId>>,
+) -> Result<(), RunError> {
+    let Some(mut size) = run.report.audience else { return Ok(()) };
+    let journal = &workspace.shared.journal;
+    let meanwhile = |other: &Run| other.id == run.id || other.ended.is_some_and(|ended| ended >= run.seen);
+    let mut runs: BTreeSet<RunId> =
+        journal.runs(LOOKED_BACK)?.iter().filter(|one| meanwhile(one)).map(|one| one.id).collect();
+    runs.extend(others.into_iter().flatten());
+    (size.joining, size.leaving) = (0, 0);
+    for id in runs {
+        let mut after = None;
+        loop {
+            let page = journal.moves_of_run(id, after, 1_000)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (_, events) in page {
+                // One that contradicts itself is told of elsewhere.
+                let Ok(status) = fold(&events) else { continue };
+                if status.end() == Some(&MoveEnd::Done) && status.last_event_at >= run.seen {
+                    let (joins, leaves) = audience_change(&status.draft);
+                    size.joining += u64::from(joins);
+                    size.leaving += u64::from(leaves);
+                }
+            }
+        }
+    }
+    run.report.audience = Some(size);
+    Ok(())
+}
+
 /// What a run remembers of its moves until its report is written.
 #[derive(Default)]
 pub(super) struct Fates {
@@ -140,6 +181,8 @@ pub(super) struct Fates {
     pub(super) failed: Vec<MoveId>,
     /// What the last that had to wait was waiting for.
     pub(super) waits_for: Option<String>,
+    /// Earlier runs whose moves ended in this one.
+    pub(super) others: BTreeSet<RunId>,
     /// What people may have to be told.
     pub(super) learned: Learned,
 }

@@ -237,6 +237,9 @@ pub(super) async fn report_and_finish(
         run.code.get_or_insert(Code::MovesWait.number());
     }
     reporting::count_people(workspace, &mut run)?;
+    if end != RunEnd::Interrupted {
+        reporting::count_audience(workspace, &mut run, fates.as_ref().map(|fates| &fates.others))?;
+    }
     note(&mut run.counts.notes, &workspace.wrong_clock());
     let mut open = repeating::open_moves(workspace)?;
     run.report.in_flight = std::mem::take(&mut open.by_kind);
@@ -290,6 +293,7 @@ async fn phases(
 ) -> Result<Outcome, RunError> {
     let clock = &workspace.shared.clock;
     let accounts = preflight::preflight(workspace).await?;
+    fates.others.extend(&leftover.runs);
     let (recovered, mut held) = recovering::finish(workspace, leftover).await?;
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
@@ -406,6 +410,7 @@ async fn phases(
         Applied::Waiting => wait_for(workspace, &leftover.runs, WaitUntil::Over).await,
         other => other,
     };
+    fates.others.extend(&confirmed_runs);
     for id in confirmed_runs {
         tally(workspace, fates, run, id).await;
     }

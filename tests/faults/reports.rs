@@ -2,8 +2,9 @@
 
 use crate::support::World;
 use crate::support::people::{self, GENERAL, address};
+use hsmc::domain::failure::Service;
 use hsmc::domain::id::RunId;
-use hsmc::sandbox::Act;
+use hsmc::sandbox::{Act, FaultKind};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
 use std::os::unix::fs::PermissionsExt;
@@ -77,4 +78,26 @@ async fn r29_pages_go_when_the_snapshots_of_their_time_go() {
     assert_eq!((page(&world, RunId(1)), page(&world, RunId(2))), (None, None));
     assert!(page(&world, RunId(3)).is_some());
     assert_eq!(summary(&world).len(), 3, "the log is bounded by its size");
+}
+
+/// The plan's figure is no report: whom Mailchimp refuses does not join, and who opts out leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_the_audience_of_a_finished_run_is_what_has_become_of_it() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::listed(builder, "bram", GENERAL);
+        people::enrolled(builder, "cleo", GENERAL);
+    })
+    .await;
+    world.act(Act::OptOut { email: address("cleo"), subscription: None });
+    let body = r#"{"new_members":[],"updated_members":[],"errors":[{"email_address":"ada@example.com","error":"ada@example.com looks fake or invalid, please enter a real email address.","error_code":"ERROR_GENERIC"}],"total_created":0,"total_updated":0,"error_count":1}"#;
+    let fake = FaultKind::Status { code: 200, body: Some(body.to_owned()) };
+    world.fail(Service::Mailchimp, "POST", "/lists/aud0000001", fake);
+    let report = world.sync().await;
+    world.mend();
+    let there =
+        ["ada", "bram", "cleo"].iter().filter(|name| world.person(name).starts_with("subscribed")).count();
+    let size = report.run.report.audience.unwrap();
+    assert_eq!((size.before, size.after()), (1, there as u64), "{report:#?}");
+    assert_eq!(size.leaving, 1, "the opt-out");
 }

@@ -27,7 +27,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         row("ended", &counts(&run.counts.ended));
     }
     if let Some(audience) = &run.report.audience {
-        row("audience", &audience_line(audience));
+        row("audience", &audience_line(audience, run.plans_audience()));
     }
     if !run.counts.left_out.is_empty() {
         row("left out", &format!("by limits: {}", with_codes(&run.counts.left_out)));
@@ -85,11 +85,12 @@ fn result(run: &RunView, layout: Layout) -> String {
     layout.paint(&format!("{}, but no progress on what is named under *again*", run.phase), Mood::Wary)
 }
 
-/// `1,200 now, 1,350 after (150 join, 0 leave); 1,350 of 5,000 allowed`
-fn audience_line(audience: &AudienceSize) -> String {
+/// `1,200 subscribed before, 1,350 after (150 join, 0 leave); the cap is 5,000`
+fn audience_line(audience: &AudienceSize, planned: bool) -> String {
     let AudienceSize { before, joining, leaving, cap } = *audience;
     let (before, after) = (number(before), number(audience.after()));
     let change = format!("{} join, {} leave", number(joining), number(leaving));
     let cap = cap.map_or_else(String::new, |cap| format!("; the cap is {}", number(cap)));
-    format!("{before} subscribed before, {after} after ({change}){cap}")
+    let planned = if planned { ", as planned" } else { "" };
+    format!("{before} subscribed before, {after} after{planned} ({change}){cap}")
 }

@@ -46,7 +46,9 @@ pub fn page(view: &ReportView) -> String {
     html.push_str(&stuck(view));
     html.push_str(&people(run));
     html.push_str(&moves(run));
-    html.push_str(&run.report.audience.as_ref().map_or_else(String::new, audience));
+    if let Some(size) = &run.report.audience {
+        html.push_str(&audience(size, run.plans_audience()));
+    }
     html.push_str(&phases(run));
     html.push_str(&left_out(run));
     html.push_str(&parked(run));
@@ -275,7 +277,7 @@ fn legend_of(entries: &[(&str, &str)]) -> String {
     html
 }
 
-fn audience(audience: &AudienceSize) -> String {
+fn audience(audience: &AudienceSize, planned: bool) -> String {
     let most = audience.cap.unwrap_or(0).max(audience.before).max(audience.after()).max(1);
     let over = |size: u64| if audience.cap.is_some_and(|cap| size >= cap) { "f-wary" } else { "f-teal" };
     let mut rows: Vec<Row> = [("before", audience.before), ("after", audience.after())]
@@ -290,7 +292,7 @@ fn audience(audience: &AudienceSize) -> String {
         rows.push(Row { label: "cap".to_owned(), parts: vec![(cap.min(most), "f-grey")], told: number(cap) });
     }
     let body = format!("{}<p class=\"legend\">{}</p>", bars(&rows), audience_line(audience));
-    card("", "Audience, as planned", &body)
+    card("", if planned { "Audience, as planned" } else { "Audience" }, &body)
 }
 
 fn audience_line(audience: &AudienceSize) -> String {
