@@ -11,7 +11,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 /// Takes one request after another; what came to which path.
-fn receive(listener: TcpListener, taken: Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+/// What was received: the head of each request, and its body.
+type Taken = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+fn receive(listener: TcpListener, taken: Taken) {
     for stream in listener.incoming() {
         let mut reader = BufReader::new(stream.unwrap());
         loop {

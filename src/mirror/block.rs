@@ -19,6 +19,9 @@ pub(super) struct Rows<'a> {
     key: Vec<u8>,
 }
 
+/// A key and its value.
+pub(super) type Row<'k, 'v> = (&'k [u8], &'v [u8]);
+
 impl<'a> Rows<'a> {
     /// The entries of a block.
     ///
@@ -39,7 +42,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// The block ends early.
-    pub(super) fn next(&mut self) -> Result<Option<(&[u8], &'a [u8])>, ShelfError> {
+    pub(super) fn next(&mut self) -> Result<Option<Row<'_, 'a>>, ShelfError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
