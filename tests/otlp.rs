@@ -10,10 +10,10 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-/// Takes one request after another; what came to which path.
-/// What was received: the head of each request, and its body.
+/// What came to which path.
 type Taken = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
+/// Takes one request after another.
 fn receive(listener: TcpListener, taken: Taken) {
     for stream in listener.incoming() {
         let mut reader = BufReader::new(stream.unwrap());

@@ -182,7 +182,7 @@ async fn a_refusal_before_the_body_came_leaves_a_connection_that_can_be_used_or_
         stream.write_all(head.as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(20)).await;
         // Where the connection closes, nobody has to take the rest.
-        let _ = stream.write_all(&vec![b' '; size]).await;
+        drop(stream.write_all(&vec![b' '; size]).await);
         let (told, closes) = answer(&mut stream).await;
         assert_eq!(told, status, "{method} {path}");
         if status == 413 {
