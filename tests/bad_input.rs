@@ -146,8 +146,9 @@ fn a_config_that_cannot_be_used_is_told_with_its_line() {
 
 #[test]
 fn accounts_that_are_not_what_the_config_says_are_told_with_its_line() {
-    let ground = Ground::new();
     for command in [&["sync", "--yes"][..], &["plan"]] {
+        // Of its own: a state directory is about the audience that Mailchimp was once found to have.
+        let ground = Ground::new();
         ground.with("\"sandbox-hubspot\"", "\"wrong\"").refuses(
             command,
             2,

@@ -158,8 +158,8 @@ fn has_opted_out(sandbox: &Sandbox, contact: &Record, email: &str) -> bool {
 }
 
 /// An opt-out on one side has reached the other (design §3.5): save for whoever opted in again by their own hand
-/// since.
-pub(in crate::simulate) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
+/// since, and whose opt-out an operator took as delivered.
+pub(in crate::simulate) fn opt_outs_crossed(sandbox: &Sandbox, skipped: &BTreeSet<String>) -> Vec<String> {
     let mut again: BTreeSet<String> = BTreeSet::new();
     // Addresses that members had before: by one of these their contact is found, where HubSpot does not know the new one.
     let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -190,7 +190,7 @@ pub(in crate::simulate) fn opt_outs_crossed(sandbox: &Sandbox) -> Vec<String> {
         let email = folded(&member.email);
         let had = before.get(&email).into_iter().flatten();
         let mut addresses = std::iter::once(&email).chain(had);
-        if addresses.clone().any(|address| again.contains(address)) {
+        if addresses.clone().any(|address| again.contains(address) || skipped.contains(address)) {
             continue;
         }
         let Some(contact) = addresses.find_map(|address| sandbox.hubspot.contact_by_email(address)) else {
