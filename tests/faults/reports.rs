@@ -4,7 +4,7 @@ use crate::support::World;
 use crate::support::people::{self, GENERAL, address};
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::RunId;
-use hsmc::sandbox::{Act, FaultKind};
+use hsmc::sandbox::{Act, FaultKind, Matches};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
 use std::os::unix::fs::PermissionsExt;
@@ -86,13 +86,14 @@ async fn r29_the_audience_of_a_finished_run_is_what_has_become_of_it() {
     let world = World::new(|builder| {
         people::listed(builder, "ada", GENERAL);
         people::listed(builder, "bram", GENERAL);
-        people::enrolled(builder, "cleo", GENERAL);
+        people::contact(builder, "cleo");
+        people::member(builder, "cleo");
     })
     .await;
     world.act(Act::OptOut { email: address("cleo"), subscription: None });
     let body = r#"{"new_members":[],"updated_members":[],"errors":[{"email_address":"ada@example.com","error":"ada@example.com looks fake or invalid, please enter a real email address.","error_code":"ERROR_GENERIC"}],"total_created":0,"total_updated":0,"error_count":1}"#;
     let fake = FaultKind::Status { code: 200, body: Some(body.to_owned()) };
-    world.fail(Service::Mailchimp, "POST", "/lists/aud0000001", fake);
+    world.fault(Matches::call(Service::Mailchimp, "POST", "/lists/aud0000001").nth(1), fake);
     let report = world.sync().await;
     world.mend();
     let there =

@@ -265,7 +265,7 @@ fn two_contacts_with_one_email_are_twins_and_an_opt_out_of_either_counts_for_bot
         .twins()
         .subscribed(&["General Single"])
         .opted_out_in_hubspot()
-        .is_due(MoveKind::OptOutMailchimp, &[EVIDENCE, UNSUBSCRIBE, "clear tag \"General Single\""]);
+        .is_due(MoveKind::OptOutMailchimp, &[EVIDENCE, UNSUBSCRIBE, OPT_OUT, "clear tag \"General Single\""]);
     ann()
         .twins()
         .member(MemberStatus::Unsubscribed, &[])
