@@ -202,6 +202,25 @@ async fn r10_whoever_changed_their_address_and_was_merged_away_is_a_second_membe
     }
 }
 
+/// The survivor is who changed their address, and had opted out: whoever is merged into them is judged all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_whoever_is_merged_into_somebody_opted_out_whose_address_changed_gets_no_more_mail() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "cleo", GENERAL);
+        people::enrolled(builder, "dora", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    change_address(&world, "cleo", "cleo.new");
+    world.act(Act::Unsubscribe { email: address("cleo.new") });
+    world.synced().await;
+    world.act(Act::Merge { primary: address("cleo"), other: address("dora") });
+    world.synced().await;
+    world.synced().await;
+    assert!(world.person("dora").starts_with("unsubscribed ["), "{}", world.person("dora"));
+    world.assert_settled().await;
+}
+
 /// The new address is that of another contact: it is their member now, and the first has none to be sent mail to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_a_member_given_another_contacts_address_is_theirs_and_the_first_gets_no_second_one() {
