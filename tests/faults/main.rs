@@ -21,6 +21,7 @@ mod identity;
 mod keeping_on;
 mod machine;
 mod members;
+mod moved_members;
 mod naming;
 mod operating;
 mod reading;
