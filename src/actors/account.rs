@@ -3,6 +3,7 @@
 //!
 //! Never: sending anything itself, or knowing what a call is for.
 
+use super::alarm::Alarm;
 use super::budget::{Admission, BudgetLimits, BudgetOverview, RateBudget};
 use super::leave_by::too_late;
 use super::meter::CallMeter;
@@ -22,7 +23,6 @@ use kameo::message::{Context, Message};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// A mailbox deep enough for every caller there can be: lanes and scans are bounded themselves.
@@ -38,7 +38,7 @@ pub struct Account {
     meter: CallMeter,
     silence: Silence,
     waiting: BTreeMap<(Priority, Budget), VecDeque<oneshot::Sender<Answer>>>,
-    wake_at: Option<Timestamp>,
+    alarm: Alarm,
     learned: LearnedClock,
     me: ActorRef<Account>,
 }
@@ -79,7 +79,7 @@ impl Actor for Account {
             budget: RateBudget::new(args.limits),
             silence: Silence::default(),
             waiting: BTreeMap::new(),
-            wake_at: None,
+            alarm: Alarm::default(),
             learned,
             me,
         })
@@ -141,22 +141,15 @@ impl Account {
                 continue;
             }
             if let Some(at) = next {
-                self.wake(now, at);
+                self.wake(at);
             }
             return;
         }
     }
 
-    fn wake(&mut self, now: Timestamp, at: Timestamp) {
-        if self.wake_at.is_some_and(|set| set <= at && set > now) {
-            return;
-        }
-        self.wake_at = Some(at);
-        let clock = Arc::clone(&self.clock);
+    fn wake(&mut self, at: Timestamp) {
         let me = self.me.downgrade();
-        let wait = at.since(now).max(Duration::from_millis(1));
-        tokio::spawn(async move {
-            clock.sleep(wait).await;
+        self.alarm.set(&self.clock, at, async move {
             if let Some(me) = me.upgrade() {
                 // A stopped account grants nothing any more.
                 drop(me.tell(Tick).await);
@@ -234,7 +227,7 @@ impl Message<Finished> for Account {
 impl Message<Tick> for Account {
     type Reply = ();
     async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
-        self.wake_at = None;
+        self.alarm.off();
         self.grant();
     }
 }

@@ -35,8 +35,9 @@ use std::time::Duration;
 
 /// Longer waits give the place back to the router; the journal remembers.
 const NAP: Duration = Duration::from_secs(3);
-/// How often a paused move looks whether it may go on.
-const PAUSE_LOOK: Duration = Duration::from_secs(5);
+/// How often a paused move looks whether it may go on: whoever ends a pause wakes all that sleep, save one that was just
+/// falling asleep.
+const PAUSE_LOOK: Duration = Duration::from_secs(60);
 
 /// The actor.
 pub struct Contact {

@@ -13,6 +13,7 @@
 //! Nobody asks itself or upward, and no handler waits for a lane. Never: rules, wire formats, sled.
 
 pub mod account;
+mod alarm;
 pub mod budget;
 pub mod contact;
 pub mod context;

@@ -116,7 +116,7 @@ pub async fn barred(shared: &Shared, people: &[Whom], since: Timestamp) -> CallR
 /// # Errors
 /// When a call fails.
 pub async fn barred_members(shared: &Shared, people: &[Whom], since: Timestamp) -> CallResult<Barred> {
-    let (read, status) = members(shared, people, since, SINGLY, STALE_AFTER).await?;
+    let (read, status) = members(shared, people, since).await?;
     let bar = |one: &Whom| one.member.and_then(|hash| status.get(&hash)).and_then(bar_of);
     let why = people.iter().filter_map(|one| Some((one.person, bar(one)?))).collect();
     Ok(Barred { read, why })
@@ -157,7 +157,14 @@ pub async fn silent(
     since: Timestamp,
     singly: usize,
 ) -> CallResult<BTreeSet<PersonId>> {
-    let (_, status) = members(shared, people, since, singly, Duration::ZERO).await?;
+    let hashes = hashes(people);
+    let status = if hashes.len() <= singly {
+        one_by_one(shared, hashes).await?
+    } else {
+        // Not the archived: after a thousand archives of a run they are pages, which say nothing of this.
+        let since = since.minus(OVERLAP);
+        list(shared, &[unsubscribed(since), changed(MemberStatus::Cleaned, since)]).await?
+    };
     let is_so = |one: &&Whom| one.member.and_then(|hash| status.get(&hash)).is_some_and(is_silent);
     Ok(people.iter().filter(is_so).map(|one| one.person).collect())
 }
@@ -227,33 +234,47 @@ pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<Option<BTreeS
     Ok(Some(bearers))
 }
 
-/// The status of members as it is now, and when it was read: of each of a few, else of all who became
-/// unsubscribed, cleaned or archived since, by a listing that is no older than `at_most`.
+fn hashes(people: &[Whom]) -> BTreeSet<SubscriberHash> {
+    people.iter().filter_map(|one| one.member).collect()
+}
+
+async fn one_by_one(
+    shared: &Shared,
+    hashes: BTreeSet<SubscriberHash>,
+) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
+    let mut status = BTreeMap::new();
+    for hash in hashes {
+        let member = shared.audience.member(Priority::HandOver, hash).await?;
+        status.extend(member.map(|member| (hash, member.status)));
+    }
+    Ok(status)
+}
+
+/// The status of members, and when it was read: now of each of a few, else of all who became unsubscribed, cleaned or
+/// archived since, by a listing that still counts.
 async fn members(
     shared: &Shared,
     people: &[Whom],
     since: Timestamp,
-    singly: usize,
-    at_most: Duration,
 ) -> CallResult<(Timestamp, BTreeMap<SubscriberHash, MemberStatus>)> {
     let now = shared.clock.now();
-    let hashes: BTreeSet<SubscriberHash> = people.iter().filter_map(|one| one.member).collect();
-    if hashes.len() <= singly {
-        let mut status = BTreeMap::new();
-        for hash in hashes {
-            let member = shared.audience.member(Priority::HandOver, hash).await?;
-            status.extend(member.map(|member| (hash, member.status)));
-        }
-        return Ok((now, status));
+    let hashes = hashes(people);
+    if hashes.len() <= SINGLY {
+        return Ok((now, one_by_one(shared, hashes).await?));
     }
     let since = since.minus(OVERLAP);
     let mut kept = shared.listings.silent.lock().await;
     let counts = |listing: &Listing| {
-        listing.since <= since && listing.read <= now && now.since(listing.read) < at_most
+        listing.since <= since && listing.read <= now && now.since(listing.read) < STALE_AFTER
     };
     if kept.as_ref().is_none_or(|listing| !counts(listing)) {
         *kept = None;
-        *kept = Some(Listing { since, read: now, status: list(shared, since).await? });
+        let queries = [
+            unsubscribed(since),
+            changed(MemberStatus::Cleaned, since),
+            changed(MemberStatus::Archived, since),
+        ];
+        *kept = Some(Listing { since, read: now, status: list(shared, &queries).await? });
     }
     Ok(kept.as_ref().map(|listing| (listing.read, listing.status.clone())).unwrap_or((now, BTreeMap::new())))
 }
@@ -263,11 +284,7 @@ async fn members(
 /// # Errors
 /// When a call fails.
 pub async fn unsubscribed_since(shared: &Shared, since: Timestamp) -> CallResult<BTreeSet<SubscriberHash>> {
-    let query = &MemberQuery {
-        status: Some(MemberStatus::Unsubscribed),
-        unsubscribed_since: Some(since.minus(OVERLAP)),
-        ..MemberQuery::default()
-    };
+    let query = &unsubscribed(since.minus(OVERLAP));
     let mut found = BTreeSet::new();
     let all = |after: Option<String>| async move {
         shared.audience.members(Priority::OptOut, query, after.as_deref()).await
@@ -276,15 +293,21 @@ pub async fn unsubscribed_since(shared: &Shared, since: Timestamp) -> CallResult
     Ok(found)
 }
 
-async fn list(shared: &Shared, since: Timestamp) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
-    let of = |status: MemberStatus| MemberQuery { status: Some(status), ..MemberQuery::default() };
-    let queries = [
-        MemberQuery { unsubscribed_since: Some(since), ..of(MemberStatus::Unsubscribed) },
-        MemberQuery { changed_since: Some(since), ..of(MemberStatus::Cleaned) },
-        MemberQuery { changed_since: Some(since), ..of(MemberStatus::Archived) },
-    ];
+fn unsubscribed(since: Timestamp) -> MemberQuery {
+    let status = Some(MemberStatus::Unsubscribed);
+    MemberQuery { status, unsubscribed_since: Some(since), ..MemberQuery::default() }
+}
+
+fn changed(status: MemberStatus, since: Timestamp) -> MemberQuery {
+    MemberQuery { status: Some(status), changed_since: Some(since), ..MemberQuery::default() }
+}
+
+async fn list(
+    shared: &Shared,
+    queries: &[MemberQuery],
+) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
     let mut found = BTreeMap::new();
-    for query in &queries {
+    for query in queries {
         let all = |after: Option<String>| async move {
             shared.audience.members(Priority::HandOver, query, after.as_deref()).await
         };

@@ -5,6 +5,7 @@
 //! A contact that panics takes nobody with it: its moves are tried again, and after the third time they are
 //! stuck, durably and by name, as if a service had refused them for good.
 
+use super::alarm::Alarm;
 use super::contact::{Contact, ContactArgs, Perform};
 use super::context::Shared;
 use super::lane::Lanes;
@@ -107,7 +108,7 @@ pub struct Router {
     /// Moves that ended as nobody wanted, for the report of their run.
     failed: BTreeMap<RunId, Vec<MoveId>>,
     changed: watch::Sender<u64>,
-    ticking: Option<Timestamp>,
+    alarm: Alarm,
 }
 
 impl Actor for Router {
@@ -128,7 +129,7 @@ impl Actor for Router {
             tallies: BTreeMap::new(),
             failed: BTreeMap::new(),
             changed,
-            ticking: None,
+            alarm: Alarm::default(),
         })
     }
 
@@ -249,7 +250,7 @@ impl Message<MoveReport> for Router {
 impl Message<Tick> for Router {
     type Reply = ();
     async fn handle(&mut self, _: Tick, _: &mut Context<Self, ()>) {
-        self.ticking = None;
+        self.alarm.off();
         self.fill().await;
     }
 }
@@ -443,7 +444,7 @@ impl Router {
                 self.fall_asleep(now.plus(Duration::from_secs(1)), id, person);
             }
         }
-        self.set_timer(now);
+        self.set_timer();
     }
 
     async fn actor(&mut self, person: PersonId, id: MoveId, priority: Priority) -> ActorRef<Contact> {
@@ -522,20 +523,15 @@ impl Router {
         }
     }
 
-    fn set_timer(&mut self, now: Timestamp) {
-        if let Some(((until, _), _)) = self.asleep.first_key_value()
-            && self.ticking.is_none_or(|set| set > *until || set < now)
-        {
+    fn set_timer(&mut self) {
+        if let Some(((until, _), _)) = self.asleep.first_key_value() {
             self.tick_at(*until);
         }
     }
 
     fn tick_at(&mut self, at: Timestamp) {
-        self.ticking = Some(at);
-        let (clock, me) = (Arc::clone(&self.shared.clock), self.me.downgrade());
-        let wait = at.since(clock.now()).max(Duration::from_millis(1));
-        tokio::spawn(async move {
-            clock.sleep(wait).await;
+        let me = self.me.downgrade();
+        self.alarm.set(&self.shared.clock, at, async move {
             if let Some(me) = me.upgrade() {
                 // A stopped router has nothing to wake.
                 drop(me.tell(Tick).await);

@@ -6,6 +6,7 @@ use crate::domain::audit::AuditLine;
 use crate::domain::code::Code;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent};
 use crate::domain::id::{MoveId, PersonId, RunId};
+use crate::domain::lost_batch::LostBatch;
 use crate::domain::moves::{Move, Pivot};
 use crate::domain::plan::PlanSummary;
 use crate::domain::run::{Run, RunCause, RunPhase};
@@ -183,7 +184,9 @@ pub fn move_view(app: &App, id: MoveId, now: Timestamp, names: Names) -> Option<
             waiting_for = Some("a look whether the last call took effect".to_owned());
             last_error = Some(why.clone());
         }
-        Some(Progress::Ticketed { ticket }) => waiting_for = Some(format!("Mailchimp's batch {ticket}")),
+        Some(Progress::Ticketed { ticket }) => {
+            waiting_for = Some(format!("Mailchimp's {}", batch_name(ticket)))
+        }
         Some(Progress::Refused(refusal)) => last_error = Some(refusal.to_string()),
         _ => {}
     }
@@ -355,6 +358,14 @@ fn event_line(status: &MoveStatus, event: &MoveEvent) -> String {
     }
 }
 
+/// An asynchronous batch by its id, where that is known.
+fn batch_name(ticket: &str) -> String {
+    match LostBatch::of(ticket) {
+        Some(lost) => format!("batch of {} whose answer was lost", lost.operations),
+        None => format!("batch {ticket}"),
+    }
+}
+
 fn outcome_line(outcome: &crate::domain::event::StepOutcome) -> String {
     use crate::domain::event::StepOutcome;
     match outcome {
@@ -365,7 +376,7 @@ fn outcome_line(outcome: &crate::domain::event::StepOutcome) -> String {
         StepOutcome::InDoubt { probe_at, why } => format!("in doubt ({why}); looked at again {probe_at}"),
         StepOutcome::RetryAt { at, why, .. } => format!("not done ({why}); tried again {at}"),
         StepOutcome::ProbedNot => "looked: does not hold".to_owned(),
-        StepOutcome::Ticket(ticket) => format!("handed to batch {ticket}"),
+        StepOutcome::Ticket(ticket) => format!("handed to {}", batch_name(ticket)),
     }
 }
 

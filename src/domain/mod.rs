@@ -15,6 +15,7 @@ pub mod failure;
 pub mod forget;
 pub mod hint;
 pub mod id;
+pub mod lost_batch;
 pub mod member;
 pub mod memory;
 pub mod moves;

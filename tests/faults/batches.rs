@@ -4,9 +4,10 @@
 use crate::support::people::{self, COMPETITION, GENERAL, address};
 use crate::support::{World, ran};
 use hsmc::domain::event::{MoveEvent, StepOutcome};
+use hsmc::domain::failure::Service;
 use hsmc::domain::id::MoveId;
 use hsmc::engine::fold;
-use hsmc::sandbox::{Act, What};
+use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
 use hsmc::sync::scan::NoProgress;
@@ -178,6 +179,50 @@ async fn who_opts_out_while_a_batch_archives_them_is_told_of_in_hubspot_all_the_
     }
     app.close().await;
     world.clock.jump(A_DAY);
+    world.synced().await;
+    let name = email.trim_end_matches("@example.com");
+    assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");
+    world.assert_settled().await;
+}
+
+/// Nobody knows its id, or whether it was taken: it archives two minutes later whoever has opted out by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_answer_was_lost_is_looked_for_and_who_opts_out_meanwhile_is_told_of_in_hubspot() {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::finished(builder, &name);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    let lost = FaultKind::LostThenDoneLater(Duration::from_secs(100));
+    let submission = Matches { times: Some(1), ..Matches::call(Service::Mailchimp, "POST", "/batches") };
+    world.sandbox().add_fault(Fault { matches: submission, kind: lost });
+    let mark = world.mark();
+    let app = world.open();
+    let run = Arc::clone(&app);
+    let running = tokio::spawn(async move {
+        run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
+    });
+    let journal = &app.workspace.shared.journal;
+    let carried = |id: &MoveId| fold(&journal.events(*id).unwrap()).unwrap().waits_for_batch();
+    let open = loop {
+        assert!(!running.is_finished(), "no batch was lost");
+        if let Some(open) = journal.open_moves(None, 100).unwrap().into_iter().find(|id| carried(id)) {
+            break open;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let id = journal.person_of_move(open).unwrap().unwrap();
+    let who = || journal.person(id).unwrap().unwrap();
+    let email = who().email.unwrap().as_str().to_owned();
+    world.act(Act::Unsubscribe { email: email.clone() });
+    let report = ran(running.await.unwrap().unwrap());
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    assert!(who().opt_out.is_some(), "seen before the batch hid it");
+    app.close().await;
+    assert_eq!(batches_since(&world, mark), 1, "the lost one is the only one");
+    assert_eq!(world.count_since(mark, |what| matches!(what, What::Archived { .. })), REFRESHED);
     world.synced().await;
     let name = email.trim_end_matches("@example.com");
     assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");

@@ -6,6 +6,7 @@
 
 mod audience;
 mod away;
+mod bulk;
 mod contacts;
 mod erase;
 mod gathering;

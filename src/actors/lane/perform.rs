@@ -3,7 +3,7 @@
 use super::item::{LaneItem, LaneStep, Work};
 use super::last_look::{hides_status, last_look, look_before_archive, starts_mail};
 use super::outcome::{of_failure, of_item, refused};
-use super::{audience, away, contacts, erase, list, opt_out, probe, tag};
+use super::{audience, away, bulk, contacts, erase, list, opt_out, probe, tag};
 use crate::actors::context::Shared;
 use crate::actors::leave_by::leaving_by;
 use crate::domain::email::{Email, SubscriberHash};
@@ -20,11 +20,16 @@ use futures::StreamExt;
 use futures::future::join_all;
 use std::collections::BTreeMap;
 
-/// How many steps one call of a lane carries.
+/// Members of one call to Mailchimp (contract §8, §9).
+const MEMBERS_A_CALL: usize = 500;
+
+/// How many steps leave a lane together: as many as one call carries, and in the audience's, whose archives go in
+/// asynchronous batches, as many as are worth one of these.
 pub fn batch_limit(shared: &Shared, target: &Target) -> usize {
     let taken = match target {
         Target::List(_) => shared.crm.list_write_limit(),
-        Target::Tag(_) | Target::Audience | Target::AudienceOptOut => 500,
+        Target::Audience => 2 * MEMBERS_A_CALL,
+        Target::Tag(_) | Target::AudienceOptOut => MEMBERS_A_CALL,
         Target::Contacts => 100,
         Target::ContactOptOut => 64,
         Target::Local => 1,
@@ -194,19 +199,31 @@ pub async fn perform(shared: &Shared, target: &Target, batch: Vec<LaneItem>) {
             None => calls.await,
         }
     }));
-    let polled = join_all(polls.into_iter().map(|(ticket, items)| audience::poll(shared, ticket, items)));
+    let polled = join_all(polls.into_iter().map(|(ticket, items)| bulk::poll(shared, ticket, items)));
     futures::join!(verbs, probe::probe(shared, target, probes), polled);
 }
 
-/// One call for many. A batch refused because of one bad input is halved until the bad one stands alone; one refused
-/// because its target is away waits for that, and nobody is to blame.
+/// One call for many, and several at once where they are more than it carries.
 async fn batched(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready>) {
-    let mut parts = vec![addressable(verb, ready).await];
+    let carries = match verb {
+        Verb::Subscribe | Verb::Unsubscribe => MEMBERS_A_CALL.min(batch_limit(shared, target)),
+        _ => batch_limit(shared, target),
+    };
+    let mut rest = addressable(verb, ready).await;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let part: Vec<Ready> = rest.drain(..rest.len().min(carries)).collect();
+        parts.push(together(shared, target, verb, part));
+    }
+    join_all(parts).await;
+}
+
+/// One call for all of them. A batch refused because of one bad input is halved until the bad one stands alone; one
+/// refused because its target is away waits for that, and nobody is to blame.
+async fn together(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Ready>) {
+    let mut parts = vec![ready];
     let mut seen_there = false;
     while let Some(mut part) = parts.pop() {
-        if part.is_empty() {
-            continue;
-        }
         let answer = match (verb, target) {
             (Verb::Join, Target::List(list)) => list::join(shared, *list, &part).await,
             (Verb::Leave, Target::List(list)) => list::leave(shared, *list, &part).await,
@@ -294,10 +311,8 @@ async fn addressable(verb: &Verb, ready: Vec<Ready>) -> Vec<Ready> {
 
 /// One call for each, several at once; above a handful, an asynchronous batch where the service has one.
 async fn singly(shared: &Shared, ready: Vec<Ready>) {
-    let (bulk, single): (Vec<_>, Vec<_>) =
-        ready.into_iter().partition(|one| audience::bulk_call(one).is_some());
-    let rest =
-        if bulk.len() > shared.settings.batch_above { audience::submit(shared, bulk).await } else { bulk };
+    let (bulk, single): (Vec<_>, Vec<_>) = ready.into_iter().partition(|one| bulk::bulk_call(one).is_some());
+    let rest = if bulk.len() > shared.settings.batch_above { bulk::submit(shared, bulk).await } else { bulk };
     let all: Vec<Ready> = single.into_iter().chain(rest).collect();
     futures::stream::iter(all)
         .for_each_concurrent(shared.settings.singles_at_once.max(1), |one| async move {

@@ -34,7 +34,7 @@ impl Audience {
             },
             ("DELETE", []) => self.archive(scene, number),
             ("GET", ["tags"]) => self.show_tags(request, number),
-            ("POST", ["tags"]) => self.write_tags(scene, request, number),
+            ("POST", ["tags"]) => self.write_tags(scene, request, who, number),
             ("POST", ["actions", "delete-permanent"]) => self.erase(scene, number),
             _ => return None,
         };
@@ -215,10 +215,12 @@ impl Audience {
         &mut self,
         scene: &mut Scene<'_>,
         request: &WireRequest,
+        who: &str,
         number: Option<usize>,
     ) -> WireResponse {
         let Some(number) = number else {
-            scene.violation(Service::Mailchimp, "tag-without-member", "the address is no member");
+            let (rule, detail) = ("tag-without-member", "the address is no member");
+            scene.violation_about(Service::Mailchimp, &hex::encode(key(who)), rule, detail);
             return not_found();
         };
         let body = request.json().unwrap_or(Value::Null);
