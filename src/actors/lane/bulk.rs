@@ -17,11 +17,14 @@ use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
 use crate::domain::lost_batch::LostBatch;
 use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, Priority};
 use crate::domain::step::{Delivery, Step};
+use crate::domain::time::Timestamp;
 use crate::engine::retry::still_running;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
+/// How old a batch is before it is first looked at: none is over at once, and each look is a call. Then the wait is doubled.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How long the answer of an asynchronous batch is awaited between looks, at most.
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
 /// How long one poll stays with a batch, and how much later it is asked for again when it is not over then.
@@ -122,6 +125,7 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
         return poll_lost(shared, lost, items).await;
     }
     let priority = items.iter().map(|item| item.priority).min().unwrap_or(Priority::HandOver);
+    let sent = items.iter().filter_map(|item| item.sent_at).max().unwrap_or_default();
     meanwhile::remember_opt_outs(shared, &items).await;
     let shared_look = {
         let mut looks = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +139,7 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
             }
         }
     };
-    let state = shared_look.get_or_init(|| look(shared, priority, &ticket)).await;
+    let state = shared_look.get_or_init(|| look(shared, priority, &ticket, sent)).await;
     if matches!(state, Ok(BatchState::Running(_))) {
         meanwhile::remember_opt_outs(shared, &items).await;
     }
@@ -174,10 +178,14 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
     }
 }
 
-async fn look(shared: &Shared, priority: Priority, ticket: &str) -> CallResult<BatchState> {
-    let mut wait = Duration::from_millis(500);
+async fn look(shared: &Shared, priority: Priority, ticket: &str, sent: Timestamp) -> CallResult<BatchState> {
+    let mut wait = FIRST_LOOK;
     let mut failures = 0;
     let (began, mut finished) = (shared.clock.now(), 0);
+    let young = wait.saturating_sub(began.since(sent));
+    if !young.is_zero() {
+        shared.clock.sleep(young).await;
+    }
     loop {
         match shared.audience.batch(priority, ticket).await {
             Ok(BatchState::Running(now_finished)) => {
