@@ -16,8 +16,8 @@ use std::path::Path;
 /// Measures.
 pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchError> {
     let (many, few) = size.pick((10_000, 500), (60, 20));
-    let (together, with_lanes) = one(&folder.join("together"), many, usize::MAX).await?;
-    let (singly, without) = one(&folder.join("singly"), few, 1).await?;
+    let (together, with_lanes, kinds) = one(&folder.join("together"), many, usize::MAX).await?;
+    let (singly, without, _) = one(&folder.join("singly"), few, 1).await?;
     let mut figures = together.to_vec();
     // What they would take together stands beside them; there is no aim for going without lanes.
     figures.extend(singly.map(|figure| Figure { aim: None, reached: None, ..figure }));
@@ -25,11 +25,12 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
         Figure::alone("calls for 1,000 handovers with lanes", Unit::Calls, with_lanes)
             .beside("one step a call:", without),
     );
-    Ok((figures, Vec::new()))
+    Ok((figures, vec![format!("{many} handovers at once: {kinds}")]))
 }
 
-/// So many handovers, with lanes that carry at most so many steps a call; the figures, and calls for a thousand of them.
-async fn one(folder: &Path, people: u64, carry: usize) -> Result<([Figure; 2], f64), BenchError> {
+/// So many handovers, with lanes that carry at most so many steps a call; the figures, calls for a thousand of them, and the
+/// most frequent calls.
+async fn one(folder: &Path, people: u64, carry: usize) -> Result<([Figure; 2], f64, String), BenchError> {
     let stage = Stage::serve(folder, finished(people), LATENCY).await?;
     let settings: &[(&str, &str)] =
         if carry == 1 { &[("HSMC_MAILCHIMP__BATCH_ABOVE", "100000")] } else { &[] };
@@ -52,7 +53,7 @@ async fn one(folder: &Path, people: u64, carry: usize) -> Result<([Figure; 2], f
     let figures = taken.figures(&format!("{people} handovers at once{how}"), floor);
     #[expect(clippy::cast_precision_loss, reason = "calls and people are far below 2^52")]
     let of_a_thousand = (taken.calls - before.all().min(taken.calls)) as f64 * 1_000.0 / people as f64;
-    Ok((figures, of_a_thousand))
+    Ok((figures, of_a_thousand, taken.kinds))
 }
 
 /// So many people who have come to the end of their journey.

@@ -92,7 +92,7 @@ impl Taken {
         kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(**count), *kind));
         let kinds: Vec<String> = kinds
             .iter()
-            .take(6)
+            .take(10)
             .map(|(kind, count)| format!("{count}\u{a0}{} {}", kind.method, short(&kind.template)))
             .collect();
         Ok(Taken { calls: sandbox.calls.total(), seconds, kinds: kinds.join(" · ") })

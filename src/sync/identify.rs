@@ -305,6 +305,20 @@ impl Strangers {
         Ok(is_new)
     }
 
+    /// What a look at the rows behind these has shown besides.
+    pub fn add(&mut self, later: Strangers) {
+        let Strangers { renames, missed, housed, several, merged, new } = later;
+        let Renames { old, members, away } = renames;
+        self.renames.old.extend(old);
+        self.renames.members.extend(members);
+        self.renames.away.extend(away);
+        self.missed.extend(missed);
+        self.housed.extend(housed);
+        self.several.extend(several);
+        self.merged.extend(merged);
+        self.new.extend(new);
+    }
+
     /// Whether everybody who is known stands where they are remembered: then what is new changes nothing for them.
     pub fn are_new_only(&self) -> bool {
         self.renames.old.is_empty()

@@ -10,72 +10,67 @@ use crate::domain::email::SubscriberHash;
 use crate::domain::id::PersonId;
 use crate::domain::person::Person;
 use crate::journal::ledger::Journal;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// Rows looked up in one go.
 const HANDFUL: usize = 256;
 
-/// Rows with their people; none for a row that belongs to nobody known.
-pub(super) struct Recognised<'a, Rows> {
-    journal: &'a Journal,
-    rows: Rows,
-    ready: VecDeque<(PersonRow, Option<Person>)>,
+/// A row, and the person it belongs to; none for a row that belongs to nobody known.
+pub(super) type Recognised = (PersonRow, Option<Person>);
+
+/// Rows in handfuls, as they are looked up.
+pub(super) fn handfuls<Rows>(mut rows: Rows) -> impl Iterator<Item = Result<Vec<PersonRow>, SnapshotError>>
+where
+    Rows: Iterator<Item = Result<PersonRow, SnapshotError>>,
+{
+    std::iter::from_fn(move || {
+        let handful: Result<Vec<PersonRow>, _> = rows.by_ref().take(HANDFUL).collect();
+        (!matches!(&handful, Ok(rows) if rows.is_empty())).then_some(handful)
+    })
 }
 
 /// Looks up whose rows these are; they ascend by their keys.
-pub(super) fn recognised<Rows>(journal: &Journal, rows: Rows) -> Recognised<'_, Rows>
-where
-    Rows: Iterator<Item = Result<PersonRow, SnapshotError>>,
-{
-    Recognised { journal, rows, ready: VecDeque::new() }
-}
-
-impl<Rows> Recognised<'_, Rows>
-where
-    Rows: Iterator<Item = Result<PersonRow, SnapshotError>>,
-{
-    fn fill(&mut self) -> Result<(), RunError> {
-        let rows: Vec<PersonRow> = self.rows.by_ref().take(HANDFUL).collect::<Result<_, _>>()?;
-        let hash = |row: &PersonRow| match row.key {
-            PersonKey::Hash(hash) => Some(hash),
-            PersonKey::Record(_) => None,
-        };
-        let hashes: Vec<SubscriberHash> = rows.iter().filter_map(hash).collect();
-        let ids = self.journal.people_by_hashes(&hashes)?;
-        let mut ascending: Vec<PersonId> = ids.values().copied().collect();
-        ascending.sort_unstable();
-        ascending.dedup();
-        let mut people: BTreeMap<PersonId, Person> = self.journal.people_numbered(&ascending)?;
-        for row in rows {
-            let id = hash(&row).and_then(|hash| ids.get(&hash));
-            // Taken, not copied. The second row of one person, which is rare, is looked up by itself.
-            let person = id.and_then(|id| people.remove(id));
-            self.ready.push_back((row, person));
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Result<Option<(PersonRow, Option<Person>)>, RunError> {
-        if self.ready.is_empty() {
-            self.fill()?;
-        }
-        let Some((row, person)) = self.ready.pop_front() else { return Ok(None) };
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn recognise(journal: &Journal, rows: Vec<PersonRow>) -> Result<Vec<Recognised>, RunError> {
+    let hash = |row: &PersonRow| match row.key {
+        PersonKey::Hash(hash) => Some(hash),
+        PersonKey::Record(_) => None,
+    };
+    let hashes: Vec<SubscriberHash> = rows.iter().filter_map(hash).collect();
+    let ids = journal.people_by_hashes(&hashes)?;
+    let mut ascending: Vec<PersonId> = ids.values().copied().collect();
+    ascending.sort_unstable();
+    ascending.dedup();
+    let mut people: BTreeMap<PersonId, Person> = journal.people_numbered(&ascending)?;
+    let mut recognised = Vec::with_capacity(rows.len());
+    for row in rows {
+        // Taken, not copied. Whoever has a second row, or is known by something else than their address, both of which
+        // are rare, is looked up by itself.
+        let person = hash(&row).and_then(|hash| people.remove(ids.get(&hash)?));
         let person = match person {
             Some(person) => Some(person),
-            // By something else than their address; or made since the handful was looked up.
-            None => known(self.journal, &row)?,
+            None => known(journal, &row)?,
         };
-        Ok(Some((row, person)))
+        recognised.push((row, person));
     }
+    Ok(recognised)
 }
 
-impl<Rows> Iterator for Recognised<'_, Rows>
+/// All of these rows, one handful after another.
+pub(super) fn recognised<Rows>(
+    journal: &Journal,
+    rows: Rows,
+) -> impl Iterator<Item = Result<Recognised, RunError>>
 where
     Rows: Iterator<Item = Result<PersonRow, SnapshotError>>,
 {
-    type Item = Result<(PersonRow, Option<Person>), RunError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.take().transpose()
-    }
+    handfuls(rows).flat_map(|handful| {
+        let recognised = handful.map_err(RunError::from).and_then(|rows| recognise(journal, rows));
+        match recognised {
+            Ok(people) => people.into_iter().map(Ok).collect(),
+            Err(problem) => vec![Err(problem)],
+        }
+    })
 }

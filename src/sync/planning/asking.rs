@@ -10,9 +10,9 @@ use crate::domain::plan::Limits;
 use crate::sync::error::RunError;
 use crate::sync::identify::{self, Strangers};
 use crate::sync::judging::Lost;
-use crate::sync::reading_ahead::reading_ahead;
-use crate::sync::recognising::recognised;
+use crate::sync::recognising::{Recognised, recognised};
 use crate::sync::scan::{ScanContext, Stop, look_up, opted_out, prove, trace};
+use crate::sync::side_by_side::side_by_side;
 use crate::sync::snapshot::{Lookup, PersonKey};
 use std::collections::BTreeMap;
 
@@ -102,18 +102,24 @@ impl Planning {
     fn look(&mut self) -> Result<(Strangers, Gathered), RunError> {
         let (mut strangers, mut found) = (Strangers::default(), Found::default());
         let mut gathered = Gathered::of(self);
-        reading_ahead(recognised(&self.journal, self.snapshot.people()?), |people| {
-            for (place, recognised) in (0..).zip(people) {
-                let (row, person) = recognised?;
+        let meet = |first: u32, people: Vec<Recognised>| {
+            let (mut strangers, mut weighed) = (Strangers::default(), Vec::with_capacity(people.len()));
+            for (place, (row, person)) in (first..).zip(people) {
                 let is_new = strangers.note(&self.journal, place, &row, person.as_ref())?;
-                if let Some(person) = person
-                    && !is_new
-                    && strangers.are_new_only()
-                {
-                    self.meet_at(&mut found, place, row, person, &mut gathered)?;
+                if let Some(person) = person.filter(|_| !is_new && strangers.are_new_only()) {
+                    weighed.extend(self.weigh(row, person)?.map(|one| (place, one)));
                 }
             }
-            Ok::<(), RunError>(())
+            Ok((strangers, weighed))
+        };
+        side_by_side(&self.journal, self.snapshot.people()?, meet, |(theirs, weighed)| {
+            strangers.add(theirs);
+            // Once somebody has moved, all are judged again.
+            if strangers.are_new_only() {
+                for (place, one) in weighed {
+                    self.note(&mut found, place, one, &mut gathered);
+                }
+            }
         })?;
         self.found = found;
         Ok((strangers, gathered))
@@ -186,14 +192,19 @@ impl Planning {
     /// Everybody, in the snapshot's order.
     fn collect(&mut self, mut gathered: Gathered) -> Result<(Questions, Limits), RunError> {
         let mut found = Found::default();
-        reading_ahead(recognised(&self.journal, self.snapshot.people()?), |people| {
-            for (place, recognised) in (0..).zip(people) {
-                let (row, person) = recognised?;
+        let weigh = |first: u32, people: Vec<Recognised>| {
+            let mut weighed = Vec::with_capacity(people.len());
+            for (place, (row, person)) in (first..).zip(people) {
                 if let Some(person) = person {
-                    self.meet_at(&mut found, place, row, person, &mut gathered)?;
+                    weighed.extend(self.weigh(row, person)?.map(|one| (place, one)));
                 }
             }
-            Ok::<(), RunError>(())
+            Ok(weighed)
+        };
+        side_by_side(&self.journal, self.snapshot.people()?, weigh, |weighed| {
+            for (place, one) in weighed {
+                self.note(&mut found, place, one, &mut gathered);
+            }
         })?;
         self.found = found;
         Ok(gathered.finish(self))
@@ -210,7 +221,9 @@ impl Planning {
         for (place, recognised) in places.iter().zip(rows) {
             let (row, person) = recognised?;
             if let Some(person) = person {
-                self.meet_at(&mut found, *place, row, person, &mut gathered)?;
+                if let Some(weighed) = self.weigh(row, person)? {
+                    self.note(&mut found, *place, weighed, &mut gathered);
+                }
             }
         }
         found.sort();

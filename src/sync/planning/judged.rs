@@ -48,25 +48,39 @@ impl Found {
     }
 }
 
+/// What was found of one person.
+pub(super) enum Weighed {
+    /// Nothing is to be done, whatever the rest of the plan is: what they are, and what is to be said of them.
+    AtRest(PersonState, Vec<String>),
+    /// Something may be.
+    Open(Box<Seen>),
+}
+
 impl Planning {
-    /// Judges whoever stands at one place, and counts them, or notes the place.
-    pub(super) fn meet_at(
-        &self,
-        found: &mut Found,
-        place: u32,
-        row: PersonRow,
-        person: Person,
-        gathered: &mut Gathered,
-    ) -> Result<(), RunError> {
-        let Some(seen) = self.judged(row, person)? else { return Ok(()) };
-        if !seen.is_to_be_forgotten {
-            gathered.see(self, &seen);
+    /// Judges somebody, and looks whether anything is to be done. None where they are passed over.
+    pub(super) fn weigh(&self, row: PersonRow, person: Person) -> Result<Option<Weighed>, RunError> {
+        let Some(seen) = self.judged(row, person)? else { return Ok(None) };
+        Ok(Some(match seen.verdict {
+            Verdict::Settled(decision)
+                if self.is_at_rest(&decision, &seen.person, seen.is_to_be_forgotten) =>
+            {
+                Weighed::AtRest(decision.state, decision.notes)
+            }
+            verdict => Weighed::Open(Box::new(Seen { verdict, ..seen })),
+        }))
+    }
+
+    /// Counts whoever stands at one place, or notes the place.
+    pub(super) fn note(&self, found: &mut Found, place: u32, weighed: Weighed, gathered: &mut Gathered) {
+        match weighed {
+            Weighed::AtRest(state, notes) => found.at_rest.count(state, None, notes),
+            Weighed::Open(seen) => {
+                if !seen.is_to_be_forgotten {
+                    gathered.see(self, &seen);
+                }
+                found.noted.push(place);
+            }
         }
-        match self.at_rest(seen) {
-            Some(decision) => found.at_rest.count(decision.state, None, decision.notes),
-            None => found.noted.push(place),
-        }
-        Ok(())
     }
 
     /// Those of whom there is something to do, in the snapshot's order, judged by what is remembered of them now.
@@ -121,17 +135,15 @@ impl Planning {
         row.member.as_ref().or_else(|| self.renames().members.get(&person.id))
     }
 
-    /// What is decided of somebody of whom there is nothing to do, whatever the rest of the plan is.
-    fn at_rest(&self, seen: Seen) -> Option<Box<Decision>> {
-        let Verdict::Settled(decision) = seen.verdict else { return None };
+    /// Whether there is nothing to do of somebody, whatever the rest of the plan is.
+    fn is_at_rest(&self, decision: &Decision, person: &Person, is_to_be_forgotten: bool) -> bool {
         let is_told = decision.memory.opt_out.as_ref().is_none_or(|opt_out| opt_out.delivered.is_some());
-        let is_at_rest = decision.due.is_none()
-            && decision.memory == seen.person
+        decision.due.is_none()
+            && decision.memory == *person
             && is_told
-            && !seen.is_to_be_forgotten
-            && !self.held.contains_key(&seen.person.id)
-            && !self.unbegun.contains_key(&seen.person.id);
-        is_at_rest.then_some(decision)
+            && !is_to_be_forgotten
+            && !self.held.contains_key(&person.id)
+            && !self.unbegun.contains_key(&person.id)
     }
 
     /// What the address of their row is to a person.
