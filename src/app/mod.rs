@@ -366,6 +366,7 @@ fn run_settings(config: &Config, config_path: &Path, state: &Path, patience: Dur
         full_every: config.sync.full_every,
         snapshots: config.sync.snapshots,
         retention: config.sync.retention,
+        history: config.sync.history,
         config: config.fingerprint(),
         scanned: config.scan_fingerprint(),
         state: state.to_path_buf(),

@@ -198,6 +198,7 @@ fn run_settings(folder: &Path) -> RunSettings {
         full_every: DAY,
         snapshots: 30 * DAY,
         retention: 90 * DAY,
+        history: 400 * DAY,
         config: 0,
         scanned: 0,
         state: folder.to_path_buf(),

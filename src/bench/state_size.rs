@@ -135,7 +135,8 @@ async fn over_runs(folder: &Path, size: Size) -> Result<Found, BenchError> {
         .map(|contact| contact.id.to_string())
         .take(CHANGED)
         .collect();
-    let settings = [("HSMC_SYNC__RETENTION", "10d"), ("HSMC_SYNC__SNAPSHOTS", "10d")];
+    let settings =
+        ["HSMC_SYNC__RETENTION", "HSMC_SYNC__HISTORY", "HSMC_SYNC__SNAPSHOTS"].map(|key| (key, "10d"));
     let mut sizes = Vec::new();
     for run in 0..runs {
         // The log is cut early, so that a thousand runs see it cut many times.
@@ -164,6 +165,7 @@ async fn over_runs(folder: &Path, size: Size) -> Result<Found, BenchError> {
     let figure = Figure::alone(format!("after {runs} runs, at most"), Unit::Bytes, per(late, 1))
         .beside(format!("after {} runs", 2 * settled), per(early, 1));
     let judged = if size == Size::Full { figure.aim(Aim::RatioAtMost(FLAT)) } else { figure };
-    let note = format!("each run refreshes {} people; details and scans are kept for ten days", people.len());
+    let note =
+        format!("each run refreshes {} people; everything but evidence is kept for ten days", people.len());
     Ok((vec![judged], vec![note]))
 }

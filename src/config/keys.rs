@@ -178,6 +178,12 @@ pub const KEYS: &[Key] = &[
         "How long the details of finished moves are kept; one line of each stays.",
     ),
     key(
+        "sync.history",
+        Kind::Span,
+        Some("400d"),
+        "How long that line, runs in figures, and states that people have left are kept.",
+    ),
+    key(
         "sync.refresh_unsubscribed",
         Kind::Truth,
         Some("true"),

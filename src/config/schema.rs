@@ -79,6 +79,7 @@ pub(super) struct Sync {
     pub(super) max_changed_share: Option<Limit<Share>>,
     pub(super) snapshots: Option<Span>,
     pub(super) retention: Option<Span>,
+    pub(super) history: Option<Span>,
     pub(super) refresh_unsubscribed: Option<Truth>,
 }
 

@@ -133,6 +133,8 @@ pub struct Sync {
     pub snapshots: Duration,
     /// How long finished runs keep their details.
     pub retention: Duration,
+    /// How long what is left of them after that is kept.
+    pub history: Duration,
 }
 
 /// `[consent]`, without what the rules hold.
@@ -159,6 +161,8 @@ pub struct Log {
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Thirteen months: a year can be held against the one before.
+const HISTORY: Duration = Duration::from_secs(400 * 24 * 3600);
 /// The lawful bases HubSpot knows (HubSpot contract §12).
 pub(super) const LEGAL_BASES: [&str; 7] = [
     "LEGITIMATE_INTEREST_PQL",
@@ -311,12 +315,23 @@ fn check_sync(from: schema::Sync, problems: &mut Vec<Problem>) -> Sync {
             Apply::Never
         }
     };
+    let retention = from.retention.map_or(90 * DAY, |Span(span)| span);
+    let history = from.history.map_or(HISTORY.max(retention), |Span(span)| span);
+    if history < retention {
+        problems.push(Problem::new(
+            Code::ConfigValue,
+            "sync.history",
+            "one line of a move cannot be kept for a shorter time than its details".to_owned(),
+            "make sync.history at least as long as sync.retention",
+        ));
+    }
     Sync {
         every: from.every.map_or(8 * HOUR, |Span(span)| span),
         full_every: from.full_every.map_or(24 * HOUR, |Span(span)| span),
         apply,
         snapshots: from.snapshots.map_or(30 * DAY, |Span(span)| span),
-        retention: from.retention.map_or(90 * DAY, |Span(span)| span),
+        retention,
+        history,
     }
 }
 

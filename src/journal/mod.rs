@@ -21,6 +21,7 @@ pub mod codec;
 mod committer;
 pub mod consent;
 pub(crate) mod directory;
+pub mod expiring;
 mod fault;
 pub mod forgotten;
 mod frame;

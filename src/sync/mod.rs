@@ -16,6 +16,7 @@ pub mod approval;
 mod carried_out;
 pub mod damage;
 pub mod error;
+mod expiring;
 pub mod forgetting;
 mod gate;
 pub mod guard;

@@ -1,11 +1,12 @@
 //! Retention: finished moves shrink to one line of the audit each, once they and their run are older than
-//! `sync.retention`.
+//! `sync.retention`. Behind that, what is older than `sync.history` goes for good ([`super::expiring`]).
 //!
 //! Promises: a move that is open, stuck or damaged keeps everything, and so does whatever is no move: people, runs,
 //! evidence of consent. Done behind a run, in batches that are durable each for itself, so that it can be cut off
 //! anywhere and goes on after the next run. Never: holding up a run.
 
 use super::error::RunError;
+use super::expiring::expire;
 use super::workspace::Workspace;
 use crate::domain::audit::AuditLine;
 use crate::domain::event::MoveEvent;
@@ -37,6 +38,13 @@ pub fn begin(workspace: &Workspace) {
             Ok(0) => {}
             Ok(moves) => tracing::info!(moves, "details of old moves were given up"),
             Err(problem) => tracing::warn!(%problem, "details of old moves are given up after the next run"),
+        }
+        match expire(&workspace).await {
+            Ok(0) => {}
+            Ok(entries) => tracing::info!(entries, "what is older than sync.history was given up"),
+            Err(problem) => {
+                tracing::warn!(%problem, "what is older than sync.history goes after the next run")
+            }
         }
     }));
 }

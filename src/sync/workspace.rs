@@ -45,6 +45,8 @@ pub struct RunSettings {
     pub snapshots: Duration,
     /// How long finished runs keep their details.
     pub retention: Duration,
+    /// How long what is left of them after that is kept.
+    pub history: Duration,
     /// What a plan depends on, as a number: a saved plan names it.
     pub config: u64,
     /// What a scan depends on, as a number: a difference costs one full pass.

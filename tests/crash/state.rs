@@ -123,3 +123,25 @@ async fn giving_up_details_killed_at_either_side_of_a_commit_goes_on_with_the_ne
         stage.settle(4).await.unwrap_or_else(|problem| panic!("{point}: {problem}"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_up_what_is_old_for_good_killed_at_either_side_of_a_commit_goes_on_with_the_next_run() {
+    let (prepared, _) = ran().await;
+    let short = [("HSMC_SYNC__RETENTION", "1ms"), ("HSMC_SYNC__HISTORY", "1ms")];
+    for point in ["expiry:before", "expiry:after"] {
+        let stage = Stage::of(&prepared).await;
+        let ended = stage.run(&["sync", "--yes"], &[short[0], short[1], ("HSMC_FAILPOINT", point)]).await;
+        assert!(ended.killed, "{point}: {:?} {}", ended.code, ended.said);
+        let ended = stage.run(&["sync", "--yes"], &short).await;
+        assert_eq!(ended.code, Some(0), "{point}: {}", ended.said);
+        let size = stage.run(&["state", "size", "--json"], &[]).await;
+        let view: Value = serde_json::from_str(&size.said).unwrap();
+        let tables = view["tables"].as_array().unwrap();
+        let has = |name: &str| tables.iter().any(|table| table["table"] == name);
+        assert!(!has("moves") && !has("audit") && !has("moves-by-person"), "{point}: {view}");
+        assert!(has("people") && has("runs"), "{point}: {view}");
+        let check = stage.run(&["state", "check"], &[]).await;
+        assert_eq!(check.code, Some(0), "{point}: {}", check.said);
+        stage.settle(4).await.unwrap_or_else(|problem| panic!("{point}: {problem}"));
+    }
+}

@@ -125,6 +125,47 @@ async fn a_stuck_move_people_runs_and_evidence_outlive_any_retention() {
     assert!(matches!(&sound, StateAnswer::Check(view) if view.is_sound()), "{sound:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_older_than_the_history_goes_for_good_and_people_and_evidence_stay() {
+    let mut world = World::new(|builder| {
+        people::finished(builder, "ada");
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.set("HSMC_SYNC__RETENTION", "10d");
+    world.set("HSMC_SYNC__HISTORY", "20d");
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.clock.jump(Duration::from_secs(60));
+    world.synced().await;
+    let moved = look(&world, Subject::Person(address("ada"))).await[0].id;
+    world.clock.jump(11 * DAY);
+    world.synced().await;
+    let kept = size(&world).await;
+    assert!(records(&kept, "audit") > 0 && records(&kept, "history") > 0, "{kept:?}");
+
+    world.clock.jump(10 * DAY);
+    world.synced().await;
+    let now = size(&world).await;
+    for table in ["audit", "moves-by-person", "history"] {
+        assert_eq!(records(&now, table), 0, "{table}");
+    }
+    assert_eq!(records(&now, "runs"), 2, "those of the last ten days");
+    for table in ["people", "evidence", "consent", "salts"] {
+        assert_eq!(records(&now, table), records(&kept, table), "{table}");
+    }
+    assert_eq!(look(&world, Subject::Person(address("ada"))).await, vec![]);
+    let app = world.open();
+    let said = app.status(Subject::Move(moved)).await.unwrap_err();
+    let why = app.why(&address("ada")).await.unwrap();
+    app.close().await;
+    assert!(said.message.contains(&moved.to_string()), "{}", said.message);
+    assert!(!format!("{why:?}").contains("cannot be read"), "{why:?}");
+    let sound = state::alone(&world.state(), None, StateRequest::Check).await.unwrap();
+    assert!(matches!(&sound, StateAnswer::Check(view) if view.is_sound()), "{sound:?}");
+    world.assert_settled().await;
+}
+
 /// One person changes their name, every day.
 async fn days(world: &World, days: std::ops::Range<u32>) {
     for day in days {
