@@ -30,8 +30,12 @@ pub fn remember(
             contested::made(&mut after, ended, at);
         }
         MoveEnd::Unwound { because, .. } | MoveEnd::Refused(because) => {
-            // Found archived by somebody else, the move was given up: that its undo found them archived says nothing.
-            if archived && because.code != RefusalCode::Archived {
+            if because.code == RefusalCode::Archived {
+                // Found archived by somebody else, the move was given up: that its undo found them archived says
+                // nothing, and that hsmc had archived them before, or an operator had settled it, holds no longer.
+                after.archived = None;
+                after.adopted = false;
+            } else if archived {
                 let status_before = MemberStatus::Subscribed;
                 after.archived.get_or_insert(ArchivedByUs { status_before, at });
             }

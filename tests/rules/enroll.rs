@@ -414,3 +414,18 @@ fn r06_whom_others_archived_while_they_were_enrolled_is_not_taken_for_archived_b
         assert_eq!(after.archived.is_some(), by_hsmc, "{code:?}");
     }
 }
+
+#[test]
+fn r06_whom_others_archived_while_they_were_restored_is_not_restored_again() {
+    let archived = ann().in_lists(&[987]).member(MemberStatus::Archived, &[]);
+    let mut adopted = archived.clone();
+    adopted.memory.adopted = true;
+    for mut stage in [archived.archived_by_us(MemberStatus::Subscribed), adopted] {
+        let due = stage.decision().due.unwrap();
+        assert_eq!(due.kind, MoveKind::Restore);
+        let because = Refusal { code: RefusalCode::Archived, message: String::new() };
+        let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
+        stage.memory = remember(&stage.memory, &due, &end, None, true, Timestamp(9));
+        stage.rests(PersonState::ArchivedByOthers);
+    }
+}
