@@ -55,7 +55,7 @@ impl Default for Settings {
         Settings {
             segment_bytes: 16 * 1024 * 1024,
             checkpoint_bytes: 64 * 1024 * 1024,
-            overlay_bytes: 512 * 1024,
+            overlay_bytes: 2 * 1024 * 1024,
             cache_bytes: 4 * 1024 * 1024,
             linger: Duration::from_millis(20),
             medium: Arc::new(Disk),
