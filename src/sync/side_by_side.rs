@@ -13,30 +13,30 @@ use pariter::IteratorExt;
 /// Handfuls that are read before they are looked at.
 const AHEAD: usize = 2;
 
-/// Has each handful recognised and weighed, the first of its rows standing at the place that is told; and takes what came
-/// of each, in order.
+/// Has each handful recognised and weighed, together with the places at which its rows stand; and takes what came of each,
+/// in order.
 ///
 /// # Errors
 /// The first that reading, recognising or weighing met; nothing behind it is taken.
 pub(super) fn side_by_side<Rows, Out>(
     journal: &Journal,
     rows: Rows,
-    weigh: impl Fn(u32, Vec<Recognised>) -> Result<Out, RunError> + Sync,
+    places: impl Iterator<Item = u32> + Send,
+    weigh: impl Fn(Vec<(u32, Recognised)>) -> Result<Out, RunError> + Sync,
     mut take: impl FnMut(Out),
 ) -> Result<(), RunError>
 where
     Rows: Iterator<Item = Result<PersonRow, SnapshotError>> + Send,
     Out: Send,
 {
-    let mut next = 0;
+    let mut places = places;
     let placed = handfuls(rows).map(move |handful| {
-        let first = next;
-        next += handful.as_ref().map_or(0, |rows| u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        (first, handful)
+        let count = handful.as_ref().map_or(0, Vec::len);
+        (places.by_ref().take(count).collect::<Vec<u32>>(), handful)
     });
     let weigh = &weigh;
-    let one = move |(first, handful): (u32, Result<Vec<PersonRow>, SnapshotError>)| {
-        weigh(first, recognise(journal, handful?)?)
+    let one = move |(places, handful): (Vec<u32>, Result<Vec<PersonRow>, SnapshotError>)| {
+        weigh(places.into_iter().zip(recognise(journal, handful?)?).collect())
     };
     std::thread::scope(|scope| {
         for out in placed

@@ -10,10 +10,10 @@ use crate::domain::plan::Limits;
 use crate::sync::error::RunError;
 use crate::sync::identify::{self, Strangers};
 use crate::sync::judging::Lost;
-use crate::sync::recognising::{Recognised, recognised};
+use crate::sync::recognising::Recognised;
 use crate::sync::scan::{ScanContext, Stop, look_up, opted_out, prove, trace};
 use crate::sync::side_by_side::side_by_side;
-use crate::sync::snapshot::{Lookup, PersonKey};
+use crate::sync::snapshot::{Lookup, PersonKey, PersonRow, SnapshotError};
 use std::collections::BTreeMap;
 
 /// Rounds of questions at most: a look-up may lead to one about consent, that to a proof, and no further.
@@ -102,9 +102,9 @@ impl Planning {
     fn look(&mut self) -> Result<(Strangers, Gathered), RunError> {
         let (mut strangers, mut found) = (Strangers::default(), Found::default());
         let mut gathered = Gathered::of(self);
-        let meet = |first: u32, people: Vec<Recognised>| {
+        let meet = |people: Vec<(u32, Recognised)>| {
             let (mut strangers, mut weighed) = (Strangers::default(), Vec::with_capacity(people.len()));
-            for (place, (row, person)) in (first..).zip(people) {
+            for (place, (row, person)) in people {
                 let is_new = strangers.note(&self.journal, place, &row, person.as_ref())?;
                 if let Some(person) = person.filter(|_| !is_new && strangers.are_new_only()) {
                     weighed.extend(self.weigh(row, person)?.map(|one| (place, one)));
@@ -112,7 +112,7 @@ impl Planning {
             }
             Ok((strangers, weighed))
         };
-        side_by_side(&self.journal, self.snapshot.people()?, meet, |(theirs, weighed)| {
+        side_by_side(&self.journal, self.snapshot.people()?, 0.., meet, |(theirs, weighed)| {
             strangers.add(theirs);
             // Once somebody has moved, all are judged again.
             if strangers.are_new_only() {
@@ -190,42 +190,43 @@ impl Planning {
     }
 
     /// Everybody, in the snapshot's order.
-    fn collect(&mut self, mut gathered: Gathered) -> Result<(Questions, Limits), RunError> {
-        let mut found = Found::default();
-        let weigh = |first: u32, people: Vec<Recognised>| {
-            let mut weighed = Vec::with_capacity(people.len());
-            for (place, (row, person)) in (first..).zip(people) {
-                if let Some(person) = person {
-                    weighed.extend(self.weigh(row, person)?.map(|one| (place, one)));
-                }
-            }
-            Ok(weighed)
-        };
-        side_by_side(&self.journal, self.snapshot.people()?, weigh, |weighed| {
-            for (place, one) in weighed {
-                self.note(&mut found, place, one, &mut gathered);
-            }
-        })?;
-        self.found = found;
-        Ok(gathered.finish(self))
+    fn collect(&mut self, gathered: Gathered) -> Result<(Questions, Limits), RunError> {
+        let rows = self.snapshot.people()?;
+        self.collect_from(rows, 0.., Found::default(), gathered)
     }
 
     /// Those at these places, which ascend, beside those found already.
     fn collect_at(
         &mut self,
         places: &[u32],
+        found: Found,
+        gathered: Gathered,
+    ) -> Result<(Questions, Limits), RunError> {
+        let rows = self.snapshot.people_at(places)?;
+        self.collect_from(rows, places.iter().copied(), found, gathered)
+    }
+
+    fn collect_from(
+        &mut self,
+        rows: impl Iterator<Item = Result<PersonRow, SnapshotError>> + Send,
+        places: impl Iterator<Item = u32> + Send,
         mut found: Found,
         mut gathered: Gathered,
     ) -> Result<(Questions, Limits), RunError> {
-        let rows = recognised(&self.journal, self.snapshot.people_at(places)?);
-        for (place, recognised) in places.iter().zip(rows) {
-            let (row, person) = recognised?;
-            if let Some(person) = person {
-                if let Some(weighed) = self.weigh(row, person)? {
-                    self.note(&mut found, *place, weighed, &mut gathered);
+        let weigh = |people: Vec<(u32, Recognised)>| {
+            let mut weighed = Vec::with_capacity(people.len());
+            for (place, (row, person)) in people {
+                if let Some(person) = person {
+                    weighed.extend(self.weigh(row, person)?.map(|one| (place, one)));
                 }
             }
-        }
+            Ok(weighed)
+        };
+        side_by_side(&self.journal, rows, places, weigh, |weighed| {
+            for (place, one) in weighed {
+                self.note(&mut found, place, one, &mut gathered);
+            }
+        })?;
         found.sort();
         self.found = found;
         Ok(gathered.finish(self))
