@@ -181,7 +181,7 @@ pub const KEYS: &[Key] = &[
         "sync.history",
         Kind::Span,
         Some("400d"),
-        "How long that line, runs in figures, and states that people have left are kept.",
+        "How long one line of each finished move, runs in figures, and states that people have left are kept.",
     ),
     key(
         "sync.refresh_unsubscribed",
