@@ -237,6 +237,7 @@ impl World {
                 basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
                 enroll_between: None,
                 protection: Default::default(),
+                barring: Default::default(),
             },
             listings: Default::default(),
             looks: Default::default(),

@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const ONLY_THIS: &[(&str, &str, &[&str])] = &[
     ("mirror", "journal", &["codec", "directory", "store"]),
     ("people", "journal", &["codec"]),
-    ("sync", "journal", &["consent", "forgotten", "ledger", "naming", "store"]),
+    ("sync", "journal", &["consent", "expiring", "forgotten", "ledger", "naming", "store"]),
     ("sync", "engine", &["MoveStatus", "Phase", "fold", "recovery", "retry"]),
     ("simulate", "sync", &["scan"]),
     ("simulate", "engine", &["fold"]),

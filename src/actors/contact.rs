@@ -14,9 +14,9 @@ use super::traffic::Moving;
 use crate::domain::consent::{ConsentChange, ConsentEntry};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
-use crate::domain::id::{MoveId, PersonId, StepIndex};
+use crate::domain::id::{ListId, MoveId, PersonId, StepIndex};
 use crate::domain::memory::remember;
-use crate::domain::moves::MoveKind;
+use crate::domain::moves::{MemoryChange, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
 use crate::domain::step::{Inverse, Step, Target};
@@ -391,6 +391,7 @@ impl Contact {
             sent_at: state.sent_at,
             ahead: ahead(status, &lane_steps, direction),
             opts_out_in: opts_out_in(status, &lane_steps),
+            enrolls_from: enrolls_from(status),
             moving: None,
             reply: self.me.clone(),
             steps: lane_steps,
@@ -522,6 +523,14 @@ fn ahead(status: &MoveStatus, steps: &[LaneStep], direction: Direction) -> usize
         }
         Direction::Undo => steps.iter().map(place).min().unwrap_or(0),
     }
+}
+
+/// The source list that the move enrols from, if it does.
+fn enrolls_from(status: &MoveStatus) -> Option<ListId> {
+    status.draft.then.iter().find_map(|change| match change {
+        MemoryChange::Enrolled { list, .. } => Some(*list),
+        _ => None,
+    })
 }
 
 /// The lanes that an opt-out comes to but for these steps; none of another move, for which no opt-out waits.

@@ -10,7 +10,7 @@ use crate::domain::pause::Pauses;
 use crate::domain::port::{
     AudienceAccount, BatchState, CallResult, Clock, CrmAccount, Entropy, Hands, OptOutBasis, Priority,
 };
-use crate::domain::rules::Protection;
+use crate::domain::rules::{Barring, Protection};
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use crate::domain::window::EnrollWindow;
@@ -46,6 +46,8 @@ pub struct ActorSettings {
     pub enroll_between: Option<EnrollWindow>,
     /// Whose bearers are never archived.
     pub protection: Protection,
+    /// Which lists stand against an enrolment that has waited.
+    pub barring: Barring,
 }
 
 /// Why a move may not go on now.

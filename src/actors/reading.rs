@@ -14,6 +14,7 @@ use crate::domain::port::{CallResult, MemberQuery, Page, Priority};
 use crate::domain::tag::TagName;
 use crate::domain::time::Timestamp;
 use crate::engine::retry::STALE_AFTER;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
@@ -159,12 +160,34 @@ pub async fn silent(
 ) -> CallResult<BTreeSet<PersonId>> {
     let hashes = hashes(people);
     let status = if hashes.len() <= singly {
-        one_by_one(shared, hashes).await?
+        one_by_one(shared, Priority::HandOver, hashes).await?
     } else {
         // Not the archived: after a thousand archives of a run they are pages, which say nothing of this.
         let since = since.minus(OVERLAP);
         list(shared, &[unsubscribed(since), changed(MemberStatus::Cleaned, since)]).await?
     };
+    let is_so = |one: &&Whom| one.member.and_then(|hash| status.get(&hash)).is_some_and(is_silent);
+    Ok(people.iter().filter(is_so).map(|one| one.person).collect())
+}
+
+/// Whose members are unsubscribed or cleaned now, however soon after: a listing may be a while behind (Mailchimp contract
+/// §17), so whom it does not show as that is read singly.
+///
+/// # Errors
+/// When a call fails.
+pub async fn silent_now(
+    shared: &Shared,
+    people: &[Whom],
+    since: Timestamp,
+) -> CallResult<BTreeSet<PersonId>> {
+    let mut rest = hashes(people);
+    let mut status = BTreeMap::new();
+    if rest.len() > SINGLY {
+        let since = since.minus(OVERLAP);
+        status = list(shared, &[unsubscribed(since), changed(MemberStatus::Cleaned, since)]).await?;
+        rest.retain(|hash| !status.get(hash).is_some_and(is_silent));
+    }
+    status.extend(one_by_one(shared, Priority::OptOut, rest).await?);
     let is_so = |one: &&Whom| one.member.and_then(|hash| status.get(&hash)).is_some_and(is_silent);
     Ok(people.iter().filter(is_so).map(|one| one.person).collect())
 }
@@ -240,14 +263,16 @@ fn hashes(people: &[Whom]) -> BTreeSet<SubscriberHash> {
 
 async fn one_by_one(
     shared: &Shared,
+    priority: Priority,
     hashes: BTreeSet<SubscriberHash>,
 ) -> CallResult<BTreeMap<SubscriberHash, MemberStatus>> {
-    let mut status = BTreeMap::new();
-    for hash in hashes {
-        let member = shared.audience.member(Priority::HandOver, hash).await?;
-        status.extend(member.map(|member| (hash, member.status)));
-    }
-    Ok(status)
+    let read = |hash| async move {
+        let member = shared.audience.member(priority, hash).await?;
+        Ok(member.map(|member| (hash, member.status)))
+    };
+    let at_once = shared.settings.singles_at_once.max(1);
+    let found: Vec<_> = stream::iter(hashes).map(read).buffer_unordered(at_once).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The status of members, and when it was read: now of each of a few, else of all who became unsubscribed, cleaned or
@@ -260,7 +285,7 @@ async fn members(
     let now = shared.clock.now();
     let hashes = hashes(people);
     if hashes.len() <= SINGLY {
-        return Ok((now, one_by_one(shared, hashes).await?));
+        return Ok((now, one_by_one(shared, Priority::HandOver, hashes).await?));
     }
     let since = since.minus(OVERLAP);
     let mut kept = shared.listings.silent.lock().await;

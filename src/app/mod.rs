@@ -251,6 +251,7 @@ impl App {
                 basis: config.consent.basis.clone(),
                 enroll_between: config.rules.enroll_between.clone(),
                 protection: config.rules.protection(),
+                barring: config.rules.barring(),
             },
             listings: Listings::default(),
             looks: ConsentLooks::default(),

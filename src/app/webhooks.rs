@@ -5,13 +5,13 @@ use super::control::Done;
 use crate::domain::code::Code;
 use crate::domain::failure::{CallFailure, FailureClass};
 use crate::domain::port::Priority;
+use crate::domain::step::OptOutScope;
 use crate::domain::webhook::{SigningSecret, Webhook};
 use crate::serve::hooks_setup::{MailchimpHook, WebhooksRequest, WebhooksView};
 use crate::serve::requests::Trouble;
 
 /// What HubSpot is to tell of: whatever may be an opt-out, another address or another person.
-const HUBSPOT_EVENTS: [&str; 7] = [
-    "contact.propertyChange: hs_email_optout",
+const HUBSPOT_EVENTS: [&str; 6] = [
     "contact.propertyChange: email",
     "contact.creation",
     "contact.deletion",
@@ -19,6 +19,16 @@ const HUBSPOT_EVENTS: [&str; 7] = [
     "contact.merge",
     "contact.restore",
 ];
+
+/// The same, with the properties that show an opt-out: of everything, and of each type that counts as one.
+fn hubspot_events(scopes: &[OptOutScope]) -> Vec<String> {
+    let of_types = scopes.iter().filter_map(|scope| match scope {
+        OptOutScope::All => None,
+        OptOutScope::Subscription(id) => Some(format!("contact.propertyChange: hs_email_optout_{id}")),
+    });
+    let of_all = "contact.propertyChange: hs_email_optout".to_owned();
+    std::iter::once(of_all).chain(of_types).chain(HUBSPOT_EVENTS.map(str::to_owned)).collect()
+}
 
 impl From<CallFailure> for Trouble {
     fn from(failure: CallFailure) -> Trouble {
@@ -59,7 +69,7 @@ impl App {
             mailchimp_secret: secret.map(|secret| secret.reveal().to_owned()),
             hubspot_url: format!("{url}/v1/webhooks/hubspot"),
             hubspot_secret: self.config.webhooks.hubspot_key().is_some(),
-            hubspot_events: HUBSPOT_EVENTS.map(str::to_owned).to_vec(),
+            hubspot_events: hubspot_events(&self.config.rules.opt_out_scopes),
         })
     }
 

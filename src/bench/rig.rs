@@ -137,6 +137,7 @@ fn settings(live: usize) -> ActorSettings {
         basis: OptOutBasis { legal_basis: String::new(), explanation: String::new() },
         enroll_between: None,
         protection: Default::default(),
+        barring: Default::default(),
     }
 }
 

@@ -82,11 +82,13 @@ pub enum RefusalCode {
     OptedOut,
     /// The member was archived by somebody else since the plan was made: said by hsmc's own look.
     Archived,
+    /// The lists the person is in no longer lead to this: said by hsmc's own look.
+    Unwanted,
 }
 
 impl RefusalCode {
     /// All of them.
-    pub const ALL: [RefusalCode; 15] = [
+    pub const ALL: [RefusalCode; 16] = [
         RefusalCode::FakeAddress,
         RefusalCode::Compliance,
         RefusalCode::Forgotten,
@@ -102,6 +104,7 @@ impl RefusalCode {
         RefusalCode::Undone,
         RefusalCode::OptedOut,
         RefusalCode::Archived,
+        RefusalCode::Unwanted,
     ];
 
     /// The code whose page says what to do about it.
@@ -122,12 +125,16 @@ impl RefusalCode {
             RefusalCode::Undone => Code::Undone,
             RefusalCode::OptedOut => Code::OptedOut,
             RefusalCode::Archived => Code::ArchivedMeanwhile,
+            RefusalCode::Unwanted => Code::Unwanted,
         }
     }
 
     /// Whether a service said so, and not an operator or hsmc's own look.
     pub fn is_a_services(self) -> bool {
-        !matches!(self, RefusalCode::Undone | RefusalCode::OptedOut | RefusalCode::Archived)
+        !matches!(
+            self,
+            RefusalCode::Undone | RefusalCode::OptedOut | RefusalCode::Archived | RefusalCode::Unwanted
+        )
     }
 
     /// A stable word for reports and records: `fake-address`, `compliance`, …
@@ -148,6 +155,7 @@ impl RefusalCode {
             RefusalCode::Undone => "undone",
             RefusalCode::OptedOut => "opted-out",
             RefusalCode::Archived => "archived",
+            RefusalCode::Unwanted => "unwanted",
         }
     }
 }

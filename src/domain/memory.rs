@@ -121,7 +121,10 @@ fn is_silent(status: &MemberStatus) -> bool {
 
 /// Whether a refusal says something of the person, rather than that the world moved on meanwhile.
 fn parks(refusal: &Refusal) -> bool {
-    !matches!(refusal.code, RefusalCode::AlreadyExists | RefusalCode::OptedOut | RefusalCode::Archived)
+    !matches!(
+        refusal.code,
+        RefusalCode::AlreadyExists | RefusalCode::OptedOut | RefusalCode::Archived | RefusalCode::Unwanted
+    )
 }
 
 fn apply(person: &mut Person, change: &MemoryChange, ended: &Move, at: Timestamp) {

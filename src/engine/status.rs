@@ -100,6 +100,18 @@ impl StepState {
             Direction::Undo => &self.undo,
         }
     }
+
+    /// Whether a move that unwinds has something to look at or to take back here.
+    fn is_to_be_undone(&self) -> bool {
+        match &self.forward {
+            Progress::NotStarted | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped => false,
+            Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => {
+                self.doubted_at.is_some()
+            }
+            Progress::Sent { .. } | Progress::InDoubt { .. } | Progress::Ticketed { .. } => true,
+            Progress::Done => !self.undo.is_settled(),
+        }
+    }
 }
 
 /// Where a move stands.
@@ -296,10 +308,7 @@ impl MoveStatus {
         let direction = self.direction()?;
         let position = match direction {
             Direction::Forward => self.steps.iter().position(|step| !step.forward.is_settled()),
-            Direction::Undo => self
-                .steps
-                .iter()
-                .rposition(|step| step.forward != Progress::NotStarted && !step.undo.is_settled()),
+            Direction::Undo => self.steps.iter().rposition(StepState::is_to_be_undone),
         }?;
         u8::try_from(position).ok().map(StepIndex)
     }

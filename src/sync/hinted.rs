@@ -17,7 +17,7 @@ use super::reporting::{Fates, tally};
 use super::run::{put, report_and_finish};
 use super::snapshot::{self, PersonKey, PersonRow, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
-use crate::actors::reading::{Bar, Whom, barred};
+use crate::actors::reading::{Bar, Whom, barred_contacts, silent_now};
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, MoveKind};
@@ -48,8 +48,10 @@ pub async fn look_at(workspace: &Workspace, people: &BTreeSet<PersonId>) -> Resu
         known.extend(shared.journal.person(*id)?);
     }
     let whom: Vec<Whom> = known.iter().map(Whom::of).collect();
-    let out = barred(shared, &whom, picture.header().seen).await?.why;
-    known.retain(|person| out.get(&person.id) == Some(&Bar::OptedOut));
+    // Read after the hint: what was read for others a moment before says nothing of it.
+    let silent = silent_now(shared, &whom, picture.header().seen).await?;
+    let out = barred_contacts(shared, &whom).await?;
+    known.retain(|person| silent.contains(&person.id) || out.get(&person.id) == Some(&Bar::OptedOut));
     if known.is_empty() {
         return Ok(None);
     }

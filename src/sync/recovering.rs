@@ -36,6 +36,9 @@ pub struct Leftover {
     pub runs: BTreeSet<RunId>,
     /// How many have begun.
     pub begun: u64,
+    /// Whose those are, and of which kinds: they may end while the scan reads, which then saw their person as they were
+    /// before, and the services' listings show them as that for a while longer.
+    pub taken_up: Held,
     /// Stuck, and tried again.
     pub stuck: u64,
     /// Begun before the backup was made that this journal was restored from: settled once everything was read.
@@ -104,6 +107,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             }
             match classify(&status, now) {
                 Resumption::GoOn => {
+                    leftover.taken_up.entry(person).or_default().insert(status.draft.kind);
                     leftover.begun += 1;
                     leftover.runs.insert(id.run);
                     let handed = (person, id, priority(status.draft.kind));
@@ -113,6 +117,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 }
                 // Once per run (design §1).
                 Resumption::Stuck => {
+                    leftover.taken_up.entry(person).or_default().insert(status.draft.kind);
                     leftover.stuck += 1;
                     leftover.runs.insert(id.run);
                     let event = MoveEvent::Operator { request: OperatorRequest::Retry, at: now };

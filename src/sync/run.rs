@@ -327,6 +327,9 @@ async fn phases(
     let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
+    for (person, kinds) in &leftover.taken_up {
+        planning.held.entry(*person).or_default().extend(kinds);
+    }
     for person in workspace.shared.journal.damaged_people() {
         planning.held.entry(person).or_default();
     }
@@ -476,7 +479,7 @@ async fn opt_outs(
     // The run itself goes on under a number of its own.
     run.id = RunId(workspace.shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
     for (kind, count) in counts.planned {
-        run.counts.notes.insert(format!("{kind}: delivered by a run of their own"), count);
+        run.counts.notes.insert(format!("{kind}: a run of their own carries them"), count);
     }
     if let Some(stuck) = counts.ended.get("stuck") {
         run.counts.ended.insert("stuck".to_owned(), *stuck);

@@ -1,6 +1,6 @@
 //! The world moves on between reading and applying.
 
-use crate::support::people::{self, COMPETITION, GENERAL, address};
+use crate::support::people::{self, COMPETITION, DEALS, FINISHED, GENERAL, address};
 use crate::support::{World, act};
 use hsmc::domain::email::Email;
 use hsmc::domain::event::{MoveEvent, StepOutcome};
@@ -462,9 +462,55 @@ async fn a_protected_tag_set_between_plan_and_apply_spares_its_bearer() {
 fn has_to_wait(app: &hsmc::app::App, name: &str) -> bool {
     let journal = &app.workspace.shared.journal;
     let hash = Email::parse(&address(name)).unwrap().hash();
-    let person = journal.person_by_hash(hash).unwrap().unwrap();
+    let Some(person) = journal.person_by_hash(hash).unwrap() else { return false };
     let Some(last) = journal.moves_of_person(person).unwrap().pop() else { return false };
     let events = journal.events(last).unwrap();
     let Some(MoveEvent::Outcome { outcome, .. }) = events.last() else { return false };
     matches!(outcome, StepOutcome::RetryAt { .. } | StepOutcome::InDoubt { .. })
+}
+
+/// A begun enrolment goes on where it stood, hours later, too; what was planned then may be wrong by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enrolment_that_has_waited_starts_no_mail_for_whom_a_list_bars_by_now() {
+    let bar: [(&str, fn(&World)); 3] = [
+        ("exclusion", |world| world.act(Act::JoinList { contact: address("ada"), list: DEALS })),
+        ("destination", |world| world.act(Act::JoinList { contact: address("ada"), list: FINISHED })),
+        ("gone from the list", |world| people_leave(world, &["ada"])),
+    ];
+    for (what, happens) in bar {
+        let world = World::new(|builder| {
+            people::listed(builder, "ada", GENERAL);
+            people::member(builder, "ada");
+            people::listed(builder, "bram", GENERAL);
+            people::member(builder, "bram");
+        })
+        .await;
+        let mark = world.mark();
+        // The first step is made, and the tag that starts mail waits for Mailchimp.
+        let away = FaultKind::Status { code: 503, body: None };
+        world.fail(Service::Mailchimp, "POST", "/tags", away.clone());
+        world.fail(Service::Mailchimp, "POST", "/segments", away);
+        let app = world.open();
+        let run = Arc::clone(&app);
+        let running = tokio::spawn(async move {
+            run.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await
+        });
+        while !has_to_wait(&app, "ada") && !running.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        happens(&world);
+        world.clock.jump(Duration::from_secs(8 * 3600));
+        world.mend();
+        running.await.unwrap().unwrap();
+        app.close().await;
+        world.synced().await;
+        world.synced().await;
+        let started = world.count_since(
+            mark,
+            |one| matches!(one, What::JourneyStarted { email, .. } if *email == address("ada")),
+        );
+        assert_eq!(started, 0, "{what}: {}", world.person("ada"));
+        assert_eq!(world.person("bram"), "subscribed [General Single]; lists [987]", "{what}");
+        world.assert_settled().await;
+    }
 }

@@ -17,6 +17,7 @@ mod evidence;
 mod feeding;
 mod forgetting;
 mod handing_over;
+mod hints;
 mod identity;
 mod keeping_on;
 mod machine;

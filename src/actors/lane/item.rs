@@ -4,7 +4,7 @@ use super::ReplyTo;
 use super::gathering::Waits;
 use crate::actors::traffic::Moving;
 use crate::domain::event::{Direction, StepOutcome};
-use crate::domain::id::{MoveId, PersonId, StepIndex};
+use crate::domain::id::{ListId, MoveId, PersonId, StepIndex};
 use crate::domain::port::Priority;
 use crate::domain::step::{Before, Step, Target};
 use crate::domain::time::Timestamp;
@@ -60,6 +60,8 @@ pub struct LaneItem {
     pub ahead: usize,
     /// Of an opt-out: the lanes that come after this one.
     pub opts_out_in: Vec<Target>,
+    /// Of an enrolment, new or renewed: the source list it is from.
+    pub enrolls_from: Option<ListId>,
     /// Kept while it is on its way: not while it waits here.
     pub moving: Option<Moving>,
     /// Who wants to know.

@@ -7,13 +7,14 @@ use super::outcome::{of_failure, refused};
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::actors::reading::{Bar, Whom, barred, protected, silent};
-use crate::domain::event::StepOutcome;
+use crate::domain::event::{Direction, StepOutcome};
 use crate::domain::failure::{FailureClass, Refusal, RefusalCode};
-use crate::domain::id::PersonId;
+use crate::domain::id::{PersonId, RecordId};
 use crate::domain::member::MemberStatus;
-use crate::domain::port::CallResult;
+use crate::domain::port::{CallResult, Priority};
 use crate::domain::step::{Before, Delivery, Step};
 use crate::domain::time::Timestamp;
+use crate::engine::retry::STALE_AFTER;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ fn planned(ready: &[Ready]) -> Timestamp {
 /// Those who may get mail now. Who has opted out is refused, and who was archived; where nobody can look, nothing is
 /// sent.
 pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
+    let ready = still_wanted(shared, ready).await;
     let now = shared.clock.now();
     let (sure, unsure): (Vec<Ready>, Vec<Ready>) =
         ready.into_iter().partition(|one| shared.looks.recent(one.item.person, now).is_some());
@@ -81,6 +83,48 @@ pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
             Some(Bar::Archived) | None => {
                 shared.looks.note([one.item.person], barred.read);
                 may.push(one);
+            }
+        }
+    }
+    may
+}
+
+/// Of those whose enrolment was planned more than a minute ago: who is still in its source list, and in no list that
+/// stands against it (R1, R12, R16). The others are refused; where nobody can look, nothing is sent.
+async fn still_wanted(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
+    let now = shared.clock.now();
+    let has_waited = |one: &Ready| {
+        one.item.enrolls_from.is_some()
+            && one.item.direction == Direction::Forward
+            && (one.item.planned_at > now || now.since(one.item.planned_at) > STALE_AFTER)
+    };
+    let (waited, mut may): (Vec<Ready>, Vec<Ready>) = ready.into_iter().partition(has_waited);
+    let mut rest = waited;
+    while !rest.is_empty() {
+        let part: Vec<Ready> = rest.drain(..rest.len().min(100)).collect();
+        let records: Vec<RecordId> = part.iter().filter_map(|one| one.person.record).collect();
+        if records.is_empty() {
+            may.extend(part);
+            continue;
+        }
+        let lists = match shared.crm.memberships_of(Priority::HandOver, &records).await {
+            Ok(lists) => lists,
+            Err(failure) => {
+                for one in part {
+                    let outcome = of_failure(shared, &failure, one.item.attempts);
+                    one.item.settle_all(not_sent(outcome, now)).await;
+                }
+                continue;
+            }
+        };
+        for one in part {
+            let lists = one.person.record.and_then(|record| lists.get(&record));
+            let from = one.item.enrolls_from;
+            let why_not =
+                from.zip(lists).and_then(|(from, lists)| shared.settings.barring.why_not(from, lists));
+            match why_not {
+                Some(why) => one.item.settle_all(refused(RefusalCode::Unwanted, &why)).await,
+                None => may.push(one),
             }
         }
     }

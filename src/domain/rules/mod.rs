@@ -6,6 +6,7 @@
 //! person unknown so far is in HubSpot, or whether somebody missing from a scan is really gone. The
 //! caller asks in batches and calls again with the answer.
 
+mod barring;
 mod consent;
 mod decide;
 mod enroll;
@@ -22,6 +23,7 @@ mod restore;
 mod sight;
 mod tagging;
 
+pub use barring::Barring;
 pub use decide::decide;
 pub(crate) use fingerprint::Digest;
 pub use fingerprint::fields_fingerprint;

@@ -1,5 +1,6 @@
 //! CSV as RFC 4180 has it, and safe to be opened by a spreadsheet: what it might take for a formula gets an apostrophe
-//! before it, so that nothing a stranger wrote into a form is ever run.
+//! before it, so that nothing a stranger wrote into a form is ever run. Every cell is quoted: a spreadsheet that separates
+//! by semicolons or tabs finds none between quotes, and no new cell that begins as a formula.
 
 use super::{Row, Sheet};
 use std::borrow::Cow;
@@ -16,7 +17,10 @@ impl<W: Write> CsvSheet<W> {
     /// # Errors
     /// They cannot be written.
     pub fn new(out: W, columns: &[String]) -> io::Result<CsvSheet<W>> {
-        let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        let mut out = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .quote_style(csv::QuoteStyle::Always)
+            .from_writer(out);
         out.write_record(columns.iter().map(|name| harmless(name).into_owned())).map_err(io::Error::from)?;
         Ok(CsvSheet { out })
     }
