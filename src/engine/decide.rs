@@ -157,7 +157,7 @@ fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
         }
         // Whether it holds is known only once the last call cannot be running any more.
         Progress::Sent { at } => Undo::Next(look_after(index, *at, now)),
-        Progress::InDoubt { .. } => Undo::Next(look_after(index, state.sent_at.unwrap_or(now), now)),
+        Progress::InDoubt { .. } => Undo::Next(look_after(index, state.doubted_at.unwrap_or(now), now)),
         Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => match state.doubted_at {
             Some(sent) => Undo::Next(look_after(index, sent, now)),
             None => Undo::Nothing,

@@ -74,7 +74,7 @@ pub struct StepState {
     pub undo: Progress,
     /// Calls so far that were answered or timed out, in the direction the move is going; rate limits do not count.
     pub attempts: u32,
-    /// When the last call whose outcome was unknown was sent: until 130 s later it may still be
+    /// When the last call whose outcome is unknown had left, at the latest: until 130 s later it may still be
     /// running on their side (design §3.3).
     pub doubted_at: Option<Timestamp>,
     /// When the last call left.

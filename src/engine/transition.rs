@@ -102,7 +102,7 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
             }
             let gives_up = matches!(status.phase, Phase::Unwinding { .. });
             let Some(state) = status.steps.get_mut(usize::from(step.0)) else { return Err(illegal) };
-            apply_outcome(state, *direction, outcome);
+            apply_outcome(state, *direction, outcome, *at);
             if gives_up && *direction == Direction::Forward && finds_it_not_so(outcome) {
                 // The last look, made once no call could be running any more. One made while the move still went on
                 // may have come too soon, by a clock that was set wrong.
@@ -148,7 +148,7 @@ fn set(state: &mut StepState, direction: Direction, progress: Progress) {
     }
 }
 
-fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome) {
+fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutcome, at: Timestamp) {
     if matches!(state.progress(direction), Progress::Sent { .. }) && is_try(outcome) {
         state.attempts += 1;
     }
@@ -165,7 +165,12 @@ fn apply_outcome(state: &mut StepState, direction: Direction, outcome: &StepOutc
         StepOutcome::LeftTheirs => Progress::LeftTheirs,
         StepOutcome::Refused(refusal) => Progress::Refused(refusal.clone()),
         StepOutcome::InDoubt { probe_at, why } => {
-            state.doubted_at = state.sent_at;
+            state.doubted_at = match state.progress(direction) {
+                // A look that came to nothing says nothing of when the call left.
+                Progress::InDoubt { .. } => state.doubted_at.or(state.sent_at),
+                // Not when it was to be sent: it may have waited for its turn, and has left by now at the latest.
+                _ => Some(at),
+            };
             Progress::InDoubt { probe_at: *probe_at, why: why.clone() }
         }
         StepOutcome::RetryAt { at, class, why } => {
@@ -308,6 +313,8 @@ mod tests {
     use crate::domain::id::{PersonId, StepIndex};
     use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
     use crate::domain::step::{Before, Fingerprint, Step};
+    use crate::domain::tag::TagName;
+    use crate::engine::{Next, decide};
 
     fn refresh() -> Move {
         Move {
@@ -347,6 +354,41 @@ mod tests {
             let status = fold(std::iter::once(&planned).chain(&events)).unwrap();
             assert_eq!(status.steps[0].attempts, tries, "{what}");
         }
+    }
+
+    #[test]
+    fn a_call_that_waited_for_its_turn_may_go_on_until_long_after_its_answer_was_lost() {
+        let (step, direction) = (StepIndex(0), Direction::Forward);
+        let intent = |at| MoveEvent::Intent { step, direction, before: None, at: Timestamp(at) };
+        let outcome = |outcome, at| MoveEvent::Outcome { step, direction, outcome, at: Timestamp(at) };
+        let doubt = |at| outcome(StepOutcome::InDoubt { probe_at: Timestamp(at), why: String::new() }, at);
+        let because = Refusal { code: RefusalCode::Other, message: "no".to_owned() };
+        let mut draft = refresh();
+        draft.kind = MoveKind::HandOver;
+        let tag = TagName::new("Entry");
+        draft.steps = vec![
+            PlannedStep { step: Step::ClearTag { tag }, before: Before::NotHeld },
+            PlannedStep { step: Step::ArchiveMember, before: Before::NotHeld },
+        ];
+        // It left its lane after four minutes.
+        let events = [
+            MoveEvent::Planned { draft: Box::new(draft), at: Timestamp(0) },
+            intent(1_000),
+            doubt(250_000),
+            doubt(252_000),
+            outcome(StepOutcome::ProbedNot, 254_000),
+            intent(254_000),
+            outcome(StepOutcome::Done, 255_000),
+            MoveEvent::Unwinding { because, at: Timestamp(260_000) },
+        ];
+        let status = fold(&events).unwrap();
+        let next = |at| decide(&status, Timestamp(at));
+        assert!(matches!(next(260_000), Next::Wait { until: Timestamp(380_000), .. }), "{:?}", next(260_000));
+        assert!(
+            matches!(next(380_000), Next::Send { direction: Direction::Undo, .. }),
+            "{:?}",
+            next(380_000)
+        );
     }
 
     #[test]
