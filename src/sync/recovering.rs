@@ -36,9 +36,8 @@ pub struct Leftover {
     pub runs: BTreeSet<RunId>,
     /// How many have begun.
     pub begun: u64,
-    /// Whose those are, and of which kinds: they may end while the scan reads, which then saw their person as they were
-    /// before, and the services' listings show them as that for a while longer.
-    pub taken_up: Held,
+    /// Those of them that start mail.
+    pub mail: Vec<(PersonId, MoveId)>,
     /// Stuck, and tried again.
     pub stuck: u64,
     /// Begun before the backup was made that this journal was restored from: settled once everything was read.
@@ -107,7 +106,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             }
             match classify(&status, now) {
                 Resumption::GoOn => {
-                    leftover.taken_up.entry(person).or_default().insert(status.draft.kind);
+                    leftover.mail.extend(status.draft.kind.starts_mail().then_some((person, id)));
                     leftover.begun += 1;
                     leftover.runs.insert(id.run);
                     let handed = (person, id, priority(status.draft.kind));
@@ -117,7 +116,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 }
                 // Once per run (design §1).
                 Resumption::Stuck => {
-                    leftover.taken_up.entry(person).or_default().insert(status.draft.kind);
+                    leftover.mail.extend(status.draft.kind.starts_mail().then_some((person, id)));
                     leftover.stuck += 1;
                     leftover.runs.insert(id.run);
                     let event = MoveEvent::Operator { request: OperatorRequest::Retry, at: now };
@@ -260,6 +259,21 @@ pub async fn held(workspace: &Workspace) -> Result<Held, RunError> {
         }
     }
     Ok(held)
+}
+
+/// Whose mail was started by what this run has taken up. The scan may have read them before, and the services' listings
+/// show them as they were for a while longer: a plan would start other mail beside it (R2).
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn just_enrolled(workspace: &Workspace, leftover: &Leftover) -> Result<Vec<PersonId>, RunError> {
+    let mut people = Vec::new();
+    for (person, id) in &leftover.mail {
+        // Records that cannot be read hold their person already.
+        let Ok(status) = fold(&workspace.shared.journal.events(*id)?) else { continue };
+        people.extend((status.end() == Some(&MoveEnd::Done)).then_some(*person));
+    }
+    Ok(people)
 }
 
 /// Those of these that nobody has ended since.

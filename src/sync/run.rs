@@ -327,8 +327,8 @@ async fn phases(
     let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
-    for (person, kinds) in &leftover.taken_up {
-        planning.held.entry(*person).or_default().extend(kinds);
+    for person in recovering::just_enrolled(workspace, leftover)? {
+        planning.held.entry(person).or_default();
     }
     for person in workspace.shared.journal.damaged_people() {
         planning.held.entry(person).or_default();

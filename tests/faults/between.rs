@@ -514,3 +514,27 @@ async fn an_enrolment_that_has_waited_starts_no_mail_for_whom_a_list_bars_by_now
         world.assert_settled().await;
     }
 }
+
+/// A listing may show them without their tag for a while, and another list would give another one beside it (R2).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_enrolment_a_run_brings_to_its_end_gets_nothing_else_before_the_next_one() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::member(builder, "ada");
+    })
+    .await;
+    let away = FaultKind::Status { code: 503, body: None };
+    world.fail(Service::Mailchimp, "POST", "/tags", away.clone());
+    world.fail(Service::Mailchimp, "POST", "/segments", away);
+    world.sync().await;
+    world.mend();
+    let name = "Ada the second".to_owned();
+    world.act(Act::SetProperty { contact: address("ada"), property: "firstname".to_owned(), value: name });
+    world.clock.jump(Duration::from_secs(60));
+    let report = world.synced().await;
+    assert_eq!(world.person("ada"), "subscribed [General Single]; lists [987]");
+    assert_eq!(report.run.counts.planned.get("refresh"), None, "{:?}", report.run.counts.planned);
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.planned.get("refresh"), Some(&1), "{:?}", report.run.counts.planned);
+    world.assert_settled().await;
+}
