@@ -35,8 +35,19 @@ fn no_cell_of_a_csv_begins_like_a_formula() {
     }
     assert_eq!(harmless("a=b"), "a=b");
     assert_eq!(
-        as_csv(&["=1+2", "a,b", "say \"hi\"", "two\nlines", ""]),
-        "record,company\r\n1,'=1+2\r\n2,\"a,b\"\r\n3,\"say \"\"hi\"\"\"\r\n4,\"two\nlines\"\r\n5,\r\n"
+        as_csv(&["=1+2", "a,b", "say \"hi\"", "two\nlines", "", ";=1+2", "x\t=1+2"]),
+        [
+            r#""record","company""#,
+            r#""1","'=1+2""#,
+            r#""2","a,b""#,
+            r#""3","say ""hi""""#,
+            "\"4\",\"two\nlines\"",
+            r#""5","""#,
+            r#""6",";=1+2""#,
+            "\"7\",\"x\t=1+2\"",
+            "",
+        ]
+        .join("\r\n")
     );
 }
 
