@@ -122,3 +122,17 @@ impl App {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r20_each_type_of_mail_whose_opt_out_counts_is_told_of() {
+        let events = hubspot_events(&[OptOutScope::All, OptOutScope::Subscription(7)]);
+        for property in ["hs_email_optout", "hs_email_optout_7", "email"] {
+            assert!(events.contains(&format!("contact.propertyChange: {property}")), "{events:?}");
+        }
+        assert_eq!(events.len(), HUBSPOT_EVENTS.len() + 2);
+    }
+}

@@ -126,13 +126,11 @@ fn unwind(status: &MoveStatus, because: &Refusal, now: Timestamp) -> Next {
     }
     let mut left_theirs = Vec::new();
     for (index, state) in numbered(status).collect::<Vec<_>>().into_iter().rev() {
-        match undo_step(status, index, state, now) {
-            Undo::Nothing => {
-                if state.undo == Progress::LeftTheirs {
-                    left_theirs.push(index);
-                }
-            }
-            Undo::Next(next) => return next,
+        if let Some(next) = undo_step(status, index, state, now) {
+            return next;
+        }
+        if state.undo == Progress::LeftTheirs {
+            left_theirs.push(index);
         }
     }
     left_theirs.reverse();
@@ -142,25 +140,24 @@ fn unwind(status: &MoveStatus, because: &Refusal, now: Timestamp) -> Next {
     }])
 }
 
-enum Undo {
-    Nothing,
-    Next(Next),
+/// Whether a move that unwinds has something to look at, or to take back, at a step.
+pub(super) fn is_to_be_undone(status: &MoveStatus, index: StepIndex, state: &StepState) -> bool {
+    undo_step(status, index, state, Timestamp::default()).is_some()
 }
 
-fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Timestamp) -> Undo {
+/// What comes next at a step of a move that unwinds; none where nothing does.
+fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Timestamp) -> Option<Next> {
     match &state.forward {
-        Progress::NotStarted | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped => {
-            Undo::Nothing
-        }
+        Progress::NotStarted | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped => None,
         Progress::Ticketed { ticket } => {
-            Undo::Next(Next::Poll { step: index, direction: Direction::Forward, ticket: ticket.clone() })
+            Some(Next::Poll { step: index, direction: Direction::Forward, ticket: ticket.clone() })
         }
         // Whether it holds is known only once the last call cannot be running any more.
-        Progress::Sent { at } => Undo::Next(look_after(index, *at, now)),
-        Progress::InDoubt { .. } => Undo::Next(look_after(index, state.doubted_at.unwrap_or(now), now)),
+        Progress::Sent { at } => Some(look_after(index, *at, now)),
+        Progress::InDoubt { .. } => Some(look_after(index, state.doubted_at.unwrap_or(now), now)),
         Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => match state.doubted_at {
-            Some(sent) => Undo::Next(look_after(index, sent, now)),
-            None => Undo::Nothing,
+            Some(sent) => Some(look_after(index, sent, now)),
+            None => None,
         },
         Progress::Done => undo_done(status, index, state, now),
     }
@@ -175,20 +172,20 @@ fn look_after(step: StepIndex, sent: Timestamp, now: Timestamp) -> Next {
     }
 }
 
-fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Timestamp) -> Undo {
+fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Timestamp) -> Option<Next> {
     let direction = Direction::Undo;
     if state.undo.is_settled() {
-        return Undo::Nothing;
+        return None;
     }
-    let Some(planned) = status.draft.step(index) else { return Undo::Nothing };
+    let Some(planned) = status.draft.step(index) else { return None };
     match planned.step.inverse(&state.before) {
-        Inverse::Nothing => return Undo::Nothing,
+        Inverse::Nothing => return None,
         Inverse::Impossible => {
             let because = Refusal {
                 code: RefusalCode::Other,
                 message: format!("\"{}\" cannot be taken back", planned.step),
             };
-            return Undo::Next(Next::Record(vec![MoveEvent::Stuck { because, at: now }]));
+            return Some(Next::Record(vec![MoveEvent::Stuck { because, at: now }]));
         }
         Inverse::Step(_) => {}
     }
@@ -213,13 +210,13 @@ fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
             Next::Record(vec![MoveEvent::Stuck { because: refusal.clone(), at: now }])
         }
         Progress::Done | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped => {
-            return Undo::Nothing;
+            return None;
         }
     };
-    Undo::Next(next)
+    Some(next)
 }
 
-fn numbered(status: &MoveStatus) -> impl Iterator<Item = (StepIndex, &StepState)> {
+pub(super) fn numbered(status: &MoveStatus) -> impl Iterator<Item = (StepIndex, &StepState)> {
     status
         .steps
         .iter()

@@ -1,5 +1,6 @@
 //! The status of a move: a fold over its events, never stored itself.
 
+use super::decide::{is_to_be_undone, numbered};
 use crate::domain::event::{Direction, MoveEnd};
 use crate::domain::failure::{FailureClass, Refusal, Service};
 use crate::domain::id::StepIndex;
@@ -98,18 +99,6 @@ impl StepState {
         match direction {
             Direction::Forward => &self.forward,
             Direction::Undo => &self.undo,
-        }
-    }
-
-    /// Whether a move that unwinds has something to look at or to take back here.
-    fn is_to_be_undone(&self) -> bool {
-        match &self.forward {
-            Progress::NotStarted | Progress::AlreadyHeld | Progress::LeftTheirs | Progress::Skipped => false,
-            Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => {
-                self.doubted_at.is_some()
-            }
-            Progress::Sent { .. } | Progress::InDoubt { .. } | Progress::Ticketed { .. } => true,
-            Progress::Done => !self.undo.is_settled(),
         }
     }
 }
@@ -306,11 +295,18 @@ impl MoveStatus {
     /// The step the move is at, for `status`: the first that is not settled in its direction.
     pub fn current_step(&self) -> Option<StepIndex> {
         let direction = self.direction()?;
-        let position = match direction {
-            Direction::Forward => self.steps.iter().position(|step| !step.forward.is_settled()),
-            Direction::Undo => self.steps.iter().rposition(StepState::is_to_be_undone),
-        }?;
-        u8::try_from(position).ok().map(StepIndex)
+        match direction {
+            Direction::Forward => {
+                numbered(self).find(|(_, state)| !state.forward.is_settled()).map(|(index, _)| index)
+            }
+            Direction::Undo => {
+                let steps = numbered(self).collect::<Vec<_>>().into_iter();
+                steps
+                    .rev()
+                    .find(|(index, state)| is_to_be_undone(self, *index, state))
+                    .map(|(index, _)| index)
+            }
+        }
     }
 }
 

@@ -310,7 +310,7 @@ pub fn phase_name(phase: &Phase) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::failure::{Refusal, RefusalCode};
-    use crate::domain::id::{PersonId, StepIndex};
+    use crate::domain::id::{ListId, PersonId, StepIndex};
     use crate::domain::moves::{Move, MoveKind, PlannedStep, Reason};
     use crate::domain::step::{Before, Fingerprint, Step};
     use crate::domain::tag::TagName;
@@ -388,6 +388,45 @@ mod tests {
             matches!(next(380_000), Next::Send { direction: Direction::Undo, .. }),
             "{:?}",
             next(380_000)
+        );
+    }
+
+    #[test]
+    fn a_move_that_is_stuck_while_it_unwinds_stands_at_the_step_that_could_not_be_taken_back() {
+        let direction = Direction::Undo;
+        let (tag, message) = (TagName::new("Entry"), "no".to_owned());
+        let refusal = Refusal { code: RefusalCode::Other, message };
+        let step = |step| PlannedStep { step, before: Before::NotHeld };
+        let mut draft = refresh();
+        draft.kind = MoveKind::HandOver;
+        draft.steps = vec![
+            step(Step::ClearTag { tag: tag.clone() }),
+            step(Step::JoinList { list: ListId(946) }),
+            step(Step::ArchiveMember),
+        ];
+        let at = Timestamp(1);
+        let sent = |step, direction| MoveEvent::Intent { step, direction, before: None, at };
+        let said = |step, direction, outcome| MoveEvent::Outcome { step, direction, outcome, at };
+        let no = || StepOutcome::Refused(refusal.clone());
+        let (first, second) = (StepIndex(0), StepIndex(1));
+        let mut events = vec![
+            MoveEvent::Planned { draft: Box::new(draft), at },
+            sent(first, Direction::Forward),
+            said(first, Direction::Forward, StepOutcome::Done),
+            // Never held: nothing of it can be taken back.
+            sent(second, Direction::Forward),
+            said(second, Direction::Forward, no()),
+            MoveEvent::Unwinding { because: refusal.clone(), at },
+            sent(first, direction),
+            said(first, direction, no()),
+            MoveEvent::Stuck { because: refusal.clone(), at },
+        ];
+        assert_eq!(fold(&events).unwrap().current_step(), Some(first));
+        events.push(MoveEvent::Operator { request: OperatorRequest::Skip, at });
+        let next = decide(&fold(&events).unwrap(), at);
+        assert!(
+            matches!(&next, Next::Record(events) if matches!(events[..], [MoveEvent::Ended { .. }])),
+            "{next:?}"
         );
     }
 

@@ -48,3 +48,54 @@ where
         Ok(())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RecordId;
+    use crate::journal::store::memory::MemoryStore;
+    use crate::sync::snapshot::PersonKey;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+
+    fn row(number: u64) -> PersonRow {
+        let key = PersonKey::Record(RecordId(number));
+        PersonRow { key, contacts: Vec::new(), member: None, looked_up: None }
+    }
+
+    /// Looks at so many rows; whom it has met, by place, until somebody is reached whom nothing can be made of.
+    fn look(count: u64, weigh: impl Fn(u32) -> Result<(), RunError> + Sync) -> (Vec<u32>, bool) {
+        let journal = Journal::new(Arc::new(MemoryStore::default()));
+        let mut seen = Vec::new();
+        let each = |people: Vec<(u32, Recognised)>| {
+            for (place, (row, _)) in &people {
+                assert_eq!(row.key, PersonKey::Record(RecordId(u64::from(*place) / 2)), "its own place");
+                weigh(*place)?;
+            }
+            Ok(people.into_iter().map(|(place, _)| place).collect::<Vec<u32>>())
+        };
+        let rows = (0..count).map(|number| Ok(row(number)));
+        let ended = side_by_side(&journal, rows, (0..).step_by(2), each, |places| seen.extend(places));
+        (seen, ended.is_ok())
+    }
+
+    #[test]
+    fn everybody_is_met_once_in_order_at_the_place_where_they_stand() {
+        for count in [0, 1, 255, 256, 257, 5_000] {
+            let (seen, whole) = look(count, |_| Ok(()));
+            assert!(whole && seen.into_iter().eq((0..).step_by(2).take(count as usize)), "{count}");
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_mistake_is_taken() {
+        let (seen, whole) = look(5_000, |place| if place == 2_000 { Err(RunError::Stopped) } else { Ok(()) });
+        assert!(!whole && seen.into_iter().eq((0..).step_by(2).take(768)), "three handfuls come before it");
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_not_passed_over() {
+        let looked = catch_unwind(AssertUnwindSafe(|| look(5_000, |place| Ok(assert_ne!(place, 2_000)))));
+        assert!(looked.is_err());
+    }
+}

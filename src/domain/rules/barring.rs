@@ -33,10 +33,9 @@ impl Barring {
         if !lists.contains(&from) {
             return Some(format!("has left list {from} since the plan was made"));
         }
-        let mut barred = groups.iter().map(|against| against.intersection(lists).next());
-        // Another group may still take them.
-        let by = if barred.clone().any(|by| by.is_none()) { None } else { barred.next().flatten() };
-        by.map(|list| format!("in list {list} since the plan was made"))
+        // None where a group may still take them.
+        let by: Option<Vec<_>> = groups.iter().map(|against| against.intersection(lists).next()).collect();
+        by?.first().map(|list| format!("in list {list} since the plan was made"))
     }
 }
 
