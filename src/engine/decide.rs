@@ -155,10 +155,9 @@ fn undo_step(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
         // Whether it holds is known only once the last call cannot be running any more.
         Progress::Sent { at } => Some(look_after(index, *at, now)),
         Progress::InDoubt { .. } => Some(look_after(index, state.doubted_at.unwrap_or(now), now)),
-        Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => match state.doubted_at {
-            Some(sent) => Some(look_after(index, sent, now)),
-            None => None,
-        },
+        Progress::Waiting { .. } | Progress::ProbedNot | Progress::Refused(_) => {
+            state.doubted_at.map(|sent| look_after(index, sent, now))
+        }
         Progress::Done => undo_done(status, index, state, now),
     }
 }
@@ -177,7 +176,7 @@ fn undo_done(status: &MoveStatus, index: StepIndex, state: &StepState, now: Time
     if state.undo.is_settled() {
         return None;
     }
-    let Some(planned) = status.draft.step(index) else { return None };
+    let planned = status.draft.step(index)?;
     match planned.step.inverse(&state.before) {
         Inverse::Nothing => return None,
         Inverse::Impossible => {
