@@ -56,7 +56,7 @@ pub const BACKUP: &str = "backup";
 pub const RESTORE: &str = "restore";
 /// The details of some moves are given up; followed by `before` or `after` that is durable.
 pub const RETENTION: &str = "retention";
-/// What is old goes for good.
+/// What is old goes for good; followed by `before` or `after` that is durable.
 pub const EXPIRY: &str = "expiry";
 
 /// The process passes a point; its name is made only in debug builds.

@@ -37,47 +37,30 @@ pub(super) async fn expire(workspace: &Workspace) -> Result<u64, RunError> {
         return Ok(0);
     }
     let before = now.minus(history);
-    let mut given_up = 0;
-    given_up += each(
+    let old = |is_old| Ok(if is_old { Verdict::Old } else { Verdict::Kept });
+    let lines = each(
         workspace,
         |after, limit| journal.audit_lines(after, limit),
-        |batch, key, line| {
-            let is_old = line.ended <= before;
-            if is_old {
-                journal.drop_line(batch, key);
-            }
-            Ok(Go::on(is_old))
-        },
-    )
-    .await?;
-    given_up += each(
+        |_, line| old(line.ended <= before),
+        |batch, key| journal.drop_line(batch, key),
+    );
+    let states = each(
         workspace,
         |after, limit| journal.states_left(after, limit),
-        |batch, key, past| {
-            let is_old = past.until <= before;
-            if is_old {
-                journal.drop_state(batch, key);
-            }
-            Ok(Go::on(is_old))
-        },
-    )
-    .await?;
+        |_, past| old(past.until <= before),
+        |batch, key| journal.drop_state(batch, key),
+    );
     let newest = journal.last_run_id()?;
-    given_up += each(
+    let runs = each(
         workspace,
         |after, limit| journal.runs_after(after, limit),
-        |batch, id, run| {
-            if run.started > before || Some(*id) == newest {
-                return Ok(Go::Enough);
-            }
-            let goes = is_over_since(run, before) && !journal.has_moves(*id)?;
-            if goes {
-                journal.drop_run(batch, *id);
-            }
-            Ok(Go::on(goes))
+        |id, run| match run.started > before || Some(*id) == newest {
+            true => Ok(Verdict::NothingBehind),
+            false => old(is_over_since(run, before) && !journal.has_moves(*id)?),
         },
-    )
-    .await?;
+        |batch, id| journal.drop_run(batch, *id),
+    );
+    let given_up = lines.await? + states.await? + runs.await?;
     if !workspace.is_stopping() {
         let mut batch = Batch::new();
         journal.meta_put(&mut batch, DONE, &(now, history))?;
@@ -90,37 +73,35 @@ fn is_over_since(run: &Run, before: Timestamp) -> bool {
     matches!(run.phase, RunPhase::Finished(_)) && run.ended.is_some_and(|ended| ended <= before)
 }
 
-/// What becomes of an entry, and whether to go on.
-enum Go {
-    Dropped,
+/// What is to become of an entry.
+enum Verdict {
+    Old,
     Kept,
-    /// Nothing behind it is old.
-    Enough,
-}
-
-impl Go {
-    fn on(dropped: bool) -> Go {
-        if dropped { Go::Dropped } else { Go::Kept }
-    }
+    /// It is kept, and so is whatever comes behind it.
+    NothingBehind,
 }
 
 /// Goes over a table, page by page; how many entries were dropped.
 async fn each<K, V>(
     workspace: &Workspace,
     page: impl Fn(Option<&K>, usize) -> JournalResult<Found<K, V>>,
-    mut look: impl FnMut(&mut Batch, &K, &V) -> JournalResult<Go>,
+    look: impl Fn(&K, &V) -> JournalResult<Verdict>,
+    drop: impl Fn(&mut Batch, &K),
 ) -> Result<u64, RunError> {
     let (mut dropped, mut after) = (0, None);
     while !workspace.is_stopping() {
         let entries = page(after.as_ref(), PAGE)?;
-        let (mut batch, mut enough) = (Batch::new(), entries.is_empty());
+        let (mut batch, mut at_end) = (Batch::new(), entries.is_empty());
         for (key, value) in &entries {
             let Some(value) = value else { continue };
-            match look(&mut batch, key, value)? {
-                Go::Dropped => dropped += 1,
-                Go::Kept => {}
-                Go::Enough => {
-                    enough = true;
+            match look(key, value)? {
+                Verdict::Old => {
+                    drop(&mut batch, key);
+                    dropped += 1;
+                }
+                Verdict::Kept => {}
+                Verdict::NothingBehind => {
+                    at_end = true;
                     break;
                 }
             }
@@ -131,7 +112,7 @@ async fn each<K, V>(
             failpoint::pass(|| format!("{}:after", failpoint::EXPIRY));
             workspace.shared.clock.sleep(PAUSE).await;
         }
-        if enough {
+        if at_end {
             break;
         }
         after = entries.into_iter().next_back().map(|(key, _)| key);

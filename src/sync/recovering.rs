@@ -74,6 +74,9 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             if with_actors.contains(&id) {
                 leftover.begun += 1;
                 leftover.runs.insert(id.run);
+                // It may wake, and start its mail, while this run reads.
+                let status = journal.events(id).ok().and_then(|events| fold(&events).ok());
+                leftover.mail.extend(status.as_ref().and_then(|status| mail_of(id, status)));
                 continue;
             }
             let status = match journal.events(id).map(|events| fold(&events)) {
@@ -106,7 +109,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             }
             match classify(&status, now) {
                 Resumption::GoOn => {
-                    leftover.mail.extend(status.draft.kind.starts_mail().then_some((person, id)));
+                    leftover.mail.extend(mail_of(id, &status));
                     leftover.begun += 1;
                     leftover.runs.insert(id.run);
                     let handed = (person, id, priority(status.draft.kind));
@@ -116,7 +119,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 }
                 // Once per run (design §1).
                 Resumption::Stuck => {
-                    leftover.mail.extend(status.draft.kind.starts_mail().then_some((person, id)));
+                    leftover.mail.extend(mail_of(id, &status));
                     leftover.stuck += 1;
                     leftover.runs.insert(id.run);
                     let event = MoveEvent::Operator { request: OperatorRequest::Retry, at: now };
@@ -159,6 +162,11 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     }
     mail.go_on(workspace).await?;
     Ok(leftover)
+}
+
+/// Whose mail a move starts, if it does.
+fn mail_of(id: MoveId, status: &MoveStatus) -> Option<(PersonId, MoveId)> {
+    status.draft.kind.starts_mail().then_some((status.draft.person, id))
 }
 
 type Handed = (PersonId, MoveId, Priority);

@@ -1,8 +1,7 @@
 //! Retention: finished moves shrink to one line of the audit each, once they and their run are older than
 //! `sync.retention`. Behind that, what is older than `sync.history` goes for good (`expiring.rs`).
 //!
-//! Promises: a move that is open, stuck or damaged keeps everything, and so does whatever is no move: people, runs,
-//! evidence of consent. Done behind a run, in batches that are durable each for itself, so that it can be cut off
+//! Promises: a move that is open, stuck or damaged keeps everything, and whatever is no move is not touched here. Done behind a run, in batches that are durable each for itself, so that it can be cut off
 //! anywhere and goes on after the next run. Never: holding up a run.
 
 use super::error::RunError;
