@@ -208,6 +208,21 @@ fn a_wrong_override_is_told_by_its_variable() {
 }
 
 #[test]
+fn the_line_of_a_move_is_kept_at_least_as_long_as_its_details() {
+    let kept = |keys: &[(&'static str, &str)]| {
+        read(AGENCY, keys).map(|config| config.sync.history.as_secs() / 86_400)
+    };
+    assert_eq!(kept(&[]).unwrap(), 400);
+    assert_eq!(
+        kept(&[("HSMC_SYNC__RETENTION", "500d")]).unwrap(),
+        500,
+        "as long as the details, where nothing is said"
+    );
+    let error = kept(&[("HSMC_SYNC__HISTORY", "30d")]).unwrap_err();
+    assert!(error.to_string().contains("make sync.history at least as long as sync.retention"), "{error}");
+}
+
+#[test]
 fn a_variable_that_is_not_set_is_named_with_its_key() {
     let error = load_text("hsmc.toml", AGENCY, Path::new("."), &Environment::default()).unwrap_err();
     let line = line_of("token =");
