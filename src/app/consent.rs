@@ -18,7 +18,10 @@ impl App {
         let (email, person) = self.known(address)?;
         let mut links = Vec::new();
         for KeptLink { link, hash } in ledger.of_person(person.id)? {
-            let is_of_address = ledger.commits_to(&link, &email)?;
+            let is_of_address = match &email {
+                Some(email) => ledger.commits_to(&link, email)?,
+                None => None,
+            };
             let fact = link.fact;
             links.push(LinkView {
                 place: link.place,
@@ -36,7 +39,9 @@ impl App {
                 hash: hash.to_string(),
             });
         }
-        Ok(ConsentView { person: person.id, address: email.as_str().to_owned(), links })
+        let address =
+            email.map_or_else(|| format!("person {}", person.id), |email| email.as_str().to_owned());
+        Ok(ConsentView { person: person.id, address, links })
     }
 
     /// Walks the whole chain.

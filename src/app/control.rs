@@ -342,22 +342,32 @@ impl App {
         }
     }
 
-    /// Who has an address, as far as hsmc has seen.
+    /// Who has an address, or a number, as logs and reports name people.
     ///
     /// # Errors
-    /// It is no address, or nobody with it has been seen.
-    pub(super) fn person(&self, address: &str) -> Done<Person> {
-        self.known(address).map(|(_, person)| person)
+    /// It is neither, or nobody with it has been seen.
+    pub(super) fn person(&self, who: &str) -> Done<Person> {
+        self.known(who).map(|(_, person)| person)
     }
 
-    /// The same, with the address as it is kept.
-    pub(super) fn known(&self, address: &str) -> Done<(Email, Person)> {
-        let email =
-            Email::as_given(address).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
+    /// The same, with the address as it is kept. One that somebody had before leads to them as far as there is evidence
+    /// of their consent under it.
+    pub(super) fn known(&self, who: &str) -> Done<(Option<Email>, Person)> {
         let journal = &self.workspace.shared.journal;
-        let id = journal.person_by_hash(email.hash())?;
+        if let Ok(number) = who.trim().parse() {
+            let person = journal.person(PersonId(number))?;
+            return person.map(|person| (person.email.clone(), person)).ok_or_else(|| {
+                Trouble::usage(Code::NobodySeen, format!("there is no person {number}"))
+                    .with_way_out("numbers are those of logs and reports; an address does as well")
+            });
+        }
+        let email = Email::as_given(who).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
+        let id = match journal.person_by_hash(email.hash())? {
+            Some(id) => Some(id),
+            None => self.workspace.shared.consent.of_address(&email)?,
+        };
         match id.map(|id| journal.person(id)).transpose()?.flatten() {
-            Some(person) => Ok((email, person)),
+            Some(person) => Ok((Some(email), person)),
             None if forgotten_at(&self.workspace, &email)?.is_some() => Err(Trouble::usage(
                 Code::NobodySeen,
                 "whoever had this address was forgotten: nothing leads from it to them",

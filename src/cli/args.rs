@@ -150,7 +150,7 @@ pub enum Command {
     Adopt(AdoptArgs),
     /// Tell everything about one person: what holds, since when, by whom, and what comes next
     Why {
-        /// Their address
+        /// Their address, or their number in logs and reports
         address: String,
     },
     /// List the HubSpot lists that the config names: what each is for, and how it stands
@@ -191,7 +191,7 @@ pub enum Command {
     },
     /// Show the evidence of a person's consent, or verify that none of it was changed
     Consent {
-        /// A person's address, or the word `verify`
+        /// A person's address, or their number, or the word `verify`
         #[arg(value_name = "ADDRESS|verify", value_parser = consent)]
         what: ConsentRequest,
     },
@@ -272,8 +272,8 @@ impl Command {
 fn consent(text: &str) -> Result<ConsentRequest, String> {
     match text {
         "verify" => Ok(ConsentRequest::Verify),
-        address if address.contains('@') => Ok(ConsentRequest::Of(address.to_owned())),
-        _ => Err("write a person's address, or verify".to_owned()),
+        who if who.contains('@') || who.parse::<u64>().is_ok() => Ok(ConsentRequest::Of(who.to_owned())),
+        _ => Err("write a person's address or number, or verify".to_owned()),
     }
 }
 
@@ -281,15 +281,19 @@ fn subject(text: &str) -> Result<Subject, String> {
     if let Some(id) = text.strip_prefix("list=") {
         return list_id(id).map(Subject::List);
     }
+    if let Some(number) = text.strip_prefix("person=") {
+        return Ok(Subject::Person(number.to_owned()));
+    }
     if text.contains('@') {
         return Ok(Subject::Person(text.to_owned()));
     }
     if let Ok(id) = text.parse() {
         return Ok(Subject::Move(id));
     }
-    text.parse()
-        .map(Subject::Run)
-        .map_err(|_| "write a move (12.3), a run (12), a list (list=987) or a person's address".to_owned())
+    text.parse().map(Subject::Run).map_err(|_| {
+        "write a move (12.3), a run (12), a list (list=987) or a person's address or number (person=15)"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,11 @@ pub struct Problem {
 }
 
 impl Failure {
+    /// Whether this is what went wrong.
+    pub fn is(&self, code: Code) -> bool {
+        self.problems.iter().any(|problem| problem.code == code)
+    }
+
     /// A failure with an exit code of its own.
     pub fn new(exit: ExitCode, code: Code, message: impl Into<String>) -> Failure {
         let (place, way_out) = (String::new(), String::new());

@@ -22,6 +22,8 @@ use std::time::Duration;
 /// How often, and how far apart, a state directory in use is tried again before that is an error.
 pub(super) const LOCK_TRIES: u32 = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
+/// How often a command that finds the directory in use, and nobody who answers, asks again: some ten seconds in all.
+const OWNER_TRIES: u32 = 10;
 /// A daemon that takes over a changed config waits for a command that came in between, some ten minutes.
 const RELOAD_TRIES: u32 = 12_000;
 /// An owner that is about to end has so long: calls that are out are awaited.
@@ -138,16 +140,43 @@ impl System {
         )
     }
 
+    /// Asks the process that owns the directory, or does it here as its owner. Of several that come at once one is the
+    /// owner, and the others ask that one as soon as it answers.
+    pub(super) async fn answer<T: DeserializeOwned, F: Future<Output = Result<T, Trouble>>>(
+        &self,
+        call: &Call,
+        what: &'static str,
+        work: impl FnOnce(Arc<App>) -> F,
+    ) -> Answer<T> {
+        let mut rounds = 0;
+        loop {
+            if let Some(answer) = self.ask(call).await {
+                return answer;
+            }
+            rounds += 1;
+            match self.hold(self.load()?, what, &self.signals(false)?, LOCK_TRIES).await {
+                Err(failure) if failure.is(Code::StateInUse) && rounds < OWNER_TRIES => {}
+                held => return done_by(held?, work).await,
+            }
+        }
+    }
+
     /// Does something here, as the owner of the directory, and closes it in order.
     pub(super) async fn own<T, F: Future<Output = Result<T, Trouble>>>(
         &self,
         what: &'static str,
         work: impl FnOnce(Arc<App>) -> F,
     ) -> Answer<T> {
-        let held = self.hold(self.load()?, what, &self.signals(false)?, LOCK_TRIES).await?;
-        let done = work(Arc::clone(&held.app)).await;
-        daemon::write_summary(&held.app).await;
-        held.close().await;
-        Ok(done?)
+        done_by(self.hold(self.load()?, what, &self.signals(false)?, LOCK_TRIES).await?, work).await
     }
+}
+
+async fn done_by<T, F: Future<Output = Result<T, Trouble>>>(
+    held: Held,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Answer<T> {
+    let done = work(Arc::clone(&held.app)).await;
+    daemon::write_summary(&held.app).await;
+    held.close().await;
+    Ok(done?)
 }

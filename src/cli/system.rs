@@ -179,20 +179,15 @@ impl Backend for System {
 
     async fn plan(&self, request: PlanRequest, progress: &dyn Progress) -> Answer<PlanView> {
         let request = PlanRequest { out: request.out.map(absolute), ..request };
-        if let Some(answer) = self.ask(&Call::Plan(request.clone())).await {
-            return answer;
-        }
         let line = ScanLine::new(progress);
-        self.own("plan", |app| async move { app.plan(request, &line).await }).await
+        self.answer(&Call::Plan(request.clone()), "plan", |app| async move { app.plan(request, &line).await })
+            .await
     }
 
     async fn apply(&self, request: ApplyRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
         let request = ApplyRequest { file: absolute(request.file) };
-        if let Some(answer) = self.ask(&Call::Apply(request.clone())).await {
-            return answer;
-        }
         let line = ScanLine::new(progress);
-        self.own("apply", |app| async move {
+        self.answer(&Call::Apply(request.clone()), "apply", |app| async move {
             let done = app.apply(request, &line).await;
             deliver::before_leaving(&app).await;
             done
@@ -201,11 +196,8 @@ impl Backend for System {
     }
 
     async fn sync(&self, request: SyncRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
-        if let Some(answer) = self.ask(&Call::Sync(request.clone())).await {
-            return answer;
-        }
         let line = ScanLine::new(progress);
-        self.own("sync", |app| async move {
+        self.answer(&Call::Sync(request.clone()), "sync", |app| async move {
             let done = app.sync(request, &line).await;
             deliver::before_leaving(&app).await;
             done
@@ -214,11 +206,8 @@ impl Backend for System {
     }
 
     async fn approve(&self, request: ApproveRequest, progress: &dyn Progress) -> Answer<SyncAnswer> {
-        if let Some(answer) = self.ask(&Call::Approve(request)).await {
-            return answer;
-        }
         let line = ScanLine::new(progress);
-        self.own("approve", |app| async move {
+        self.answer(&Call::Approve(request), "approve", |app| async move {
             let done = app.approve(request, &line).await;
             deliver::before_leaving(&app).await;
             done
@@ -227,10 +216,7 @@ impl Backend for System {
     }
 
     async fn reject(&self, run: RunId) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Reject(run)).await {
-            return answer;
-        }
-        self.own("reject", |app| async move { app.reject(run).await }).await
+        self.answer(&Call::Reject(run), "reject", |app| async move { app.reject(run).await }).await
     }
 
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {
@@ -304,38 +290,24 @@ impl Backend for System {
     }
 
     async fn runs(&self, last: usize) -> Answer<Vec<RunView>> {
-        if let Some(answer) = self.ask(&Call::Runs(last)).await {
-            return answer;
-        }
-        self.own("runs", |app| async move { app.runs(last) }).await
+        self.answer(&Call::Runs(last), "runs", |app| async move { app.runs(last) }).await
     }
 
     async fn run(&self, id: RunId) -> Answer<ReportView> {
-        if let Some(answer) = self.ask(&Call::Run(id)).await {
-            return answer;
-        }
-        self.own("runs", |app| async move { app.report_of(id) }).await
+        self.answer(&Call::Run(id), "runs", |app| async move { app.report_of(id) }).await
     }
 
     async fn operate(&self, request: OperateRequest) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Operate(request)).await {
-            return answer;
-        }
-        self.own("operate", |app| async move { app.operate(request).await }).await
+        self.answer(&Call::Operate(request), "operate", |app| async move { app.operate(request).await }).await
     }
 
     async fn pause(&self, scope: Scope) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Pause(scope.clone())).await {
-            return answer;
-        }
-        self.own("pause", |app| async move { app.pause(scope).await }).await
+        self.answer(&Call::Pause(scope.clone()), "pause", |app| async move { app.pause(scope).await }).await
     }
 
     async fn resume(&self, scope: Scope) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Resume(scope.clone())).await {
-            return answer;
-        }
-        self.own("resume", |app| async move { app.resume(scope).await }).await
+        self.answer(&Call::Resume(scope.clone()), "resume", |app| async move { app.resume(scope).await })
+            .await
     }
 
     async fn state(&self, request: StateRequest) -> Answer<StateAnswer> {
@@ -356,74 +328,57 @@ impl Backend for System {
     }
 
     async fn notify_test(&self) -> Answer<Vec<TestedView>> {
-        if let Some(answer) = self.ask(&Call::NotifyTest).await {
-            return answer;
-        }
-        self.own("notify", |app| async move { app.notify_test().await }).await
+        self.answer(&Call::NotifyTest, "notify", |app| async move { app.notify_test().await }).await
     }
 
     async fn adopt(&self, request: AdoptRequest) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Adopt(request.clone())).await {
-            return answer;
-        }
-        self.own("adopt", |app| async move { app.adopt(request).await }).await
+        self.answer(&Call::Adopt(request.clone()), "adopt", |app| async move { app.adopt(request).await })
+            .await
     }
 
     async fn why(&self, address: &str) -> Answer<WhyView> {
         let address = address.to_owned();
-        if let Some(answer) = self.ask(&Call::Why(address.clone())).await {
-            return answer;
-        }
-        self.own("why", |app| async move { app.why(&address).await }).await
+        self.answer(&Call::Why(address.clone()), "why", |app| async move { app.why(&address).await }).await
     }
 
     async fn lists(&self) -> Answer<ListsView> {
-        if let Some(answer) = self.ask(&Call::Lists).await {
-            return answer;
-        }
-        self.own("lists", |app| async move { app.lists() }).await
+        self.answer(&Call::Lists, "lists", |app| async move { app.lists() }).await
     }
 
     async fn parked(&self) -> Answer<ParkedView> {
-        if let Some(answer) = self.ask(&Call::Parked).await {
-            return answer;
-        }
-        self.own("parked", |app| async move { app.parked() }).await
+        self.answer(&Call::Parked, "parked", |app| async move { app.parked() }).await
     }
 
     async fn release(&self, request: ReleaseRequest) -> Answer<Acknowledgement> {
-        if let Some(answer) = self.ask(&Call::Release(request.clone())).await {
-            return answer;
-        }
-        self.own("release", |app| async move { app.release(request).await }).await
+        self.answer(
+            &Call::Release(request.clone()),
+            "release",
+            |app| async move { app.release(request).await },
+        )
+        .await
     }
 
     async fn consent_of(&self, address: String) -> Answer<ConsentView> {
-        if let Some(answer) = self.ask(&Call::Consent(ConsentRequest::Of(address.clone()))).await {
-            return answer;
-        }
-        self.own("consent", |app| async move { app.consent_of(&address).await }).await
+        self.answer(&Call::Consent(ConsentRequest::Of(address.clone())), "consent", |app| async move {
+            app.consent_of(&address).await
+        })
+        .await
     }
 
     async fn forget(&self, request: ForgetRequest) -> Answer<ForgetView> {
-        if let Some(answer) = self.ask(&Call::Forget(request.clone())).await {
-            return answer;
-        }
-        self.own("forget", |app| async move { app.forget(request).await }).await
+        self.answer(&Call::Forget(request.clone()), "forget", |app| async move { app.forget(request).await })
+            .await
     }
 
     async fn verify_consent(&self) -> Answer<ChainView> {
-        if let Some(answer) = self.ask(&Call::Consent(ConsentRequest::Verify)).await {
-            return answer;
-        }
-        self.own("consent", |app| async move { app.verify_consent().await }).await
+        self.answer(&Call::Consent(ConsentRequest::Verify), "consent", |app| async move {
+            app.verify_consent().await
+        })
+        .await
     }
 
     async fn undo(&self, request: UndoRequest) -> Answer<UndoAnswer> {
-        if let Some(answer) = self.ask(&Call::Undo(request.clone())).await {
-            return answer;
-        }
-        self.own("undo", |app| async move { app.undo(request).await }).await
+        self.answer(&Call::Undo(request.clone()), "undo", |app| async move { app.undo(request).await }).await
     }
 
     async fn bench(&self, request: BenchRequest, progress: &dyn Progress) -> Answer<BenchView> {
@@ -448,25 +403,25 @@ impl Backend for System {
     }
 
     async fn pull(&self, request: PullRequest, progress: &dyn Progress) -> Answer<PullAnswer> {
-        if let Some(answer) = self.ask(&Call::Pull(request.clone())).await {
-            return answer;
-        }
         let line = PullLine { to: progress, shown: Mutex::default() };
-        self.own("pull", |app| async move { app.pull(request, &|told| line.tell(told)).await }).await
+        self.answer(&Call::Pull(request.clone()), "pull", |app| async move {
+            app.pull(request, &|told| line.tell(told)).await
+        })
+        .await
     }
 
     async fn pull_history(&self, request: HistoryRequest) -> Answer<Vec<PullView>> {
-        if let Some(answer) = self.ask(&Call::PullHistory(request.clone())).await {
-            return answer;
-        }
-        self.own("pull", |app| async move { app.pull_history(request).await }).await
+        self.answer(&Call::PullHistory(request.clone()), "pull", |app| async move {
+            app.pull_history(request).await
+        })
+        .await
     }
 
     async fn clear_mirror(&self, request: ClearRequest) -> Answer<ClearView> {
-        if let Some(answer) = self.ask(&Call::ClearMirror(request.clone())).await {
-            return answer;
-        }
-        self.own("pull", |app| async move { app.clear_mirror(request).await }).await
+        self.answer(&Call::ClearMirror(request.clone()), "pull", |app| async move {
+            app.clear_mirror(request).await
+        })
+        .await
     }
 
     async fn people(
@@ -486,31 +441,31 @@ impl Backend for System {
     }
 
     async fn segments(&self, request: SegmentsRequest) -> Answer<SegmentsView> {
-        if let Some(answer) = self.ask(&Call::Segments(request.clone())).await {
-            return answer;
-        }
-        self.own("segments", |app| async move { app.segments(request).await }).await
+        self.answer(
+            &Call::Segments(request.clone()),
+            "segments",
+            |app| async move { app.segments(request).await },
+        )
+        .await
     }
 
     async fn tokens(&self, request: TokenRequest) -> Answer<TokenAnswer> {
-        if let Some(answer) = self.ask(&Call::Tokens(request.clone())).await {
-            return answer;
-        }
-        self.own("token", |app| async move { app.tokens(request).await }).await
+        self.answer(&Call::Tokens(request.clone()), "token", |app| async move { app.tokens(request).await })
+            .await
     }
 
     async fn webhooks(&self, request: WebhooksRequest) -> Answer<WebhooksView> {
-        if let Some(answer) = self.ask(&Call::Webhooks(request.clone())).await {
-            return answer;
-        }
-        self.own("webhooks", |app| async move { app.set_up_webhooks(request).await }).await
+        self.answer(&Call::Webhooks(request.clone()), "webhooks", |app| async move {
+            app.set_up_webhooks(request).await
+        })
+        .await
     }
 
     async fn snapshots(&self, request: SnapshotsRequest) -> Answer<SnapshotsAnswer> {
-        if let Some(answer) = self.ask(&Call::Snapshots(request.clone())).await {
-            return answer;
-        }
-        self.own("snapshots", |app| async move { app.snapshots(request).await }).await
+        self.answer(&Call::Snapshots(request.clone()), "snapshots", |app| async move {
+            app.snapshots(request).await
+        })
+        .await
     }
 }
 

@@ -246,6 +246,26 @@ impl ConsentLedger {
         Ok(Some(commitment_to(salt, email) == commitment))
     }
 
+    /// Who has evidence under this address, whatever they are called now: the last of them. Looks at every link.
+    ///
+    /// # Errors
+    /// The journal, or a link, cannot be read.
+    pub fn of_address(&self, email: &Email) -> JournalResult<Option<PersonId>> {
+        let (mut found, mut after): (Option<PersonId>, Option<Vec<u8>>) = (None, None);
+        loop {
+            let page = self.journal.store().scan(Table::Consent, &[], after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = Some(last.clone());
+            for (_, bytes) in &page {
+                // One that is damaged leads to nobody; `verify` tells of it.
+                let Ok((KeptLink { link, .. }, _)) = unseal(bytes) else { continue };
+                if self.commits_to(&link, email)? == Some(true) {
+                    found = Some(link.person);
+                }
+            }
+        }
+    }
+
     /// Deletes a person's salt: their links stay, and nobody can tell any more whose address they were about.
     pub fn forget_salt(&self, batch: &mut Batch, person: PersonId) {
         batch.delete(Table::Salts, person.to_key());

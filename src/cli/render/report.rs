@@ -2,7 +2,7 @@
 
 use super::{in_brackets, move_table, run_mood, with_codes};
 use crate::cli::table::{Layout, Mood, counts, duration, number};
-use crate::domain::report::{AudienceSize, ParkedFor};
+use crate::domain::report::{Asked, AudienceSize, ParkedFor};
 use crate::serve::codes::{of_repeated, of_word};
 use crate::serve::views::{ReportView, RunState, RunView};
 
@@ -49,7 +49,11 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     if !run.report.in_flight.is_empty() {
         row("in flight", &format!("beside their state: {}", counts(&run.report.in_flight)));
     }
-    row("calls", &counts(&run.counts.calls));
+    // Opt-outs are carried within another run, which counts; whoever was killed has not counted.
+    match run.counts.calls.is_empty() {
+        true => row("calls", "not counted for this run"),
+        false => row("calls", &counts(&run.counts.calls)),
+    }
     for (note, count) in &run.counts.notes {
         row("note", &format!("{note} ({})", number(*count)));
     }
@@ -63,7 +67,11 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
     }
     match run.state {
         RunState::NeedsApproval => {
-            text.push_str("\nnothing but opt-outs was changed\n");
+            let held = run.asks.as_ref().is_some_and(|asks| asks.asked == Asked::Never);
+            text.push_str(match held {
+                true => "\nnothing was changed, opt-outs neither: apply = \"never\"\n",
+                false => "\nnothing but opt-outs was changed\n",
+            });
             if let Some(asks) = &run.asks {
                 text.push_str(&format!("next: {}\n", asks.way_out()));
             }

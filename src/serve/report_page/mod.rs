@@ -121,17 +121,17 @@ fn tiles(view: &ReportView) -> String {
     let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
     let done = run.counts.ended.get("done").copied().unwrap_or(0);
     let mut html = String::from("<div class=\"tiles\">");
+    // Opt-outs are carried within another run, which counts; whoever was killed has not counted.
+    let calls = Some(sum(&run.counts.calls)).filter(|_| !run.counts.calls.is_empty());
     for (amount, what) in [
-        (sum(&run.counts.people), "people"),
-        (sum(&run.counts.planned), "moves planned"),
-        (done, "moves done"),
-        (view.stuck.len() as u64, "stuck now"),
-        (sum(&run.counts.calls), "calls"),
+        (Some(sum(&run.counts.people)), "people"),
+        (Some(sum(&run.counts.planned)), "moves planned"),
+        (Some(done), "moves done"),
+        (Some(view.stuck.len() as u64), "stuck now"),
+        (calls, "calls"),
     ] {
-        write_to(
-            &mut html,
-            format_args!("<div class=\"tile\"><b>{}</b><span>{what}</span></div>", number(amount)),
-        );
+        let amount = amount.map_or("–".to_owned(), number);
+        write_to(&mut html, format_args!("<div class=\"tile\"><b>{amount}</b><span>{what}</span></div>"));
     }
     html.push_str("</div>");
     html
