@@ -243,18 +243,22 @@ pub async fn is_active(shared: &Shared, priority: Priority, hash: SubscriberHash
     Ok(member.is_some_and(|member| member.status != MemberStatus::Archived))
 }
 
-/// Who bears a tag now, of those that a listing shows.
+/// Who bears a tag now, of those that a listing shows: nobody a tag that is not there.
 ///
 /// # Errors
 /// When a call fails.
-pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<Option<BTreeSet<SubscriberHash>>> {
-    let Some(segment) = shared.tags.find(tag) else { return Ok(None) };
+pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<BTreeSet<SubscriberHash>> {
     let mut bearers = BTreeSet::new();
+    if shared.tags.find(tag).is_none() {
+        // Before the first scan of a process none is known.
+        shared.tags.learn(&shared.audience.tags(Priority::HandOver).await?);
+    }
+    let Some(segment) = shared.tags.find(tag) else { return Ok(bearers) };
     let all = |after: Option<String>| async move {
         shared.audience.bearers(Priority::HandOver, segment, after.as_deref()).await
     };
     each(all, |member| bearers.extend([member.hash()])).await?;
-    Ok(Some(bearers))
+    Ok(bearers)
 }
 
 fn hashes(people: &[Whom]) -> BTreeSet<SubscriberHash> {

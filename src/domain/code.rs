@@ -159,7 +159,7 @@ codes! {
     Undone = 5013: "an operator has undone it",
     OptedOut = 5014: "the person has opted out meanwhile",
     ArchivedMeanwhile = 5015: "the member was archived by somebody else meanwhile",
-    Unwanted = 5016: "the person's lists no longer lead to this",
+    Unwanted = 5016: "the person's lists or tags no longer lead to this",
 
     // 51xx: why hsmc leaves somebody alone
     Contested = 5101: "somebody else keeps taking back what hsmc does",

@@ -82,7 +82,7 @@ pub enum RefusalCode {
     OptedOut,
     /// The member was archived by somebody else since the plan was made: said by hsmc's own look.
     Archived,
-    /// The lists the person is in no longer lead to this: said by hsmc's own look.
+    /// The lists the person is in, or their tags, no longer lead to this: said by hsmc's own look.
     Unwanted,
 }
 

@@ -4,7 +4,7 @@ use super::contested;
 use super::event::MoveEnd;
 use super::failure::{Refusal, RefusalCode, Service};
 use super::member::MemberStatus;
-use super::moves::{MemoryChange, Move};
+use super::moves::{MemoryChange, Move, MoveKind};
 use super::person::{
     ArchivedByUs, Enrolled, HandedOver, OptOutMemory, Parked, PastState, Person, PersonState,
 };
@@ -44,6 +44,11 @@ pub fn remember(
                 if after.state > PersonState::Excluded {
                     set_state(&mut after, PersonState::Parked, because.code.word(), at);
                 }
+            } else if ended.kind == MoveKind::Restore
+                && let Some(archived) = &mut after.archived
+            {
+                // Given up, it left them archived, and may have changed them: by hsmc's own hand.
+                archived.at = at;
             }
         }
         MoveEnd::Superseded | MoveEnd::Dropped { .. } | MoveEnd::Skipped => {}
@@ -105,9 +110,11 @@ pub fn unite(heir: &Person, has_member: bool, other: &Person) -> Person {
     let hidden = other.archived.as_ref().filter(|archived| is_silent(&archived.status_before));
     let silent =
         hidden.map(|archived| OptOutMemory { seen: Service::Mailchimp, at: archived.at, delivered: None });
-    let told = other.opt_out.as_ref().map(|opt_out| OptOutMemory { delivered: None, ..opt_out.clone() });
+    // To a member of the heir's own it comes from the contact that both are now, wherever it was seen.
+    let seen = |opt_out: &OptOutMemory| if has_member { Service::HubSpot } else { opt_out.seen };
+    let told = |opt_out| OptOutMemory { seen: seen(opt_out), delivered: None, ..opt_out.clone() };
     Person {
-        opt_out: heir.opt_out.clone().or(told).or(silent),
+        opt_out: heir.opt_out.clone().or_else(|| other.opt_out.as_ref().map(told)).or(silent),
         handed_over: heir.handed_over.clone().or_else(|| other.handed_over.clone()),
         enrolled: heir.enrolled.clone().or_else(|| other.enrolled.clone()),
         archived: heir.archived.clone().or_else(|| other.archived.clone().filter(|_| !has_member)),

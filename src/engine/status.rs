@@ -220,6 +220,12 @@ impl MoveStatus {
         self.steps.iter().any(|step| step.forward != Progress::NotStarted)
     }
 
+    /// Whether a call may ever have left for a step like this.
+    pub fn has_begun_with(&self, is: impl Fn(&Step) -> bool) -> bool {
+        let mut steps = self.draft.steps.iter().zip(&self.steps);
+        steps.any(|(planned, state)| is(&planned.step) && state.forward != Progress::NotStarted)
+    }
+
     /// Whether all that is left is one more look, once no lost call can be running any more: it is being
     /// given up, and as far as anybody knows none of its steps holds.
     pub fn awaits_last_look(&self) -> bool {

@@ -5,6 +5,7 @@
 //! by the trace that the move's end leaves in the journal. Never: deciding that somebody is to be forgotten.
 
 use super::applying::{Applied, WaitUntil, wait_for};
+use super::consent_alone;
 use super::error::RunError;
 use super::repeating;
 use super::reporting::{Fates, tally};
@@ -332,6 +333,7 @@ async fn plan(
 /// # Errors
 /// A file cannot be read or written; it goes on with the next run.
 pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
+    consent_alone::tidy(workspace)?;
     let journal = &workspace.shared.journal;
     let traces = journal.traces()?;
     let snapshots = workspace.settings.state.join("snapshots");

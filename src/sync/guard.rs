@@ -11,9 +11,9 @@ use crate::actors::reading::{self, Bar, Barred, Whom};
 use crate::domain::email::SubscriberHash;
 use crate::domain::event::{MoveEnd, MoveEvent};
 use crate::domain::failure::Service;
-use crate::domain::id::{PersonId, RecordId};
-use crate::domain::member::MemberStatus;
-use crate::domain::moves::{MemoryChange, MoveKind};
+use crate::domain::id::{MoveId, PersonId, RecordId};
+use crate::domain::member::{Member, MemberStatus};
+use crate::domain::moves::{MemoryChange, Move, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
 use crate::domain::tag::TagName;
@@ -225,38 +225,62 @@ impl<'a> Guard<'a> {
     /// Whether a handover's exit tag is still borne, by a look that is no older than a minute: that of the scan, or
     /// one more.
     async fn still_finished(&mut self, due: &Due) -> Result<bool, RunError> {
-        let shared = &self.workspace.shared;
-        if shared.clock.now().since(self.seen) <= STALE_AFTER {
+        if self.workspace.shared.clock.now().since(self.seen) <= STALE_AFTER {
             return Ok(true);
         }
-        let Ok(status) = fold(&shared.journal.events(due.id)?) else { return Ok(true) };
-        let exit_tag = status.draft.then.iter().find_map(|change| match change {
-            MemoryChange::HandedOver { exit_tag, .. } => Some(exit_tag.clone()),
-            _ => None,
-        });
-        let person = shared.journal.person(due.person)?;
-        let hash = person.as_ref().and_then(Person::member_email).map(|email| email.hash());
-        let (Some(exit_tag), Some(hash)) = (exit_tag, hash) else { return Ok(true) };
-        let now = shared.clock.now();
-        if self.bearers.get(&exit_tag).is_none_or(|(at, _)| now.since(*at) > STALE_AFTER) {
-            let read =
-                patiently(self.workspace, Service::Mailchimp, || reading::bearers(shared, &exit_tag)).await?;
-            let Some(bearers) = read else { return Ok(true) };
-            self.bearers.insert(exit_tag.clone(), (now, bearers));
-        }
-        if self.bearers.get(&exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash)) {
-            return Ok(true);
-        }
+        let Some((exit_tag, hash)) = self.unlisted(due.id, due.person).await? else { return Ok(true) };
         if self.singles >= SINGLES {
             return Ok(false);
         }
         self.singles += 1;
-        let member = patiently(self.workspace, Service::Mailchimp, || {
-            shared.audience.member(Priority::HandOver, hash)
-        })
-        .await?;
+        let member = self.member(hash).await?;
         Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && member.bears(&exit_tag)))
     }
+
+    /// Whether somebody took the exit tag away again while its handover was under way. Not so of a member who is
+    /// archived, or gone: nothing shows their tags.
+    ///
+    /// # Errors
+    /// When a call or the journal fails.
+    pub async fn is_withdrawn(&mut self, id: MoveId, person: PersonId) -> Result<bool, RunError> {
+        let Some((exit_tag, hash)) = self.unlisted(id, person).await? else { return Ok(false) };
+        let member = self.member(hash).await?;
+        Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && !member.bears(&exit_tag)))
+    }
+
+    /// The exit tag of a handover, and its member, where the listing of those who bear it does not show that one.
+    async fn unlisted(
+        &mut self,
+        id: MoveId,
+        person: PersonId,
+    ) -> Result<Option<(TagName, SubscriberHash)>, RunError> {
+        let shared = &self.workspace.shared;
+        let Ok(status) = fold(&shared.journal.events(id)?) else { return Ok(None) };
+        let person = shared.journal.person(person)?;
+        let hash = person.as_ref().and_then(Person::member_email).map(|email| email.hash());
+        let (Some(exit_tag), Some(hash)) = (exit_tag(&status.draft), hash) else { return Ok(None) };
+        let now = shared.clock.now();
+        if self.bearers.get(exit_tag).is_none_or(|(at, _)| now.since(*at) > STALE_AFTER) {
+            let read =
+                patiently(self.workspace, Service::Mailchimp, || reading::bearers(shared, exit_tag)).await?;
+            self.bearers.insert(exit_tag.clone(), (now, read));
+        }
+        let is_listed = self.bearers.get(exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash));
+        Ok((!is_listed).then(|| (exit_tag.clone(), hash)))
+    }
+
+    async fn member(&self, hash: SubscriberHash) -> Result<Option<Member>, RunError> {
+        let audience = &self.workspace.shared.audience;
+        patiently(self.workspace, Service::Mailchimp, || audience.member(Priority::HandOver, hash)).await
+    }
+}
+
+/// The exit tag that a handover answers; none of any other move.
+pub(super) fn exit_tag(draft: &Move) -> Option<&TagName> {
+    draft.then.iter().find_map(|change| match change {
+        MemoryChange::HandedOver { exit_tag, .. } => Some(exit_tag),
+        _ => None,
+    })
 }
 
 /// Whether a move of this kind archives or untags whom it is about.

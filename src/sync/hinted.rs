@@ -18,9 +18,12 @@ use super::run::{put, report_and_finish};
 use super::snapshot::{self, PersonKey, PersonRow, Snapshot};
 use super::workspace::{ApplyMode, Workspace};
 use crate::actors::reading::{Bar, Whom, barred_contacts, silent_now};
+use crate::domain::contact::Contact;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::MoveEvent;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, MoveKind};
+use crate::domain::person::Person;
 use crate::domain::port::Priority;
 use crate::domain::report::RunReport;
 use crate::domain::rules::Verdict;
@@ -29,7 +32,10 @@ use crate::domain::time::Timestamp;
 use crate::engine::fold;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Addresses that HubSpot takes in one call.
+const BATCH: usize = 100;
 
 /// Looks at these people; the run that delivered opt-outs of theirs, if there were any.
 ///
@@ -58,9 +64,10 @@ pub async fn look_at(workspace: &Workspace, people: &BTreeSet<PersonId>) -> Resu
     let _beside = beside(workspace).await?;
     // Nobody plans until these moves are over: a plan must not be made of memory that is about to change.
     let _deciding = workspace.deciding.lock().await;
+    let found = found_by_address(workspace, &known).await?;
     let mut due = Vec::new();
     for person in known {
-        due.extend(opt_out(workspace, &picture, person.id).await?);
+        due.extend(opt_out(workspace, &picture, person.id, &found).await?);
     }
     if due.is_empty() { Ok(None) } else { deliver(workspace, due).await.map(Some) }
 }
@@ -77,14 +84,43 @@ async fn beside(workspace: &Workspace) -> Result<Option<tokio::sync::MutexGuard<
     if may { Ok(None) } else { Ok(Some(workspace.running.lock().await)) }
 }
 
+/// Whoever HubSpot has under the own address of those of whom no list that is read shows a contact.
+async fn found_by_address(
+    workspace: &Workspace,
+    people: &[Person],
+) -> Result<BTreeMap<SubscriberHash, Vec<Contact>>, RunError> {
+    let unknown = people.iter().filter(|person| person.record.is_none());
+    let emails: Vec<Email> = unknown.filter_map(|person| person.email.clone()).collect();
+    let mut found: BTreeMap<SubscriberHash, Vec<Contact>> = BTreeMap::new();
+    for some in emails.chunks(BATCH) {
+        for contact in workspace.shared.crm.contacts_by_email(Priority::OptOut, some).await? {
+            let hash = contact.email().map(|email| email.hash());
+            // One found by a further address of theirs takes a whole run.
+            if let Some(hash) = hash {
+                found.entry(hash).or_default().push(contact);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The opt-out that is due of somebody, as both services and the journal are now.
-async fn opt_out(workspace: &Workspace, picture: &Snapshot, id: PersonId) -> Result<Option<Move>, RunError> {
+async fn opt_out(
+    workspace: &Workspace,
+    picture: &Snapshot,
+    id: PersonId,
+    found: &BTreeMap<SubscriberHash, Vec<Contact>>,
+) -> Result<Option<Move>, RunError> {
     let shared = &workspace.shared;
     let Some(person) = shared.journal.person(id)? else { return Ok(None) };
     let Some(hash) = person.email.as_ref().map(|email| email.hash()) else { return Ok(None) };
     let key = PersonKey::Hash(hash);
     let nothing = PersonRow { key, contacts: Vec::new(), member: None, looked_up: None };
     let mut row = picture.person(key)?.unwrap_or(nothing);
+    if row.contacts.is_empty() && person.record.is_none() {
+        let contacts = found.get(&hash).into_iter().flatten();
+        row.contacts.extend(contacts.map(|contact| (contact.clone(), Default::default())));
+    }
     if let Some(record) = person.record
         && let Some(contact) = shared.crm.contact(Priority::OptOut, record).await?
     {

@@ -17,7 +17,26 @@ use crate::domain::id::RunId;
 use crate::domain::plan::Limits;
 use crate::domain::run::Run;
 use crate::journal::store::Batch;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Everything that the rules go by, to be read into this directory.
+pub(super) fn context(workspace: &Workspace, dir: PathBuf) -> ScanContext {
+    ScanContext {
+        crm: Arc::clone(&workspace.shared.crm),
+        audience: Arc::clone(&workspace.shared.audience),
+        clock: Arc::clone(&workspace.shared.clock),
+        hands: Arc::clone(&workspace.shared.hands),
+        dir,
+        lists: workspace.rules.all_lists(),
+        known_tags: workspace.rules.named_tags(),
+        clocks: Clocks {
+            crm: workspace.hubspot.clock_offset(),
+            audience: workspace.mailchimp.clock_offset(),
+        },
+        tuning: Tuning::default(),
+    }
+}
 
 /// Reads both accounts: all, or what changed; and how many were left out because they were forgotten.
 pub(super) async fn look(
@@ -28,20 +47,7 @@ pub(super) async fn look(
 ) -> Result<(ScanContext, Snapshot, u64), RunError> {
     let settings = &workspace.settings;
     let dir = snapshot::path_of(&settings.state, run.id);
-    let context = ScanContext {
-        crm: Arc::clone(&workspace.shared.crm),
-        audience: Arc::clone(&workspace.shared.audience),
-        clock: Arc::clone(&workspace.shared.clock),
-        hands: Arc::clone(&workspace.shared.hands),
-        dir: dir.clone(),
-        lists: workspace.rules.all_lists(),
-        known_tags: workspace.rules.named_tags(),
-        clocks: Clocks {
-            crm: workspace.hubspot.clock_offset(),
-            audience: workspace.mailchimp.clock_offset(),
-        },
-        tuning: Tuning::default(),
-    };
+    let context = context(workspace, dir.clone());
     let now = workspace.shared.clock.now();
     let previous = snapshot::newest_finished(&settings.state.join("snapshots"), Some(&dir))?;
     let same_config = workspace.shared.journal.meta_get::<u64>(SCANNED)? == Some(settings.scanned);

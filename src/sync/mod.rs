@@ -14,6 +14,8 @@ pub mod alerts;
 pub mod applying;
 pub mod approval;
 mod carried_out;
+mod consent_alone;
+mod cut_short;
 pub mod damage;
 pub mod error;
 mod expiring;

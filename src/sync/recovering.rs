@@ -1,31 +1,24 @@
 //! What earlier runs left open: moves that have begun go on first, probes before anything else; those
-//! that have not begun are planned anew (design §3.10). A move that needs consent, and whose person has
-//! opted out since it was planned, is unwound instead.
+//! that have not begun are planned anew (design §3.10).
 
 use super::applying::{Applied, WaitUntil, priority, wait_for};
+use super::cut_short::CutShort;
 use super::error::RunError;
-use super::guard::Guard;
 use super::planning::Unbegun;
 use super::restored;
 use super::workspace::Workspace;
-use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
-use crate::domain::failure::{Refusal, RefusalCode};
+use crate::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::MoveKind;
 use crate::domain::plan::move_fingerprint;
-use crate::domain::port::Priority;
 use crate::domain::shown::ShownMove;
-use crate::domain::time::Timestamp;
 use crate::engine::recovery::{Resumption, classify};
-use crate::engine::retry::STALE_AFTER;
 use crate::engine::{MoveStatus, fold};
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Open moves read at once.
 const PAGE: usize = 1_000;
-/// Moves whose consent is looked at together.
-const CHUNK: usize = 500;
 
 /// What was left open.
 #[derive(Default)]
@@ -57,7 +50,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
     // A daemon's earlier run may have left moves with the actors: those write their records.
     let with_actors = workspace.moves.open().await;
     let mut leftover = Leftover::default();
-    let mut mail = Mail::default();
+    let mut cut_short = CutShort::default();
     let mut after = None;
     loop {
         let page = journal.open_moves(after, PAGE)?;
@@ -113,7 +106,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                     leftover.begun += 1;
                     leftover.runs.insert(id.run);
                     let handed = (person, id, priority(status.draft.kind));
-                    if !mail.takes(handed, &status, now) {
+                    if !cut_short.takes(handed, &status, now) {
                         going_on.push(handed);
                     }
                 }
@@ -125,7 +118,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                     let event = MoveEvent::Operator { request: OperatorRequest::Retry, at: now };
                     journal.append_event(&mut batch, id, person, &event)?;
                     let handed = (person, id, priority(status.draft.kind));
-                    if !mail.takes(handed, &status, now) {
+                    if !cut_short.takes(handed, &status, now) {
                         going_on.push(handed);
                     }
                 }
@@ -160,62 +153,13 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             workspace.moves.submit(going_on).await;
         }
     }
-    mail.go_on(workspace).await?;
+    cut_short.go_on(workspace).await?;
     Ok(leftover)
 }
 
 /// Whose mail a move starts, if it does.
 fn mail_of(id: MoveId, status: &MoveStatus) -> Option<(PersonId, MoveId)> {
     status.draft.kind.starts_mail().then_some((status.draft.person, id))
-}
-
-type Handed = (PersonId, MoveId, Priority);
-
-/// Moves cut short before their pivot that need consent: that is looked at first.
-#[derive(Default)]
-struct Mail {
-    moves: Vec<Handed>,
-    /// When consent was last looked at for all of them, at the latest.
-    seen: Option<Timestamp>,
-}
-
-impl Mail {
-    fn takes(&mut self, handed: Handed, status: &MoveStatus, now: Timestamp) -> bool {
-        let forward = status.direction() == Some(Direction::Forward);
-        let needs_consent = status.draft.kind.needs_consent() && forward && !status.is_past_pivot();
-        let is_fresh = status.planned_at <= now && now.since(status.planned_at) <= STALE_AFTER;
-        if !needs_consent || is_fresh {
-            return false;
-        }
-        self.moves.push(handed);
-        self.seen = Some(self.seen.map_or(status.planned_at, |seen| seen.min(status.planned_at)));
-        true
-    }
-
-    async fn go_on(self, workspace: &Workspace) -> Result<(), RunError> {
-        let Some(seen) = self.seen else { return Ok(()) };
-        let journal = &workspace.shared.journal;
-        let mut guard = Guard::new(workspace, seen);
-        for chunk in self.moves.chunks(CHUNK) {
-            let mut people = Vec::with_capacity(chunk.len());
-            for (person, ..) in chunk {
-                people.extend(journal.person(*person)?);
-            }
-            let opted_out = guard.opted_out(&people).await?;
-            let at = workspace.shared.clock.now();
-            let mut batch = Batch::new();
-            for (person, id, _) in chunk.iter().filter(|(person, ..)| opted_out.contains(person)) {
-                let message = "opted out since the plan was made".to_owned();
-                let because = Refusal { code: RefusalCode::Compliance, message };
-                journal.append_event(&mut batch, *id, *person, &MoveEvent::Unwinding { because, at })?;
-            }
-            if !batch.is_empty() {
-                journal.commit(batch).await?;
-            }
-            workspace.moves.submit(chunk.to_vec()).await;
-        }
-        Ok(())
-    }
 }
 
 /// Waits for what has begun, but not for those who wait for a moment to come. People whose moves are still

@@ -5,6 +5,7 @@
 use super::alerts::{self, Learned};
 use super::applying::{Applied, WaitUntil, apply, wait_for};
 use super::approval::{self, Shower};
+use super::consent_alone;
 use super::damage;
 use super::error::RunError;
 use super::forgetting;
@@ -174,7 +175,25 @@ pub async fn sync(
     let result = match taken_up {
         Ok(leftover) => {
             let span = tracing::info_span!(target: "hsmc::spans", "run", run = run.id.0);
-            phases(workspace, &mut run, &mut fates, options, &leftover, progress).instrument(span).await
+            let result =
+                phases(workspace, &mut run, &mut fates, options, &leftover, progress).instrument(span).await;
+            match result {
+                Err(problem) if consent_alone::is_possible(workspace, &problem) => {
+                    match consent_alone::deliver(
+                        workspace, &mut run, &mut fates, options, &leftover, progress,
+                    )
+                    .await
+                    {
+                        Err(RunError::Stopped) => Err(RunError::Stopped),
+                        Err(beside) => {
+                            tracing::warn!(problem = %beside, "opt-outs could not be delivered either");
+                            Err(problem)
+                        }
+                        Ok(()) => Err(problem),
+                    }
+                }
+                result => result,
+            }
         }
         Err(problem) => Err(problem),
     };
@@ -437,7 +456,7 @@ async fn phases(
 }
 
 /// Opt-outs: a run of their own, before every other, outside limits and gates (R24).
-async fn opt_outs(
+pub(super) async fn opt_outs(
     workspace: &Workspace,
     run: &mut Run,
     planning: Planning,

@@ -150,3 +150,33 @@ async fn what_a_limit_leaves_out_again_and_again_is_no_green_run() {
     );
     adds_up(&world, &second).await;
 }
+
+/// Design §3.14: what somebody was is over once nothing shows it any more; what binds them is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_left_every_list_and_is_no_member_is_nothing_that_they_were() {
+    let world = World::new(|builder| {
+        let excluded = people::listed(builder, "ada", GENERAL);
+        builder.join(DEALS, excluded);
+        let nameless = builder.contact(&[("firstname", "Bram")]);
+        builder.join(GENERAL, nameless);
+        people::enrolled(builder, "cleo", GENERAL);
+        let out = people::listed(builder, "dora", GENERAL);
+        builder.join(DEALS, out);
+    })
+    .await;
+    world.act(Act::OptOut { email: address("dora"), subscription: None });
+    let states = |report: &ReportView| report.run.counts.people.clone();
+    let counted = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
+        counts.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect()
+    };
+    let first = states(&world.synced().await);
+    assert_eq!(first, counted(&[("excluded", 1), ("no-address", 1), ("enrolled", 1), ("opted-out", 1)]));
+    // The exclusion has taken ada out of the source list already.
+    for (name, list) in [("ada", DEALS), ("cleo", GENERAL), ("dora", GENERAL), ("dora", DEALS)] {
+        world.act(Act::LeaveList { contact: address(name), list });
+    }
+    world.act(Act::Forget { email: address("cleo") });
+    let report = world.synced().await;
+    assert_eq!(states(&report), counted(&[("foreign", 2), ("no-address", 1), ("opted-out", 1)]));
+    adds_up(&world, &report).await;
+}

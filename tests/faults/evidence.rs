@@ -8,7 +8,7 @@ use hsmc::serve::requests::AdoptRequest;
 use std::time::Duration;
 
 /// What the chain holds of somebody, in a line each.
-async fn told(world: &World, name: &str) -> Vec<String> {
+pub async fn told(world: &World, name: &str) -> Vec<String> {
     let app = world.open();
     let view = app.consent_of(&address(name)).await.unwrap();
     app.close().await;

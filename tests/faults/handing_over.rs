@@ -6,6 +6,7 @@ use hsmc::domain::failure::Service;
 use hsmc::sandbox::mailchimp::Status;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::views::RunState;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exit_tag_with_a_destination_moves_the_person_and_archives_them() {
@@ -187,4 +188,33 @@ async fn a_contact_deleted_in_the_middle_of_a_handover_leaves_nothing_stuck() {
     assert!(open.is_empty(), "{open:?}");
     assert_eq!(world.person("ada"), "subscribed [General Single, General Single Finished]; not in HubSpot");
     world.assert_settled().await;
+}
+
+/// R15: the exit tag is read again, although the handover had begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_cut_short_is_taken_back_once_its_exit_tag_is_gone_and_goes_on_while_it_is_there() {
+    for withdrawn in [true, false] {
+        let world = World::new(|builder| {
+            people::finished(builder, "ada");
+        })
+        .await;
+        for part in ["/segments", "/tags", "/batches"] {
+            world.fail(Service::Mailchimp, "POST", part, FaultKind::Status { code: 503, body: None });
+        }
+        world.sync().await;
+        assert_eq!(world.person("ada"), "subscribed [General Single, General Single Finished]; lists [946]");
+        world.mend();
+        world.clock.jump(Duration::from_secs(600));
+        if withdrawn {
+            let tag = "General Single Finished".to_owned();
+            world.act(Act::ClearTag { email: address("ada"), tag });
+        }
+        world.synced().await;
+        let expected = match withdrawn {
+            true => "subscribed [General Single]; lists [987]",
+            false => "archived []; lists [946]",
+        };
+        assert_eq!(world.person("ada"), expected);
+        world.assert_settled().await;
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, GENERAL, address};
+use hsmc::app::App;
 use hsmc::domain::email::Email;
 use hsmc::sandbox::Act;
 use hsmc::sync::hinted;
@@ -9,6 +10,36 @@ use std::collections::BTreeSet;
 
 /// More than are read one by one.
 const BURST: usize = 25;
+
+/// They all unsubscribe, and a webhook tells of it.
+async fn unsubscribe(world: &World, app: &App, names: &[String]) {
+    let mut told = BTreeSet::new();
+    for name in names {
+        world.act(Act::Unsubscribe { email: address(name) });
+        let hash = Email::parse(&address(name)).unwrap().hash();
+        told.extend(app.workspace.shared.journal.person_by_hash(hash).unwrap());
+    }
+    assert_eq!(told.len(), names.len());
+    hinted::look_at(&app.workspace, &told).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unsubscribe_of_somebody_in_none_of_the_lists_crosses_over_too() {
+    let world = World::new(|builder| {
+        people::contact(builder, "ada");
+        people::member(builder, "ada");
+        people::member(builder, "bram");
+    })
+    .await;
+    world.synced().await;
+    let app = world.open();
+    unsubscribe(&world, &app, &["ada".to_owned(), "bram".to_owned()]).await;
+    app.close().await;
+    assert!(world.person("ada").ends_with("opted out"), "{}", world.person("ada"));
+    assert_eq!(world.person("bram"), "unsubscribed []; not in HubSpot");
+    world.synced().await;
+    world.assert_settled().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_burst_of_unsubscribes_crosses_over_however_soon_it_comes() {
@@ -22,13 +53,7 @@ async fn every_burst_of_unsubscribes_crosses_over_however_soon_it_comes() {
     world.synced().await;
     let app = world.open();
     for burst in names.chunks(BURST) {
-        let mut told = BTreeSet::new();
-        for name in burst {
-            world.act(Act::Unsubscribe { email: address(name) });
-            let hash = Email::parse(&address(name)).unwrap().hash();
-            told.extend(app.workspace.shared.journal.person_by_hash(hash).unwrap());
-        }
-        hinted::look_at(&app.workspace, &told).await.unwrap();
+        unsubscribe(&world, &app, burst).await;
         for name in burst {
             assert!(world.person(name).ends_with("opted out"), "{}", world.person(name));
         }

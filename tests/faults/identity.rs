@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
+use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::views::{ReportView, RunState};
@@ -221,6 +222,47 @@ async fn r02_merged_contacts_have_one_campaign_and_an_opt_out_of_either_member_c
     }
 }
 
+/// Neither had the other's opt-out: that is no opting in again, and nobody's evidence says so (R23).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_whoever_is_merged_with_somebody_opted_out_is_told_in_the_same_run_and_has_not_opted_in_again() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.synced().await;
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "unsubscribed []; lists [762, 987], opted out");
+    let evidence = crate::evidence::told(&world, "ada").await;
+    assert!(!evidence.iter().any(|line| line.starts_with("opted-in-again")), "{evidence:?}");
+    world.assert_settled().await;
+}
+
+/// A bounce is the address's, not the person's: corrected in HubSpot, they are enrolled under the new one, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_whose_bounced_address_is_corrected_in_hubspot_is_enrolled_under_the_new_one() {
+    for seen_before in [true, false] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::Clean { email: address("ada") });
+        if seen_before {
+            world.synced().await;
+        }
+        set_email(&world, "ada", &address("ada.new"));
+        world.synced().await;
+        world.synced().await;
+        assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [987]", "{seen_before}");
+        assert_eq!(world.person("ada"), "cleaned []; not in HubSpot", "{seen_before}");
+        world.assert_settled().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_whoever_survives_a_merge_without_a_member_gets_the_others_and_no_journey_starts_anew() {
     let world = World::new(|builder| {
@@ -293,6 +335,17 @@ async fn r20_an_opt_out_long_delivered_follows_an_address_that_changes_afterward
         world.synced().await;
         assert!(world.person("ada.new").ends_with("opted out"), "{}", world.person("ada.new"));
         world.assert_settled().await;
+        // Who asks by the address of before, or by the number of a log, is answered too.
+        let app = world.open();
+        let (former, present) = (address("ada"), address("ada.new"));
+        let id = app.consent_of(&present).await.unwrap().person;
+        for who in [former, present, id.to_string()] {
+            assert!(!app.consent_of(&who).await.unwrap().links.is_empty(), "{who}");
+            assert_eq!(app.why(&who).await.unwrap().id, id, "{who}");
+        }
+        assert_eq!(app.why(&address("nobody")).await.unwrap_err().code, Code::NobodySeen);
+        assert_eq!(app.why("4711").await.unwrap_err().code, Code::NobodySeen);
+        app.close().await;
     }
 }
 

@@ -7,6 +7,7 @@ use hsmc::sandbox::mailchimp::Status;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::requests::AdoptRequest;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_of_these_is_ever_subscribed() {
@@ -58,6 +59,27 @@ async fn archived_by_us_and_back_in_another_list_is_restored_with_that_lists_tag
     world.synced().await;
     assert_eq!(world.person("ada"), "subscribed [Competition]; lists [720]");
     assert_eq!(world.count_since(mark, |what| matches!(what, What::JourneyStarted { .. })), 1);
+    world.assert_settled().await;
+}
+
+/// Brought back by a form, unsubscribed and archived by hand, all between two runs: nothing shows the opt-out any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r06_whom_hsmc_archived_and_somebody_else_archived_again_is_not_restored() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists []");
+    world.clock.jump(Duration::from_secs(600));
+    world.act(Act::Resubscribe { email: address("ada") });
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::Archive { email: address("ada") });
+    world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [987]");
     world.assert_settled().await;
 }
 

@@ -1,7 +1,8 @@
 //! Reading goes wrong: what was not read is never taken for gone.
 
 use crate::support::World;
-use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS};
+use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS, address};
+use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::views::RunState;
@@ -84,6 +85,42 @@ async fn a_list_that_is_missing_stops_the_run_and_names_the_config_line() {
     assert!(trouble.way_out.contains("restore the list"), "{}", trouble.way_out);
     assert_eq!(world.changes_since(mark), Vec::<String>::new());
     assert_eq!(world.person("ada"), "subscribed [Competition]; lists []");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r24_a_list_that_is_missing_stops_everything_but_opt_outs() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", COMPETITION);
+        people::enrolled(builder, "bram", GENERAL);
+        people::contact(builder, "eve");
+        people::enrolled(builder, "dora", GENERAL);
+    })
+    .await;
+    // A config that has never worked changes nothing at all (R27).
+    world.act(Act::DeleteList { list: COMPETITION });
+    let mark = world.mark();
+    world.try_sync(Default::default()).await.unwrap_err();
+    assert_eq!(world.changes_since(mark), Vec::<String>::new());
+    world.act(Act::RestoreList { list: COMPETITION });
+    world.synced().await;
+    world.act(Act::JoinList { contact: address("eve"), list: GENERAL });
+    world.act(Act::DeleteList { list: COMPETITION });
+    for name in ["ada", "bram"] {
+        world.act(Act::Unsubscribe { email: address(name) });
+    }
+    world.act(Act::OptOut { email: address("dora"), subscription: None });
+    for _ in 0..2 {
+        let trouble = world.try_sync(Default::default()).await.unwrap_err();
+        assert_eq!(trouble.code, Code::ListMissing);
+        assert_eq!(world.person("ada"), "unsubscribed [Competition]; lists [762], opted out");
+        assert_eq!(world.person("bram"), "unsubscribed [General Single]; lists [762, 987], opted out");
+        assert_eq!(world.person("dora"), "unsubscribed []; lists [762, 987], opted out");
+        assert_eq!(world.person("eve"), "no member; lists [987]");
+    }
+    world.act(Act::RestoreList { list: COMPETITION });
+    world.synced().await;
+    assert_eq!(world.person("eve"), "subscribed [General Single]; lists [987]");
+    world.assert_settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -46,10 +46,11 @@ fn r10_a_rename_by_somebody_else_is_no_work() {
 
 #[test]
 fn r10_where_it_cannot_be_done_the_person_is_parked() {
+    moved().member(MemberStatus::Archived, &[]).rests(PersonState::Parked);
     moved()
         .member(MemberStatus::Archived, &[])
-        .archived_by_us(MemberStatus::Subscribed)
-        .rests(PersonState::Parked);
+        .archived_by_us(MemberStatus::Unsubscribed)
+        .rests(PersonState::OptedOut);
     let mut refused = moved();
     let due = refused.decision().due.unwrap();
     refused.memory = refused.decision().memory;
@@ -72,6 +73,40 @@ fn r10_an_unsubscribed_member_is_renamed_and_never_enrolled_under_the_new_addres
     let told = stage.next();
     told.is_due(MoveKind::Rename, &["change the member's address"]);
     told.next().rests(PersonState::OptedOut);
+}
+
+/// What hsmc archived it may bring back (R6): not under an address that mail should not go to any more.
+#[test]
+fn r10_whose_address_changed_while_hsmc_had_them_archived_is_enrolled_under_the_new_one() {
+    let archived = moved().member(MemberStatus::Archived, &[]);
+    let ours = archived.clone().archived_by_us(MemberStatus::Subscribed);
+    let mut adopted = archived;
+    adopted.memory.adopted = true;
+    for stage in [ours, adopted] {
+        let decision = stage.decision();
+        assert_eq!(decision.due.unwrap().kind, MoveKind::Enroll);
+        let memory = decision.memory;
+        assert_eq!((memory.email, memory.previous_email), (Some(email(NEW)), None));
+        assert_eq!((memory.archived, memory.adopted), (None, false));
+    }
+}
+
+#[test]
+fn r10_whose_bounced_address_was_corrected_is_enrolled_under_the_new_one() {
+    let stage = moved().member(MemberStatus::Cleaned, &["General Single"]);
+    // It is not the address in HubSpot that bounced: no word of it there.
+    stage.is_due(MoveKind::Bounce, &["clear tag \"General Single\""]);
+    let corrected = stage.next();
+    assert_eq!(corrected.decision().due.unwrap().kind, MoveKind::Enroll);
+    let memory = corrected.decision().memory;
+    assert_eq!((memory.email, memory.previous_email, memory.contact_id), (Some(email(NEW)), None, None));
+    // Not so whoever opted out, or gave themselves the address that bounced.
+    let mut out = corrected.clone();
+    out.memory.opt_out = stage.clone().opted_out_in_hubspot().decision().memory.opt_out;
+    assert!(out.memory.opt_out.is_some());
+    assert_eq!(out.decision().state, PersonState::OptedOut);
+    let there = moved_there(MemberStatus::Cleaned);
+    assert_eq!(there.next().decision().state, PersonState::OptedOut);
 }
 
 #[test]

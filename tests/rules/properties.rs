@@ -7,7 +7,7 @@ use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MoveKind, Pivot};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::plan::{LimitCollector, PlanSummary};
-use hsmc::domain::rules::{AddressConsent, Precedence, Question, Verdict};
+use hsmc::domain::rules::{AddressConsent, AddressView, Precedence, Question, Verdict};
 use hsmc::domain::step::Step;
 use hsmc::domain::time::Timestamp;
 use proptest::prelude::*;
@@ -149,6 +149,14 @@ fn answered(mut stage: Stage) -> Stage {
     panic!("asks for ever: {stage:?}");
 }
 
+/// Whether the member has such a status, under another address than the contact's own.
+fn stands_elsewhere(stage: &Stage, status: MemberStatus) -> bool {
+    let Side::Known(contact) = &stage.side else { return false };
+    let own = contact.email().filter(|_| stage.address != AddressView::Second);
+    let member = stage.member.as_ref().filter(|member| member.status == status);
+    own.zip(member).is_some_and(|(own, member)| member.email != own)
+}
+
 fn opt_out_sign(stage: &Stage) -> bool {
     let contacts = match &stage.side {
         Side::Known(contact) => contact.opted_out,
@@ -156,6 +164,10 @@ fn opt_out_sign(stage: &Stage) -> bool {
         _ => false,
     };
     let silent = |status: &MemberStatus| matches!(status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
+    if stands_elsewhere(stage, MemberStatus::Cleaned) && stage.decision().memory.moved.is_none() {
+        // It is not the contact's address that has bounced (R10).
+        return stage.memory.opt_out.is_some() || contacts;
+    }
     contacts
         || stage.address_consent == AddressConsent::OptedOut
         || stage.memory.opt_out.is_some()
@@ -235,7 +247,10 @@ proptest! {
             if matches!(planned.step, Step::SetTag { .. })
                 && decision.due.as_ref().is_some_and(|due| due.kind != MoveKind::Restore)
             {
-                let status = stage.member.as_ref().map(|member| &member.status);
+                // One that bounced, or is archived, under another address is theirs no longer (R10).
+                let left = [MemberStatus::Cleaned, MemberStatus::Archived];
+                let is_left = left.into_iter().any(|status| stands_elsewhere(&stage, status));
+                let status = stage.member.as_ref().map(|member| &member.status).filter(|_| !is_left);
                 prop_assert!(matches!(status, None | Some(MemberStatus::Subscribed)));
             }
         }

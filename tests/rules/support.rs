@@ -151,6 +151,7 @@ pub fn world(rules: &RuleSet) -> World {
         merge_fields: BTreeMap::new(),
         subscribed: 1000,
         seen: NOW,
+        audience_clock: hsmc::domain::time::ClockOffset::default(),
     }
 }
 
@@ -423,6 +424,8 @@ impl Stage {
                     opted: None,
                     unsubscribe_reason: None,
                 };
+                // One under another address is somebody else's.
+                self.member = self.member.take().filter(|member| member.email == fresh.email);
                 self.member.get_or_insert(fresh).fields.extend(fields);
             }
             Step::RestoreMember { .. } => {

@@ -5,6 +5,7 @@ use super::enroll::fresh_fields;
 use super::sight::Sight;
 use super::tagging::{clear, ours_borne};
 use super::{AddressConsent, AddressView, ContactView, Question};
+use crate::domain::contact::Contact;
 use crate::domain::email::Email;
 use crate::domain::failure::Service;
 use crate::domain::member::{Member, MemberStatus};
@@ -43,8 +44,8 @@ fn out_in_mailchimp(sight: &Sight<'_>, memory: &Person) -> bool {
             && !sight.view.member.is_some_and(is_reachable))
 }
 
-/// Whether HubSpot is where they opted out, in the same sense: a contact that is gone, merged or made anew says
-/// nothing of an opt-out that the one before it had.
+/// Whether HubSpot is where they opted out, in the same sense: a contact that is gone, merged or made anew, or has
+/// further addresses, says nothing of an opt-out that the one before it had, or that another address has.
 fn out_in_hubspot(sight: &Sight<'_>, memory: &Person) -> bool {
     opted_out_in_hubspot(sight)
         || opted_out_by_address(sight)
@@ -55,7 +56,9 @@ fn out_in_hubspot(sight: &Sight<'_>, memory: &Person) -> bool {
 fn is_the_same_contact(sight: &Sight<'_>) -> bool {
     let known = sight.view.memory.record;
     sight.contacts.iter().any(|contact| {
-        known.is_none_or(|known| known == contact.record) && contact.merged_records().next().is_none()
+        known.is_none_or(|known| known == contact.record)
+            && contact.merged_records().next().is_none()
+            && contact.further_emails().next().is_none()
     })
 }
 
@@ -241,9 +244,24 @@ pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
         && !never_told(sight, memory)
 }
 
-/// Of a second member it is not the contact's own address that bounced.
+/// Whether it is not the contact's address that bounced, but one that HubSpot has corrected since: the address bounces,
+/// not the person (R10, R22). Whoever opted out, under whatever address, has.
+pub(super) fn is_corrected(sight: &Sight<'_>, memory: &Person) -> bool {
+    is_cleaned(sight)
+        && bounced_under_another_address(sight)
+        && memory.moved.is_none()
+        && memory.opt_out.is_none()
+}
+
+fn bounced_under_another_address(sight: &Sight<'_>) -> bool {
+    let own = sight.contact.and_then(Contact::email);
+    let member = sight.view.member.filter(|_| sight.view.address != AddressView::Second);
+    own.is_some_and(|own| member.is_some_and(|member| member.email != own))
+}
+
+/// Not where it is another address than the contact's own that bounced: a second member's, or one corrected since.
 fn bounce_property<'a>(sight: &Sight<'a>) -> Option<&'a String> {
-    let is_own = sight.view.address != AddressView::Second;
+    let is_own = sight.view.address != AddressView::Second && !bounced_under_another_address(sight);
     sight.rules.bounce_property.as_ref().filter(|name| is_own && !sight.world.read_only.contains(*name))
 }
 

@@ -28,9 +28,11 @@ struct Draft {
 enum Ruling {
     Settled(PersonState, String, Option<Move>),
     Ask(Question),
+    /// Their member stands under an address that HubSpot has corrected, and is theirs no longer: they are judged without.
+    LetGo,
 }
 
-use Ruling::{Ask, Settled};
+use Ruling::{Ask, LetGo, Settled};
 
 /// Decides what the rules want for one person. Pure: the same input gives the same verdict.
 pub fn decide(rules: &RuleSet, world: &World, view: &PersonView<'_>) -> Verdict {
@@ -43,6 +45,10 @@ pub fn decide(rules: &RuleSet, world: &World, view: &PersonView<'_>) -> Verdict 
     consent::remember(&sight, &mut draft.memory);
     match rule(&sight, &mut draft) {
         Ask(question) => Verdict::Ask(question),
+        LetGo => {
+            let memory = &identity::without_member(view.memory);
+            decide(rules, world, &PersonView { member: None, memory, ..view.clone() })
+        }
         Settled(state, why, due) => Verdict::Settled(Box::new(settle(&sight, draft, state, why, due))),
     }
 }
@@ -148,6 +154,9 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
         && let Some(due) = consent::bounce(sight, &mut draft.memory, &mut draft.notes)
     {
         return Settled(PersonState::OptedOut, why, Some(due));
+    }
+    if consent::is_corrected(sight, &draft.memory) {
+        return LetGo;
     }
     let silent = sight.view.member.is_some_and(|member| member.status == MemberStatus::Unsubscribed);
     let due = if silent && identity::misnamed(sight, &draft.memory).is_some() {
@@ -325,6 +334,10 @@ fn renamed(sight: &Sight<'_>, draft: &mut Draft, member: &Member) -> Ruling {
         draft.notes.push("the address was changed in Mailchimp, and HubSpot has another".to_owned());
         let why = "R10: the address was changed in Mailchimp, and HubSpot has another".to_owned();
         return Settled(PersonState::Parked, why, None);
+    }
+    // Nobody but hsmc has archived them, or an operator has settled it: what R6 gives back goes to the address they have.
+    if restore::may_return(&draft.memory) && !draft.protected {
+        return LetGo;
     }
     let why = "R10: the address changed while the member is archived".to_owned();
     Settled(PersonState::Parked, why, None)

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// "Signed up to a lot of lists very recently" passes with time; every other refusal does not.
 const SIGNUPS_PASS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What is less is no difference between two clocks that are right.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
 /// Memory brought up to what both sides show now.
 pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
     let mut memory = sight.view.memory.clone();
@@ -65,11 +68,27 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
         }
         memory.adopted = false;
     }
+    if member.is_some_and(|member| member.status == MemberStatus::Archived) && is_archived_anew(sight) {
+        memory.archived = None;
+    }
     // Gone from a source list seen whole: coming back counts as new (R16).
     if let Some(handed_over) = memory.handed_over.as_mut() {
         handed_over.still_in.retain(|list| sight.is_in(*list) || !sight.is_complete(*list));
     }
     memory
+}
+
+/// Whether the archived member has changed since hsmc archived it: somebody had brought it back meanwhile, and it is they
+/// who archived it. Whoever it is may have opted out in between, and nothing shows that (R6).
+fn is_archived_anew(sight: &Sight<'_>) -> bool {
+    let memory = sight.view.memory;
+    // What has parked them may have been a restore, given up: it changed them, too.
+    let given_up = memory.parked.as_ref().map(|parked| parked.at);
+    let ours =
+        memory.archived.as_ref().map(|archived| given_up.max(Some(archived.at)).unwrap_or(archived.at));
+    let theirs = ours.map(|at| sight.world.audience_clock.of_theirs(at).plus(CLOCKS_DIFFER));
+    let changed = sight.view.member.and_then(|member| member.changed);
+    theirs.zip(changed).is_some_and(|(archived, changed)| changed > archived)
 }
 
 /// Since when the member has an address of its own that HubSpot does not have: given to it in Mailchimp, by the
@@ -158,6 +177,19 @@ pub(super) fn lay_down(sight: &Sight<'_>) -> Option<Move> {
     let why = ("R2", "a second member: the contact's own address has one".to_owned());
     let then = vec![MemoryChange::NotEnrolled];
     (!steps.is_empty()).then(|| sight.draft(MoveKind::Retag, why, steps, then, None))
+}
+
+/// What is remembered of somebody apart from a member whose address they no longer have.
+pub(super) fn without_member(memory: &Person) -> Person {
+    Person {
+        previous_email: None,
+        contact_id: None,
+        bounce_noted: false,
+        enrolled: None,
+        archived: None,
+        adopted: false,
+        ..memory.clone()
+    }
 }
 
 /// R10. Where the new address has a member of its own, Mailchimp refuses, and the person is parked.

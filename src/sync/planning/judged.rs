@@ -2,10 +2,12 @@
 //! something to do; later ones go over these only.
 //!
 //! Promises: whoever is passed over is counted, and nothing was due, or to be written, of them. Memory grows by four
-//! bytes for each place that is noted.
+//! bytes for each place that is noted, and a bit for each person.
 
 use super::Planning;
 use super::gathering::Gathered;
+use super::unmet::Met;
+use crate::domain::id::PersonId;
 use crate::domain::member::Member;
 use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::{Person, PersonState};
@@ -34,6 +36,8 @@ pub(super) struct Found {
     noted: Vec<u32>,
     /// Everybody else, counted.
     pub(super) at_rest: PlanSummary,
+    /// All of them.
+    pub(super) met: Met,
 }
 
 impl Found {
@@ -51,7 +55,7 @@ impl Found {
 /// What was found of one person.
 pub(super) enum Weighed {
     /// Nothing is to be done, whatever the rest of the plan is: what they are, and what is to be said of them.
-    AtRest(PersonState, Vec<String>),
+    AtRest(PersonId, PersonState, Vec<String>),
     /// Something may be.
     Open(Box<Seen>),
 }
@@ -64,7 +68,7 @@ impl Planning {
             Verdict::Settled(decision)
                 if self.is_at_rest(&decision, &seen.person, seen.is_to_be_forgotten) =>
             {
-                Weighed::AtRest(decision.state, decision.notes)
+                Weighed::AtRest(seen.person.id, decision.state, decision.notes)
             }
             verdict => Weighed::Open(Box::new(Seen { verdict, ..seen })),
         }))
@@ -73,8 +77,12 @@ impl Planning {
     /// Counts whoever stands at one place, or notes the place.
     pub(super) fn note(&self, found: &mut Found, place: u32, weighed: Weighed, gathered: &mut Gathered) {
         match weighed {
-            Weighed::AtRest(state, notes) => found.at_rest.count(state, None, notes),
+            Weighed::AtRest(person, state, notes) => {
+                found.met.insert(person);
+                found.at_rest.count(state, None, notes);
+            }
             Weighed::Open(seen) => {
+                found.met.insert(seen.person.id);
                 if !seen.is_to_be_forgotten {
                     gathered.see(self, &seen);
                 }

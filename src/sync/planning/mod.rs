@@ -8,6 +8,7 @@ mod due;
 mod gathering;
 mod judged;
 mod narrowing;
+mod unmet;
 mod writing;
 
 pub use due::{Due, Journaled, Unbegun};

@@ -100,6 +100,10 @@ impl Planning {
                 writer.flush_when_full()
             })?;
             if part == Part::Rest {
+                planning.unmet(|before, after| {
+                    writer.person(before, after, false)?;
+                    writer.flush_when_full()
+                })?;
                 for person in &to_forget {
                     writer.forget(person)?;
                     writer.flush_when_full()?;

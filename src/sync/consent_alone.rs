@@ -1,0 +1,108 @@
+//! Opt-outs where the config and the accounts do not fit: what is missing stops everything else (R27), and not those
+//! (R24).
+//!
+//! Promises: what is there is read, and the opt-outs that it shows are delivered, as a run of their own like any. Never:
+//! anything else done; or a picture without the lists that are missing left where a later run would go by it.
+
+use super::error::RunError;
+use super::forgetting;
+use super::looking::{context, prepare, settle};
+use super::patience::while_answered;
+use super::preflight::Accounts;
+use super::recovering::{self, Leftover};
+use super::reporting::Fates;
+use super::run::{RunOptions, SCANNED, opt_outs};
+use super::scan::{Progress, ScanContext, ScanError, ScanMode, Stop, scan};
+use super::snapshot::{Snapshot, SnapshotError};
+use super::workspace::{ApplyMode, Workspace};
+use crate::domain::code::Code;
+use crate::domain::run::Run;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Whether a run that ends like this can still deliver opt-outs: something of the lists or properties that the config
+/// names is not as it says any more, and both accounts are the right ones. A config by which nothing was ever read does
+/// nothing at all.
+pub(super) fn is_possible(workspace: &Workspace, problem: &RunError) -> bool {
+    let has_worked = workspace.shared.journal.meta_get::<u64>(SCANNED).is_ok_and(|scanned| scanned.is_some());
+    const OF_THE_RULES: [Code; 4] =
+        [Code::ListMissing, Code::ListNotOfContacts, Code::ListDynamic, Code::PropertyMissing];
+    has_worked
+        && workspace.settings.apply != ApplyMode::Never
+        && matches!(problem, RunError::Unfit { code, .. } if OF_THE_RULES.contains(code))
+}
+
+/// Reads what is there, and delivers the opt-outs.
+///
+/// # Errors
+/// When the accounts cannot be read, or the journal not read or written; or hsmc was asked to stop.
+pub(super) async fn deliver(
+    workspace: &Workspace,
+    run: &mut Run,
+    fates: &mut Fates,
+    options: &RunOptions,
+    leftover: &Leftover,
+    progress: &dyn Progress,
+) -> Result<(), RunError> {
+    if workspace.shared.journal.restored()?.is_some() {
+        // What was begun before the backup is settled first, by a whole run.
+        return Ok(());
+    }
+    let dir = directory(workspace);
+    tidy(workspace)?;
+    let (context, picture) = look(workspace, &dir, progress).await?;
+    let (_, held) = recovering::finish(workspace, leftover).await?;
+    let deciding = workspace.deciding.lock().await;
+    let mut planning = prepare(workspace, picture, &Accounts::unread()).await?;
+    planning.held = held;
+    for person in workspace.shared.journal.damaged_people() {
+        planning.held.entry(person).or_default();
+    }
+    planning.unbegun = recovering::still_open(workspace, &leftover.unbegun)?;
+    planning.narrow(options.narrowing.clone());
+    let (planning, limits) = settle(workspace, planning, &context).await?;
+    fates.learned.opt_outs.clone_from(&planning.opt_outs);
+    let done = opt_outs(workspace, run, planning, &limits, &fates.learned).await;
+    drop(deciding);
+    tidy(workspace)?;
+    done.map(drop)
+}
+
+/// Everything but the lists that are not there as such.
+async fn look(
+    workspace: &Workspace,
+    dir: &Path,
+    progress: &dyn Progress,
+) -> Result<(ScanContext, Snapshot), RunError> {
+    let mut context = context(workspace, dir.to_path_buf());
+    let picture = loop {
+        let reading =
+            async |stop: Stop| scan(&context, ScanMode::Full, progress, &stop).await.map_err(RunError::from);
+        match while_answered(workspace, reading).await {
+            Err(RunError::Scan(ScanError::MissingList { list } | ScanError::NotOfContacts { list }))
+                if context.lists.remove(&list) => {}
+            read => break read?,
+        }
+    };
+    let (picture, _) = forgetting::leave_out(workspace, picture).await?;
+    workspace.shared.tags.learn(&picture.header().tags);
+    Ok((context, picture))
+}
+
+fn directory(workspace: &Workspace) -> PathBuf {
+    workspace.settings.state.join("opt-outs-alone")
+}
+
+/// Removes what a process that was killed has left of such a look: there are addresses in it.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(super) fn tidy(workspace: &Workspace) -> Result<(), RunError> {
+    let dir = directory(workspace);
+    match std::fs::remove_dir_all(&dir) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
+            Err(SnapshotError::io(&dir)(problem).into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Moves that were cut short and may still be taken back, once it is more than a minute ago that they were planned.
+//!
+//! Promises: before they go on, it is looked whether they are still wanted; a move whose person has opted out since, or
+//! a handover whose exit tag was taken away again (R15), is unwound instead. Never: looking at a move that can only go
+//! forward.
+
+use super::error::RunError;
+use super::guard::{Guard, exit_tag};
+use super::workspace::Workspace;
+use crate::domain::event::{Direction, MoveEvent};
+use crate::domain::failure::{Refusal, RefusalCode};
+use crate::domain::id::{MoveId, PersonId};
+use crate::domain::moves::MoveKind;
+use crate::domain::port::Priority;
+use crate::domain::step::Step;
+use crate::domain::time::Timestamp;
+use crate::engine::MoveStatus;
+use crate::engine::retry::STALE_AFTER;
+use crate::journal::store::Batch;
+use std::collections::BTreeMap;
+
+/// Moves looked at together.
+const CHUNK: usize = 500;
+
+/// A move to go on.
+pub(super) type Handed = (PersonId, MoveId, Priority);
+
+/// What to look for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    Consent,
+    ExitTag,
+}
+
+impl Doubt {
+    fn of(status: &MoveStatus) -> Option<Doubt> {
+        if status.direction() != Some(Direction::Forward) || status.is_past_pivot() {
+            return None;
+        }
+        match status.draft.kind {
+            // Once hsmc itself may have taken the exit tag away, its absence says nothing.
+            MoveKind::HandOver => {
+                let exit_tag = exit_tag(&status.draft);
+                let clears = |step: &Step| matches!(step, Step::ClearTag { tag } if Some(tag) == exit_tag);
+                (!status.has_begun_with(clears)).then_some(Doubt::ExitTag)
+            }
+            kind => kind.needs_consent().then_some(Doubt::Consent),
+        }
+    }
+}
+
+/// Those that are to be looked at first.
+#[derive(Default)]
+pub(super) struct CutShort {
+    moves: Vec<(Handed, Doubt)>,
+    /// When all of them were last looked at, at the latest.
+    seen: Option<Timestamp>,
+}
+
+impl CutShort {
+    /// Whether the move is one of these; whoever hands it in leaves it alone then.
+    pub(super) fn takes(&mut self, handed: Handed, status: &MoveStatus, now: Timestamp) -> bool {
+        let is_fresh = status.planned_at <= now && now.since(status.planned_at) <= STALE_AFTER;
+        let Some(doubt) = Doubt::of(status).filter(|_| !is_fresh) else { return false };
+        self.moves.push((handed, doubt));
+        self.seen = Some(self.seen.map_or(status.planned_at, |seen| seen.min(status.planned_at)));
+        true
+    }
+
+    /// Looks at them, and hands them on.
+    ///
+    /// # Errors
+    /// When a call or the journal fails.
+    pub(super) async fn go_on(self, workspace: &Workspace) -> Result<(), RunError> {
+        let Some(seen) = self.seen else { return Ok(()) };
+        let journal = &workspace.shared.journal;
+        let mut guard = Guard::new(workspace, seen);
+        for chunk in self.moves.chunks(CHUNK) {
+            let unwanted = unwanted(workspace, &mut guard, chunk).await?;
+            let at = workspace.shared.clock.now();
+            let mut batch = Batch::new();
+            for ((person, id, _), _) in chunk {
+                if let Some(because) = unwanted.get(id).cloned() {
+                    journal.append_event(&mut batch, *id, *person, &MoveEvent::Unwinding { because, at })?;
+                }
+            }
+            if !batch.is_empty() {
+                journal.commit(batch).await?;
+            }
+            workspace.moves.submit(chunk.iter().map(|(handed, _)| *handed).collect()).await;
+        }
+        Ok(())
+    }
+}
+
+/// Which of these nothing leads to any more, and why.
+async fn unwanted(
+    workspace: &Workspace,
+    guard: &mut Guard<'_>,
+    chunk: &[(Handed, Doubt)],
+) -> Result<BTreeMap<MoveId, Refusal>, RunError> {
+    let mut unwanted = BTreeMap::new();
+    let mut people = Vec::new();
+    for ((person, id, _), doubt) in chunk {
+        match doubt {
+            Doubt::Consent => people.extend(workspace.shared.journal.person(*person)?),
+            Doubt::ExitTag if guard.is_withdrawn(*id, *person).await? => {
+                let message = "no longer bears the exit tag".to_owned();
+                unwanted.insert(*id, Refusal { code: RefusalCode::Unwanted, message });
+            }
+            Doubt::ExitTag => {}
+        }
+    }
+    let opted_out = guard.opted_out(&people).await?;
+    for ((person, id, _), doubt) in chunk {
+        if *doubt == Doubt::Consent && opted_out.contains(person) {
+            let message = "opted out since the plan was made".to_owned();
+            unwanted.insert(*id, Refusal { code: RefusalCode::Compliance, message });
+        }
+    }
+    Ok(unwanted)
+}
