@@ -5,15 +5,15 @@ use super::App;
 use super::control::Done;
 use super::pull::Definitions;
 use crate::domain::code::Code;
-use crate::domain::id::{RecordId, RunId};
-use crate::domain::member::MemberStatus;
+use crate::domain::id::{PersonId, RunId};
+use crate::domain::member::{Member, MemberStatus};
 use crate::domain::object::ObjectType;
 use crate::domain::port::long_work;
 use crate::domain::segment::{FieldKind, Rule, Segment};
 use crate::journal::ledger::Journal;
 use crate::mirror::Mirror;
 use crate::people::{
-    Column, Known, Mirrored, Query, QueryError, Roll, Seen, Size, Sort, is_known, page, take_over,
+    Column, Known, Mirrored, Query, QueryError, Roll, Seen, Size, Sort, Whose, is_known, page, take_over,
 };
 use crate::serve::people::{
     MemberView, PeoplePage, PeopleRequest, SegmentView, SegmentsRequest, SegmentsView,
@@ -250,34 +250,44 @@ fn take_newest(state: &Path, journal: &Journal, mirror: &Mirror) -> Done<()> {
     take_over(mirror, &seen, people_of(&newest, journal)?)
 }
 
-/// Everybody a scan saw who has a contact, by the row of that contact's own address.
+/// Everybody a scan saw: by the row of their contact's own address, and who has no contact that it saw by their address.
 fn people_of<'a>(
     scan: &Snapshot,
     journal: &'a Journal,
-) -> Result<impl Iterator<Item = Done<(RecordId, Known)>> + 'a, SnapshotError> {
+) -> Result<impl Iterator<Item = Done<(Whose, Known)>> + 'a, SnapshotError> {
     Ok(scan.people()?.flat_map(move |row| match row {
         Err(error) => vec![Err(error.into())],
+        Ok(PersonRow { contacts, member: Some(member), .. }) if contacts.is_empty() => {
+            let id = journal.person_by_hash(member.hash());
+            let known = id.map_err(Trouble::from).and_then(|id| known(Some(&member), false, journal, id));
+            vec![known.map(|known| (Whose::Address(member.email), known))]
+        }
         Ok(row) => {
             let own = row.contacts.iter().filter(|(contact, _)| {
                 matches!(row.key, PersonKey::Record(_))
                     || contact.email().is_some_and(|email| row.key == PersonKey::Hash(email.hash()))
             });
             own.map(|(contact, lists)| {
-                let mut known = known(&row, contact.opted_out, journal, contact.record)?;
+                let id = journal.person_by_record(contact.record)?;
+                let mut known = known(row.member.as_ref(), contact.opted_out, journal, id)?;
                 known.lists = lists.keys().copied().collect();
-                Ok((contact.record, known))
+                Ok((Whose::Contact(contact.record), known))
             })
             .collect()
         }
     }))
 }
 
-fn known(row: &PersonRow, opted_out: bool, journal: &Journal, record: RecordId) -> Done<Known> {
-    let person = match journal.person_by_record(record)? {
+fn known(
+    member: Option<&Member>,
+    opted_out: bool,
+    journal: &Journal,
+    person: Option<PersonId>,
+) -> Done<Known> {
+    let person = match person {
         Some(id) => journal.person(id)?,
         None => None,
     };
-    let member = row.member.as_ref();
     let mut tags = member.map(|member| member.tags.clone()).unwrap_or_default();
     tags.sort();
     let status = member.map(|member| member.status.clone());

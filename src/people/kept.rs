@@ -4,6 +4,7 @@
 //! Keys are one capital letter, which the mirror itself does not use, names or numbers with the highest byte first.
 
 use super::one::Known;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::id::{ListId, RecordId, RunId};
 use crate::domain::segment::Standing;
 use crate::domain::time::Timestamp;
@@ -21,6 +22,8 @@ pub(super) const PASSES: &[u8] = b"Q";
 pub(super) const SEGMENTS: &[u8] = b"S";
 /// What is known of each contact.
 pub(super) const KNOWN: &[u8] = b"K";
+/// What is known of each member without a contact that the scan saw, by the address's hash.
+pub(super) const STRAYS: &[u8] = b"A";
 /// Contacts of whom something else is known since segments last looked.
 pub(super) const NEWS: &[u8] = b"N";
 /// Who is to be looked at when, earliest first.
@@ -36,6 +39,10 @@ pub(super) fn segment(name: &str) -> Vec<u8> {
 
 pub(super) fn known(record: RecordId) -> Vec<u8> {
     with(KNOWN, &[&record.0.to_be_bytes()])
+}
+
+pub(super) fn stray(hash: SubscriberHash) -> Vec<u8> {
+    with(STRAYS, &[&hash.0])
 }
 
 pub(super) fn news(record: RecordId) -> Vec<u8> {
@@ -85,6 +92,21 @@ pub(super) struct KeptKnown {
 
 impl Record for KeptKnown {
     const KIND: &'static str = "known";
+}
+
+/// What is known of a member whose contact, if there is one, no scan has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptStray {
+    /// The taking-over that saw it last.
+    pub pass: u64,
+    /// Their address: the mirror may have a contact with it.
+    pub email: Email,
+    /// What is known.
+    pub known: Known,
+}
+
+impl Record for KeptStray {
+    const KIND: &'static str = "known by address";
 }
 
 /// Where what is known comes from.
@@ -165,7 +187,11 @@ mod tests {
             tags: vec![crate::domain::tag::TagName::new("T")],
             ..Known::nothing()
         };
-        assert_eq!(bytes(codec::encode(&KeptKnown { pass: 1, known })), "01010105010154000000");
+        let kept = KeptKnown { pass: 1, known: known.clone() };
+        assert_eq!(bytes(codec::encode(&kept)), "01010105010154000000");
+        let email = Email::parse("a@b.example").unwrap();
+        let stray = KeptStray { pass: 1, email, known };
+        assert_eq!(bytes(codec::encode(&stray)), "01010b6140622e6578616d706c650105010154000000");
         let standing = Standing { member: true, since: Timestamp(5), until: Some(Timestamp(7)) };
         assert_eq!(bytes(codec::encode(&standing)), "01010a010e");
         let segment = KeptSegment {

@@ -1,9 +1,10 @@
 //! People as the mirror has them, joined with what hsmc knows beside.
 
 use super::crowd::{Crowd, CrowdError};
-use super::kept::{self, KeptKnown};
+use super::kept::{self, KeptKnown, KeptStray};
 use super::one::{Known, One};
 use super::roll::source;
+use crate::domain::email::Email;
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::object::ObjectType;
 use crate::domain::segment::Rule;
@@ -40,7 +41,7 @@ impl<'a> Mirrored<'a> {
         let State::Live(live) = kept.state else { return Ok(None) };
         let known = self.mirror.shelf().get(&kept::known(record))?;
         let known = known.map(|bytes| unseal::<KeptKnown>(&bytes)).transpose()?;
-        Ok(Some(self.joined(record, live, known.map(|kept| kept.known))))
+        Ok(Some(self.joined(record, live, known.map(|kept| kept.known))?))
     }
 
     /// Those behind a record, fewer than asked for only at the end.
@@ -56,7 +57,7 @@ impl<'a> Mirrored<'a> {
             let mut known = self.known(after, last)?;
             for (record, kept) in rows {
                 if let State::Live(live) = kept.state {
-                    people.push(self.joined(record, live, known.remove(&record)));
+                    people.push(self.joined(record, live, known.remove(&record))?);
                 }
             }
             if done {
@@ -93,7 +94,20 @@ impl<'a> Mirrored<'a> {
         }
     }
 
-    fn joined(&self, record: RecordId, live: Live, known: Option<Known>) -> One {
+    /// What is known of whoever has the address of a contact, where no scan has seen the contact itself.
+    fn by_address(&self, live: &Live) -> Result<Option<Known>, ShelfError> {
+        let Some(email) = live.value(ADDRESS).and_then(|text| Email::parse(text).ok()) else {
+            return Ok(None);
+        };
+        let stray = self.mirror.shelf().get(&kept::stray(email.hash()))?;
+        Ok(stray.map(|bytes| unseal::<KeptStray>(&bytes)).transpose()?.map(|stray| stray.known))
+    }
+
+    fn joined(&self, record: RecordId, live: Live, known: Option<Known>) -> Result<One, ShelfError> {
+        let known = match known {
+            Some(known) => Some(known),
+            None => self.by_address(&live)?,
+        };
         let Live { mut properties, created, modified } = live;
         let moments = [("createdate", created), ("lastmodifieddate", modified)];
         for (name, at) in moments {
@@ -103,7 +117,7 @@ impl<'a> Mirrored<'a> {
         }
         properties.entry(ID.to_owned()).or_insert_with(|| Some(record.to_string()));
         let known = self.lists_read.as_ref().map(|_| known.unwrap_or_else(Known::nothing));
-        One { record, properties, known, lists_read: self.lists_read.clone().unwrap_or_default() }
+        Ok(One { record, properties, known, lists_read: self.lists_read.clone().unwrap_or_default() })
     }
 }
 

@@ -21,7 +21,7 @@ mod roll_tests;
 #[cfg(test)]
 mod tests;
 
-pub use beside::{Seen, is_known, take_over};
+pub use beside::{Seen, Whose, is_known, take_over};
 pub use column::Column;
 pub use crowd::{Crowd, CrowdError};
 pub use cursor::Cursor;

@@ -189,6 +189,11 @@ pub fn let_go(mirror: &Mirror, records: &[RecordId], hashes: &[SubscriberHash]) 
     let _alone = mirror.write();
     let mut segments = roll.kept()?;
     let mut changes = Changes::new();
+    for key in hashes.iter().map(|hash| kept::stray(*hash)) {
+        if mirror.shelf().get(&key)?.is_some() {
+            changes.push((key, None));
+        }
+    }
     for id in ids {
         for key in [kept::known(id), kept::news(id)] {
             if mirror.shelf().get(&key)?.is_some() {

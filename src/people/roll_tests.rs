@@ -1,10 +1,11 @@
 //! What the roll promises: nobody missed, nobody doubled, whatever changes, however time passes, wherever it is cut.
 
-use super::beside::{Seen, take_over};
+use super::beside::{Seen, Whose, take_over};
 use super::kept::{self, KeptSegment};
 use super::mirrored::Mirrored;
 use super::one::Known;
 use super::roll::Roll;
+use crate::domain::email::Email;
 use crate::domain::id::{ListId, RecordId, RunId};
 use crate::domain::object::{ObjectRecord, ObjectType};
 use crate::domain::segment::{Fields, Rule, Segment, SegmentName, Standing};
@@ -41,16 +42,33 @@ fn segments(which: u8) -> Vec<Segment> {
     by_name.into_iter().map(read).collect()
 }
 
+/// How a scan shows somebody.
+#[derive(Clone, Copy, Debug)]
+enum Shown {
+    InTheList,
+    InNoList,
+    /// As a member only: their contact is in no list that was read.
+    WithoutContact,
+}
+
+fn email(id: u64) -> String {
+    format!("p{id}@example.com")
+}
+
 /// What can befall a portal, and whoever keeps the roll.
 #[derive(Clone, Debug)]
 enum Event {
     Change { id: u64, company: Option<bool>, modified: i64 },
     Delete { id: u64 },
-    Scan { members: BTreeMap<u64, (bool, bool)> },
+    Scan { members: BTreeMap<u64, (Shown, bool)> },
     Pass { time: i64 },
     CatchUp,
     Config { which: u8 },
     Anew,
+}
+
+fn shown() -> impl Strategy<Value = Shown> {
+    prop_oneof![Just(Shown::InTheList), Just(Shown::InNoList), Just(Shown::WithoutContact)]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -59,7 +77,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (id(), prop::option::of(any::<bool>()), 0..15i64)
             .prop_map(|(id, company, modified)| Event::Change { id, company, modified }),
         1 => id().prop_map(|id| Event::Delete { id }),
-        1 => prop::collection::btree_map(id(), (any::<bool>(), any::<bool>()), 0..5)
+        1 => prop::collection::btree_map(id(), (shown(), any::<bool>()), 0..5)
             .prop_map(|members| Event::Scan { members }),
         4 => (0..4 * HOUR).prop_map(|time| Event::Pass { time }),
         3 => Just(Event::CatchUp),
@@ -96,7 +114,10 @@ impl Town {
                 let company = company.map(|ours| if ours { "Chainge" } else { "Acme" }.to_owned());
                 let row = ObjectRecord {
                     id: RecordId(*id),
-                    properties: BTreeMap::from([("company".to_owned(), company)]),
+                    properties: BTreeMap::from([
+                        ("company".to_owned(), company),
+                        ("email".to_owned(), Some(email(*id))),
+                    ]),
                     created: None,
                     modified: Some(modified),
                     archived: false,
@@ -114,10 +135,15 @@ impl Town {
             Event::Scan { members } => {
                 self.runs += 1;
                 let seen = Seen { run: RunId(self.runs), at: self.now, lists: BTreeSet::from([ListId(5)]) };
-                let people = members.iter().map(|(id, (in_list, is_vip))| {
+                let people = members.iter().map(|(id, (shown, is_vip))| {
+                    let in_list = matches!(shown, Shown::InTheList);
                     let lists = in_list.then_some(ListId(5)).into_iter().collect();
                     let tags = is_vip.then(|| TagName::new("VIP")).into_iter().collect();
-                    Ok::<_, ShelfError>((RecordId(*id), Known { lists, tags, ..Known::nothing() }))
+                    let whose = match shown {
+                        Shown::WithoutContact => Whose::Address(Email::parse(&email(*id)).unwrap()),
+                        Shown::InTheList | Shown::InNoList => Whose::Contact(RecordId(*id)),
+                    };
+                    Ok::<_, ShelfError>((whose, Known { lists, tags, ..Known::nothing() }))
                 });
                 take_over(&self.mirror, &seen, people)
             }

@@ -3,6 +3,7 @@
 use crate::support::{Stage, events, refused};
 use hsmc::app::pulling;
 use hsmc::domain::token::TokenScope;
+use hsmc::sandbox::Act;
 use hsmc::serve::people::PeopleRequest;
 use hsmc::serve::pull::{PullRequest, PullWhat};
 use hsmc::serve::requests::SyncRequest;
@@ -65,6 +66,32 @@ async fn people_asked_for_over_http_are_those_of_the_command_page_after_page() {
         let response = stage.send("POST", "/v1/people", Some(&token), Some(body.clone())).await;
         assert_eq!(refused(response).await, (status, code.to_owned()), "{body}");
     }
+}
+
+/// Whether the contact is in a list that is read or not: the scan has read the member all the same.
+#[tokio::test]
+async fn a_member_whose_contact_is_in_none_of_the_lists_is_shown_as_what_they_are() {
+    let stage = Stage::with(LINES).await;
+    let email = "nowhere@example.com".to_owned();
+    let act = |act: Act| assert!(stage.sandbox.lock().unwrap().act(&act));
+    let properties = [("email".to_owned(), email.clone())].into();
+    act(Act::AddContact { properties });
+    act(Act::AddMember { email: email.clone(), status: "subscribed".to_owned() });
+    act(Act::SetTag { email: email.clone(), tag: "VIP".to_owned() });
+    stage.app.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &NoProgress).await.unwrap();
+    stage.app.pull(contacts(), &|_| ()).await.unwrap();
+    let columns = ["email", "consent", "member", "tags"].map(str::to_owned).to_vec();
+    for filter in [format!("email = \"{email}\""), "has tag VIP and consent = subscribed".to_owned()] {
+        let request = PeopleRequest { filter: Some(filter), columns: columns.clone(), ..asked() };
+        let rows = stage.app.people(request).await.unwrap().rows;
+        let row = rows.iter().find(|row| row[0].as_ref() == Some(&email)).unwrap();
+        let row: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or_default()).collect();
+        assert_eq!(row, [&email, "subscribed", "subscribed", "VIP"]);
+    }
+}
+
+fn asked() -> PeopleRequest {
+    PeopleRequest { limit: 10_000, ..PeopleRequest::default() }
 }
 
 #[tokio::test]
