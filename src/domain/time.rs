@@ -10,6 +10,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, JsonSchema)]
 pub struct Timestamp(pub i64);
 
+/// As a date and time in UTC, which reaches to the end of 9999, and so farther than moments that may lie in any zone.
+const EPOCH: jiff::civil::DateTime = jiff::civil::datetime(1970, 1, 1, 0, 0, 0, 0);
+
 impl Timestamp {
     /// The moment `duration` later (saturating).
     #[must_use]
@@ -42,9 +45,8 @@ impl Timestamp {
         if let Ok(number) = text.parse::<i64>() {
             return Some(Timestamp(number));
         }
-        text.parse::<jiff::civil::Date>().ok()?;
-        let midnight = format!("{text}T00:00:00Z").parse::<jiff::Timestamp>().ok()?;
-        Some(Timestamp(midnight.as_millisecond()))
+        let midnight = text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0);
+        i64::try_from(midnight.duration_since(EPOCH).as_millis()).ok().map(Timestamp)
     }
 
     /// The day, in UTC: `2026-11-23`.
@@ -54,7 +56,7 @@ impl Timestamp {
 
     /// ISO 8601 in UTC to the second, as both services accept it: `2026-11-23T14:00:00+00:00`.
     pub fn iso(self) -> String {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match EPOCH.checked_add(jiff::SignedDuration::from_millis(self.0)) {
             Ok(moment) => moment.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
             Err(_) => format!("{}ms", self.0),
         }
@@ -104,7 +106,7 @@ impl ClockOffset {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match EPOCH.checked_add(jiff::SignedDuration::from_millis(self.0)) {
             Ok(moment) => write!(f, "{}", moment.strftime("%Y-%m-%d %H:%M:%S UTC")),
             Err(_) => write!(f, "{} ms", self.0),
         }
@@ -131,6 +133,9 @@ mod tests {
             Some("2026-11-23T00:00:00+00:00")
         );
         assert_eq!(Timestamp::parse("yesterday"), None);
+        for last in ["9999-12-31", "0001-01-01"] {
+            assert_eq!(Timestamp::parse(last).map(Timestamp::date).as_deref(), Some(last));
+        }
         assert_eq!(iso.map(Timestamp::iso).as_deref(), Some("2026-11-23T14:00:00+00:00"));
     }
 

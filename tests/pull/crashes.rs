@@ -185,6 +185,28 @@ async fn a_cursor_that_ran_out_while_nobody_pulled_begins_the_pages_again() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_runs_out_on_the_way_begins_the_pages_again_and_only_once() {
+    for for_ever in [false, true] {
+        let stage = Stage::new(12);
+        let mirror = mirror();
+        let kind = hsmc::sandbox::FaultKind::Status { code: 400, body: None };
+        let matches = hsmc::sandbox::Matches::call(
+            hsmc::domain::failure::Service::HubSpot,
+            "GET",
+            "objects/2026-09/deals",
+        );
+        let matches = hsmc::sandbox::Matches { times: for_ever.then_some(u64::MAX), ..matches.nth(2) };
+        stage.sandbox.lock().unwrap().add_fault(hsmc::sandbox::Fault { matches, kind });
+        let pull = stage.pull(&mirror, "deals", &small()).await.unwrap();
+        assert!(pull.notes.iter().any(|note| note.contains("a cursor had run out")), "{:?}", pull.notes);
+        assert_eq!(pull.end == PullEnd::Done, !for_ever, "{:?}", pull.end);
+        if !for_ever {
+            stage.assert_same(&mirror, "deals");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_pull_of_everything_goes_on_with_what_is_not_done_and_later_begins_anew() {
     let stage = Stage::new(3);
     let mirror = mirror();

@@ -131,19 +131,19 @@ impl Objects<'_> {
         loop {
             let cursor = self.running.position.cursor.clone();
             let page = match self.read_page(false, cursor.as_deref()).await {
-                // A cursor from before a restart may have run out: then all pages are read anew.
+                // A cursor may have run out, over a restart or a long wait: then all pages are read anew, once.
                 Err(PullError::Call { failure, .. })
-                    if self.running.inherited
+                    if !self.running.begun_again
                         && cursor.is_some()
                         && failure.class == FailureClass::Permanent =>
                 {
                     self.running.pull.note("a cursor had run out: the pages were read from the first again");
+                    self.running.begun_again = true;
                     self.running.enter(Phase::Pages);
                     continue;
                 }
                 page => page?,
             };
-            self.running.inherited = false;
             self.running.clocks(page.at);
             let next = page.next.clone();
             if next.is_some() && next == cursor {

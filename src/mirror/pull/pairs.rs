@@ -69,16 +69,17 @@ impl Pairs<'_> {
                 self.running.call(&what, || account.associations(Priority::Pull, from, to, &asked)).await;
             let has_cursors = asked.iter().any(|(_, after)| after.is_some());
             let read = match read {
-                // Cursors from before a restart may have run out: those records are read from their first page.
+                // Cursors may have run out, over a restart or a long wait: those records are read from their first page.
                 Err(PullError::Call { failure, .. })
-                    if self.running.inherited && has_cursors && failure.class == FailureClass::Permanent =>
+                    if !self.running.begun_again
+                        && has_cursors
+                        && failure.class == FailureClass::Permanent =>
                 {
                     self.begin_again().await?;
                     continue;
                 }
                 read => read?,
             };
-            self.running.inherited = false;
             let mut pages: BTreeMap<RecordId, AssociatedPage> = BTreeMap::new();
             for page in read.pages {
                 let known = pages
@@ -142,7 +143,7 @@ impl Pairs<'_> {
 
     async fn begin_again(&mut self) -> Result<(), PullError> {
         self.running.pull.note("cursors had run out: those records were read from their first page again");
-        self.running.inherited = false;
+        self.running.begun_again = true;
         for (_, after) in &mut self.running.position.waiting {
             *after = None;
         }

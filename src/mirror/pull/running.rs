@@ -30,8 +30,8 @@ pub(super) struct Running<'a> {
     engine: Engine,
     pub(super) position: Position,
     pub(super) pull: Pull,
-    /// Whether the position's cursor is of an earlier process: the service may not know it any more.
-    pub(super) inherited: bool,
+    /// Whether pages were read from the first again already, since the service did not know a cursor any more.
+    pub(super) begun_again: bool,
     tell: &'a (dyn Fn(Told<'_>) + Send + Sync),
     /// What it had worked before this process, and since when this one works on it.
     before: u64,
@@ -69,7 +69,7 @@ impl<'a> Running<'a> {
                 engine,
                 position,
                 pull,
-                inherited: true,
+                begun_again: false,
                 tell,
                 before,
                 since: now,
@@ -105,7 +105,7 @@ impl<'a> Running<'a> {
             engine,
             position,
             pull,
-            inherited: false,
+            begun_again: false,
             tell,
             before: 0,
             since: now,
@@ -198,7 +198,6 @@ impl<'a> Running<'a> {
 
     /// Goes on with the next phase, from its beginning.
     pub(super) fn enter(&mut self, phase: Phase) {
-        self.inherited = false;
         self.position = Position {
             phase,
             cursor: None,

@@ -8,35 +8,35 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// What goes over the wire in one direction.
-pub(super) struct Given {
-    media: Vec<&'static str>,
-    schema: fn(&mut SchemaGenerator) -> Schema,
-}
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What goes over the wire in one direction, by media type.
+pub(super) struct Given(Vec<(&'static str, SchemaOf)>);
 
 impl Given {
     pub(super) fn json<T: JsonSchema>() -> Given {
-        Given { media: vec!["application/json"], schema: |generator| generator.subschema_for::<T>() }
+        Given::either().or("application/json", |generator| generator.subschema_for::<T>())
     }
 
     pub(super) fn text(media: &'static str) -> Given {
-        Given::files([media])
+        Given::either().or(media, |generator| generator.subschema_for::<String>())
     }
 
-    /// One of several kinds of file.
-    pub(super) fn files(media: impl Into<Vec<&'static str>>) -> Given {
-        Given { media: media.into(), schema: |generator| generator.subschema_for::<String>() }
+    /// One of several kinds of file, each added by [`Given::or`].
+    pub(super) fn either() -> Given {
+        Given(Vec::new())
     }
 
-    /// Server-sent events: the schema is that of one of them.
-    pub(super) fn events<T: JsonSchema>() -> Given {
-        Given { media: vec!["text/event-stream"], ..Given::json::<T>() }
+    pub(super) fn or(mut self, media: &'static str, schema: SchemaOf) -> Given {
+        self.0.push((media, schema));
+        self
     }
 
     fn content(&self, generator: &mut SchemaGenerator) -> Value {
-        let schema = (self.schema)(generator).to_value();
-        let one = |media: &&str| ((*media).to_owned(), json!({ "schema": schema }));
-        Value::Object(self.media.iter().map(one).collect())
+        let one = |(media, schema): &(&str, SchemaOf)| {
+            ((*media).to_owned(), json!({ "schema": schema(generator).to_value() }))
+        };
+        Value::Object(self.0.iter().map(one).collect())
     }
 }
 
@@ -72,8 +72,9 @@ impl Paths {
             How::Begin => "It has begun; `Location` says where to follow it.",
             How::Get | How::Post => "Done.",
         };
-        let problem = Given::json::<Problem>();
-        let problem = Given { media: vec!["application/problem+json"], ..problem }.content(generator);
+        let problem = Given::either()
+            .or("application/problem+json", |generator| generator.subschema_for::<Problem>())
+            .content(generator);
         let (mut operation, mut responses) = (Map::new(), Map::new());
         responses
             .insert(status, json!({ "description": answered, "content": entry.answer.content(generator) }));

@@ -99,8 +99,12 @@ impl Hooks {
         }
     }
 
+    fn count_refused(&self, service: Service, why: Refusal, times: usize) {
+        *held(&self.counted.refused).entry((service, why)).or_default() += times as u64;
+    }
+
     fn refuse(&self, service: Service, why: Refusal) -> Problem {
-        *held(&self.counted.refused).entry((service, why)).or_default() += 1;
+        self.count_refused(service, why, 1);
         tracing::debug!(%service, why = why.word(), "a webhook is refused");
         let problem = Problem::new(why.status(), Code::WebhookRefused, format!("refused: {}", why.word()));
         if why == Refusal::Busy { problem.retry_after(1) } else { problem }
@@ -195,6 +199,10 @@ async fn taken(
     }
     drop(seen);
     count(&hooks.counted.taken, 1);
+    if delivery.unreadable > 0 {
+        hooks.count_refused(service, Refusal::Malformed, delivery.unreadable);
+        tracing::warn!(%service, events = delivery.unreadable, "events of a webhook cannot be read");
+    }
     count(&hooks.counted.events, told);
     count(&hooks.counted.repeated, told.saturating_sub(new.len()));
     Ok(())

@@ -88,29 +88,6 @@ pub(super) struct OperationView {
     pub(super) problem: Option<Problem>,
 }
 
-/// What an event is about.
-#[derive(JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[expect(dead_code, reason = "it stands for the names of events, in the description only")]
-enum News {
-    /// An `OperationView`: it has begun, or is over.
-    Operation,
-    /// A `RunView`: how the newest run stands.
-    Run,
-    /// A `PullView`: how the newest pull stands.
-    Pull,
-}
-
-/// A server-sent event.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "it stands for events, in the description only")]
-pub(super) struct Told {
-    /// What it is about.
-    event: News,
-    /// The view, as JSON.
-    data: String,
-}
-
 #[derive(Default)]
 struct Kept {
     last: u64,

@@ -45,9 +45,6 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// All of them.
-    pub const ALL: [FileFormat; 3] = [FileFormat::Json, FileFormat::Csv, FileFormat::Parquet];
-
     /// Its media type.
     pub const fn media(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::Mac;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The header of the signature.
 pub const SIGNATURE: &str = "x-hubspot-signature-v3";
@@ -58,15 +59,22 @@ pub fn take(
     let mac = STANDARD.decode(signature).map_err(|_| Refusal::Forged)?;
     let signed: [&[u8]; 4] = [b"POST", source.url.as_bytes(), body, moment.as_bytes()];
     source.key.over(&signed).verify_slice(&mac).map_err(|_| Refusal::Forged)?;
-    let told: Vec<Told> = serde_json::from_slice(body).map_err(|_| Refusal::Malformed)?;
-    if told.len() > MOST {
+    let all: Vec<Value> = serde_json::from_slice(body).map_err(|_| Refusal::Malformed)?;
+    if all.len() > MOST {
+        return Err(Refusal::Malformed);
+    }
+    // One of a shape that nobody knows holds up none of the others.
+    let many = all.len();
+    let told: Vec<Told> = all.into_iter().filter_map(|one| serde_json::from_value(one).ok()).collect();
+    let unreadable = many - told.len();
+    if unreadable > 0 && told.is_empty() {
         return Err(Refusal::Malformed);
     }
     if told.iter().any(|told| source.portal.is_some_and(|portal| portal != told.portal_id)) {
         return Err(Refusal::Foreign);
     }
     let events = told.iter().filter(|told| told.is_of_a_contact()).map(Told::event).collect();
-    Ok(Delivery { service: Service::HubSpot, mark: mark(&[&mac]), events })
+    Ok(Delivery { service: Service::HubSpot, mark: mark(&[&mac]), events, unreadable })
 }
 
 impl Told {
@@ -150,6 +158,17 @@ mod tests {
         assert_ne!(events[0].mark, events[2].mark);
         let records = [51, 52, 60].map(|id| Whom::Record(RecordId(id)));
         assert_eq!(events[3].whom, records);
+    }
+
+    #[test]
+    fn an_event_of_a_shape_that_nobody_knows_holds_up_none_of_the_others() {
+        let mut odd = event(3, 53);
+        odd["objectId"] = serde_json::json!({ "id": 53 });
+        let body = serde_json::to_vec(&[event(1, 51), odd, 7.into(), event(2, 52)]).unwrap();
+        let delivery = taken(&body, NOW.0).unwrap();
+        let whom: Vec<Whom> = delivery.events.into_iter().flat_map(|event| event.whom).collect();
+        assert_eq!(whom, [51, 52].map(|id| Whom::Record(RecordId(id))));
+        assert_eq!(delivery.unreadable, 2);
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub fn take(
     let known = known.map(|name| field(name).unwrap_or_default().as_bytes());
     let parts: Vec<&[u8]> = std::iter::once(kind.as_bytes()).chain(known).collect();
     let events = if whom.is_empty() { Vec::new() } else { vec![Event { mark: mark(&parts), whom }] };
-    Ok(Delivery { service: Service::Mailchimp, mark: mark(&[&mac]), events })
+    Ok(Delivery { service: Service::Mailchimp, mark: mark(&[&mac]), events, unreadable: 0 })
 }
 
 /// The signature of a delivery, as Mailchimp makes it: for tests and for whoever plays Mailchimp.

@@ -169,6 +169,8 @@ pub struct Delivery {
     pub mark: u128,
     /// What it tells of.
     pub events: Vec<Event>,
+    /// Events of it that cannot be read.
+    pub unreadable: usize,
 }
 
 /// Whether a moment is within the window around now.

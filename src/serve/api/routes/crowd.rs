@@ -9,8 +9,9 @@ use crate::serve::export::FileFormat;
 use crate::serve::people::{PeoplePage, PeopleRequest, SegmentsRequest, SegmentsView};
 use crate::serve::requests::Call;
 use axum::http::StatusCode;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Who is asked for, and what of them.
 #[derive(Deserialize, JsonSchema)]
@@ -93,7 +94,7 @@ pub(super) fn add(routes: &mut Routes) {
             "exportPeople",
             "Everybody by segment and rule, as a file that is written while it is read",
         ),
-        Given::files(FileFormat::ALL.map(FileFormat::media)),
+        as_file(),
         |ask: Ask<Nothing, Nothing, ExportBody>| async move {
             let ExportBody { format, segment, filter, sort, columns } = ask.body;
             let request = PeopleRequest { segment, filter, sort, columns, ..PeopleRequest::default() };
@@ -120,4 +121,13 @@ pub(super) fn add(routes: &mut Routes) {
             ask.api.ask::<SegmentsView>(Call::Segments(request)).await
         },
     );
+}
+
+/// A file of people, in each of its formats.
+fn as_file() -> Given {
+    type Exported = BTreeMap<String, Option<String>>;
+    Given::either()
+        .or("application/json", |generator| generator.subschema_for::<Vec<Exported>>())
+        .or("text/csv", |generator| generator.subschema_for::<String>())
+        .or(FileFormat::Parquet.media(), |_| json_schema!({ "type": "string", "format": "binary" }))
 }

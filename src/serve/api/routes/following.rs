@@ -6,7 +6,7 @@ use crate::domain::id::ListId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::TokenScope;
 use crate::serve::api::description::Given;
-use crate::serve::api::operations::{Begun, Told, follow};
+use crate::serve::api::operations::{Begun, follow};
 use crate::serve::parked::ReleaseRequest;
 use crate::serve::requests::{ApproveRequest, Call, Only, SyncRequest};
 use crate::serve::undo::{UndoOf, UndoRequest};
@@ -130,9 +130,10 @@ pub(super) fn add(routes: &mut Routes) {
             How::Get,
             "/v1/operations/{operation}/events",
             "follow",
-            "Follow it to its end, as server-sent events: `operation`, `run` and `pull`, each with the view as JSON",
+            "Follow it to its end, as server-sent events: `operation` (an `OperationView`), `run` (a `RunView`) and \
+             `pull` (a `PullView`), each with the view as JSON",
         ),
-        Given::events::<Told>(),
+        Given::text("text/event-stream"),
         |ask: Ask<OperationPath>| async move { follow(ask.api, ask.path.operation) },
     );
 }
