@@ -134,7 +134,8 @@ fn batch_read(
         let mut rows = joined.range((after, Bound::Unbounded)).peekable();
         let page: Vec<_> = rows.by_ref().take(scene.settings.association_page).collect();
         let last = page.last().map(|(other, _)| **other);
-        let shown: Vec<Value> = page.into_iter().map(|(other, labels)| shown(*other, labels)).collect();
+        let shown: Vec<Value> =
+            page.into_iter().map(|(other, labels)| shown((from, to), *other, labels)).collect();
         let mut row = json!({ "from": { "id": id.to_string() }, "to": shown });
         if let (Some(last), true) = (last, rows.peek().is_some()) {
             set(&mut row, "paging", json!({ "next": { "after": last.to_string() } }));
@@ -153,20 +154,30 @@ fn batch_read(
 }
 
 /// A record and what joins it.
-pub(super) fn shown(other: u64, labels: &BTreeSet<String>) -> Value {
-    let types: Vec<Value> = labels.iter().map(|label| kind(label)).collect();
+pub(super) fn shown(between: (&str, &str), other: u64, labels: &BTreeSet<String>) -> Value {
+    let types: Vec<Value> = labels.iter().map(|label| kind(between, label)).collect();
     json!({ "toObjectId": other, "associationTypes": types })
 }
 
-/// The number of a label.
-pub(super) fn type_of(label: &str) -> u64 {
-    if label.is_empty() { 279 } else { 1_000 + label.len() as u64 }
+/// The number of a label between two types; without one that of the unlabelled kind.
+pub(super) fn type_of(between: (&str, &str), label: &str) -> u64 {
+    match (between, label) {
+        (("contacts", "companies"), "") => 279,
+        (("companies", "contacts"), "") => 280,
+        (("deals", "contacts"), "") => 3,
+        (("contacts", "deals"), "") => 4,
+        (("deals", "companies"), "") => 341,
+        (("companies", "deals"), "") => 342,
+        (_, "") => 900,
+        (_, label) => 1_000 + label.len() as u64,
+    }
 }
 
 /// A label as the API shows it.
-pub(super) fn kind(label: &str) -> Value {
+pub(super) fn kind(between: (&str, &str), label: &str) -> Value {
+    let id = type_of(between, label);
     match label {
-        "" => json!({ "category": "HUBSPOT_DEFINED", "typeId": type_of(label), "label": null }),
-        label => json!({ "category": "USER_DEFINED", "typeId": type_of(label), "label": label }),
+        "" => json!({ "category": "HUBSPOT_DEFINED", "typeId": id, "label": null }),
+        label => json!({ "category": "USER_DEFINED", "typeId": id, "label": label }),
     }
 }

@@ -3,9 +3,10 @@
 
 use super::answers::{envelope, error, invalid, not_found};
 use super::portal::Portal;
-use super::{contacts, objects};
+use super::record::Rule;
+use super::{associations, contacts, objects};
 use crate::sandbox::settings::Scene;
-use crate::sandbox::wire::{WireRequest, WireResponse};
+use crate::sandbox::wire::{WireRequest, WireResponse, iso_millis};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -159,6 +160,7 @@ pub(super) fn contacts(
 /// What joins one record with others: `objects/{from}/{id}/associations/…`.
 pub(super) fn joined(
     portal: &mut Portal,
+    scene: &Scene<'_>,
     request: &WireRequest,
     (from, id): (&str, &str),
     path: &[&str],
@@ -166,35 +168,109 @@ pub(super) fn joined(
     let Ok(id) = id.parse::<u64>() else { return Some(not_found("resource")) };
     match (request.method.as_str(), path) {
         ("GET", [to]) => {
-            let rows = portal.linked(from, id, super::named(to));
+            let to = portal.named(to);
+            let rows = portal.linked(from, id, &to);
             let rows: Vec<Value> =
-                rows.iter().map(|(other, labels)| super::associations::shown(*other, labels)).collect();
+                rows.iter().map(|(other, labels)| associations::shown((from, &to), *other, labels)).collect();
             Some(WireResponse::json(200, &json!({ "results": rows })))
         }
-        ("PUT", ["default", to, other] | [to, other]) => {
-            let Ok(other) = other.parse() else { return Some(not_found("resource")) };
-            let labels = request.json().unwrap_or(Value::Null);
-            for label in labels_of(portal, (from, super::named(to)), &labels) {
-                portal.link((from, id), (super::named(to), other), &label);
+        ("PUT", ["default", to, other]) => {
+            let Ok(other) = other.parse::<u64>() else { return Some(not_found("resource")) };
+            portal.link((from, id), (&portal.named(to), other), "");
+            let row = json!({ "from": { "id": id.to_string() }, "to": { "id": other.to_string() },
+                "associationSpec": { "associationCategory": "HUBSPOT_DEFINED",
+                    "associationTypeId": associations::type_of((from, &portal.named(to)), "") } });
+            Some(envelope(200, scene.now, vec![row], Vec::new()))
+        }
+        ("PUT", [to, other]) => {
+            let Ok(other) = other.parse::<u64>() else { return Some(not_found("resource")) };
+            let to = portal.named(to);
+            let labels = labels_of(portal, (from, &to), &request.json().unwrap_or(Value::Null));
+            for label in &labels {
+                portal.link((from, id), (&to, other), label);
             }
-            let to = to.to_string();
+            let labels: Vec<String> = labels.into_iter().filter(|label| !label.is_empty()).collect();
             Some(WireResponse::json(
-                200,
+                201,
                 &json!({
-                    "status": "COMPLETE",
-                    "results": [{ "from": { "id": id.to_string() }, "to": { "id": other.to_string(), "type": to } }],
-                    "fromObjectTypeId": from, "toObjectTypeId": to, "labels": [],
+                    "fromObjectTypeId": from, "fromObjectId": id, "toObjectTypeId": to, "toObjectId": other,
+                    "labels": labels,
                 }),
             ))
         }
         ("DELETE", [to, other]) => {
             if let Ok(other) = other.parse() {
-                portal.part((from, id), (super::named(to), other));
+                portal.part((from, id), (&portal.named(to), other));
             }
             Some(WireResponse::empty(204))
         }
         _ => None,
     }
+}
+
+/// Joins what was just made with what its inputs name, where as many were made as were asked for.
+pub(super) fn join_created(
+    portal: &mut Portal,
+    kind: &str,
+    request: &WireRequest,
+    answer: Option<&WireResponse>,
+) {
+    let Some(made) = answer.filter(|answer| request.method == "POST" && answer.status == 201) else { return };
+    let (body, made) = (request.json().unwrap_or(Value::Null), made.value());
+    let several = |value: &Value, name: &str| match value.get(name).and_then(Value::as_array) {
+        Some(all) => all.clone(),
+        None => vec![value.clone()],
+    };
+    let (inputs, made) = (several(&body, "inputs"), several(&made, "results"));
+    if inputs.len() != made.len() {
+        return;
+    }
+    for (input, made) in inputs.iter().zip(&made) {
+        let Some(id) = id_in(made, "id") else { continue };
+        for wanted in input.get("associations").and_then(Value::as_array).into_iter().flatten() {
+            let Some(other) = wanted.get("to").and_then(|to| id_in(to, "id")) else { continue };
+            let Some(to) = portal.kind_of(other) else { continue };
+            let types = wanted.get("types").cloned().unwrap_or(Value::Null);
+            for label in labels_of(portal, (kind, &to), &types) {
+                portal.link((kind, id), (&to, other), &label);
+            }
+        }
+    }
+}
+
+impl Portal {
+    /// Of which type a record is: ids are those of one record only here.
+    fn kind_of(&self, id: u64) -> Option<String> {
+        if self.contact(id).is_some() {
+            return Some("contacts".to_owned());
+        }
+        self.objects.iter().find(|(_, table)| table.records.contains_key(&id)).map(|(kind, _)| kind.clone())
+    }
+}
+
+/// Makes a custom type.
+pub(super) fn schemas(
+    portal: &mut Portal,
+    scene: &Scene<'_>,
+    request: &WireRequest,
+    path: &[&str],
+) -> Option<WireResponse> {
+    if (request.method.as_str(), path) != ("POST", &[]) {
+        return None;
+    }
+    let body = request.json().unwrap_or(Value::Null);
+    let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
+    if name.is_empty() || portal.custom.values().any(|known| known == name) {
+        return Some(invalid("A name is needed that no type has."));
+    }
+    let id = format!("2-{}", portal.next_id());
+    portal.define_object(&id, name);
+    let mut schema = objects::schema(&id, name);
+    if let (Some(schema), Some(labels)) = (schema.as_object_mut(), body.get("labels")) {
+        schema.insert("labels".to_owned(), labels.clone());
+        schema.insert("createdAt".to_owned(), iso_millis(scene.now).into());
+    }
+    Some(WireResponse::json(201, &schema))
 }
 
 /// The labels that a write's types mean; the unlabelled kind without any.
@@ -204,7 +280,7 @@ fn labels_of(portal: &Portal, between: (&str, &str), types: &Value) -> Vec<Strin
         types.as_array().into_iter().flatten().filter_map(|one| one.get("associationTypeId")?.as_u64());
     let labels: Vec<String> = asked
         .map(|id| {
-            let named = all.iter().find(|label| super::associations::type_of(label) == id);
+            let named = all.iter().find(|label| associations::type_of(between, label) == id);
             named.cloned().unwrap_or_default()
         })
         .collect();
@@ -224,7 +300,7 @@ pub(super) fn associations(
     match (request.method.as_str(), path) {
         ("GET", ["labels"]) => {
             let labels: Vec<Value> =
-                portal.labels((from, to)).iter().map(|label| super::associations::kind(label)).collect();
+                portal.labels((from, to)).iter().map(|label| associations::kind((from, to), label)).collect();
             Some(WireResponse::json(200, &json!({ "results": labels })))
         }
         ("POST", ["batch", "create"] | ["batch", "associate", "default"]) => {
@@ -258,7 +334,24 @@ pub(super) fn associations(
     }
 }
 
-/// Makes a static list, or deletes one.
+/// What a dynamic list asks for: the first condition of its filters that is one value of a property; where there is none,
+/// nobody belongs.
+fn rule(filters: &Value) -> Option<Rule> {
+    if let Some(property) = filters.get("property").and_then(Value::as_str) {
+        let operation = filters.get("operation")?;
+        let values = operation.get("values").and_then(Value::as_array);
+        let value = operation.get("value").or_else(|| values?.first())?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        return Some(Rule::Equals(property.to_owned(), value));
+    }
+    match filters {
+        Value::Array(all) => all.iter().find_map(rule),
+        Value::Object(members) => members.values().find_map(rule),
+        _ => None,
+    }
+}
+
+/// Makes a list, or deletes one.
 pub(super) fn lists(
     portal: &mut Portal,
     scene: &mut Scene<'_>,
@@ -270,15 +363,21 @@ pub(super) fn lists(
             let body = request.json().unwrap_or(Value::Null);
             let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
             let name = text("name");
-            if name.is_empty() || !["MANUAL", "SNAPSHOT"].contains(&text("processingType")) {
-                return Some(invalid("name is needed, and here processingType MANUAL or SNAPSHOT."));
+            if name.is_empty() || !["MANUAL", "SNAPSHOT", "DYNAMIC"].contains(&text("processingType")) {
+                return Some(invalid("name and processingType are needed."));
             }
+            let nobody = || Rule::Equals("hs_object_id".to_owned(), String::new());
+            let rule = (text("processingType") == "DYNAMIC")
+                .then(|| body.get("filterBranch").and_then(rule).unwrap_or_else(nobody));
             if portal.lists.values().any(|list| list.name == name) {
                 let message = format!("A list named \"{name}\" exists.");
                 return Some(error(400, "VALIDATION_ERROR", &message, Vec::new()));
             }
             let id = portal.next_list();
-            portal.define_list(scene, id, name, None);
+            portal.define_list(scene, id, name, rule);
+            for contact in portal.contacts.keys().copied().collect::<Vec<u64>>() {
+                portal.follow(scene, contact);
+            }
             Some(super::lists::one(portal, &id.to_string()))
         }
         ("DELETE", [list]) => {

@@ -56,6 +56,21 @@ impl Portal {
         response
     }
 
+    /// A type by one name, whatever it is called by: custom ones by their id.
+    fn named(&self, kind: &str) -> String {
+        let name = match kind {
+            "0-1" | "contact" => "contacts",
+            "0-2" | "company" => "companies",
+            "0-3" | "deal" => "deals",
+            "0-421" | "appointment" => "appointments",
+            other => {
+                let is_it = |name: &str| name == other || objects::qualified(name) == other;
+                self.custom.iter().find(|(_, name)| is_it(name)).map_or(other, |(id, _)| id)
+            }
+        };
+        name.to_owned()
+    }
+
     fn route(&mut self, scene: &mut Scene<'_>, request: &WireRequest, path: &[&str]) -> Option<WireResponse> {
         let known = |version: &str| VERSIONS.contains(&version);
         match path {
@@ -76,36 +91,45 @@ impl Portal {
             | ["crm", version, "objects", kind, id, "associations", rest @ ..]
                 if known(version) =>
             {
-                filling::joined(self, request, (named(kind), *id), rest)
+                let kind = self.named(kind);
+                filling::joined(self, scene, request, (&kind, *id), rest)
             }
             ["crm", "objects", version, "contacts" | "0-1", rest @ ..]
             | ["crm", version, "objects", "contacts" | "0-1", rest @ ..]
                 if known(version) =>
             {
-                contacts::answer(self, scene, request, rest)
-                    .or_else(|| filling::contacts(self, scene, request, rest))
+                let answer = contacts::answer(self, scene, request, rest)
+                    .or_else(|| filling::contacts(self, scene, request, rest));
+                filling::join_created(self, "contacts", request, answer.as_ref());
+                answer
             }
             ["crm", "objects", version, kind, rest @ ..] | ["crm", version, "objects", kind, rest @ ..]
                 if known(version) =>
             {
-                objects::answer(self, scene, request, named(kind), rest)
-                    .or_else(|| filling::objects(self, scene, request, named(kind), rest))
+                let kind = self.named(kind);
+                let answer = objects::answer(self, scene, request, &kind, rest)
+                    .or_else(|| filling::objects(self, scene, request, &kind, rest));
+                filling::join_created(self, &kind, request, answer.as_ref());
+                answer
             }
             ["crm", "associations", version, from, to, rest @ ..]
             | ["crm", version, "associations", from, to, rest @ ..]
                 if known(version) =>
             {
-                let between = (named(from), named(to));
-                associations::answer(self, scene, request, between, rest)
-                    .or_else(|| filling::associations(self, scene, request, between, rest))
+                let (from, to) = (self.named(from), self.named(to));
+                associations::answer(self, scene, request, (&from, &to), rest)
+                    .or_else(|| filling::associations(self, scene, request, (&from, &to), rest))
             }
-            ["crm-object-schemas", version, "schemas"] | ["crm", version, "schemas"] if known(version) => {
-                Some(objects::schemas(self))
-            }
-            ["crm", "properties", version, kind]
-                if known(version) && self.objects.contains_key(named(kind)) =>
+            ["crm-object-schemas", version, "schemas", rest @ ..]
+            | ["crm", version, "schemas", rest @ ..]
+                if known(version) =>
             {
-                Some(properties::of_objects(self, named(kind)))
+                objects::schemas(self, request, rest).or_else(|| filling::schemas(self, scene, request, rest))
+            }
+            ["crm", "properties", version, kind] | ["crm", version, "properties", kind]
+                if known(version) && self.objects.contains_key(&self.named(kind)) =>
+            {
+                Some(properties::of_objects(self, &self.named(kind)))
             }
             ["crm", "properties", version, "contacts" | "0-1", rest @ ..]
             | ["crm", version, "properties", "contacts" | "0-1", rest @ ..]
@@ -122,16 +146,5 @@ impl Portal {
             }
             _ => None,
         }
-    }
-}
-
-/// A type by one name, whatever it is called by.
-fn named(kind: &str) -> &str {
-    match kind {
-        "0-1" => "contacts",
-        "0-2" => "companies",
-        "0-3" => "deals",
-        "0-421" => "appointments",
-        other => other,
     }
 }

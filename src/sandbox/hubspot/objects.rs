@@ -210,17 +210,31 @@ fn batch_read(table: &Table, scene: &mut Scene<'_>, request: &WireRequest, kind:
     envelope(200, scene.now, found, errors)
 }
 
-/// The custom objects (HubSpot contract §1).
-pub(super) fn schemas(portal: &Portal) -> WireResponse {
-    let custom: Vec<Value> = portal
-        .custom
-        .iter()
-        .map(|(id, name)| {
-            json!({
-                "objectTypeId": id, "name": name, "fullyQualifiedName": format!("p4200042_{name}"),
-                "labels": { "singular": name, "plural": name },
-            })
-        })
-        .collect();
-    WireResponse::json(200, &json!({ "results": custom }))
+/// The name of a custom type that is the only one of all portals.
+pub(super) fn qualified(name: &str) -> String {
+    format!("p4200042_{name}")
+}
+
+/// A custom type as the API shows it.
+pub(super) fn schema(id: &str, name: &str) -> Value {
+    json!({
+        "id": id, "objectTypeId": id, "name": name, "fullyQualifiedName": qualified(name), "archived": false,
+        "labels": { "singular": name, "plural": name }, "properties": [], "associations": [],
+        "requiredProperties": [], "searchableProperties": [], "secondaryDisplayProperties": [],
+    })
+}
+
+/// The custom types (HubSpot contract §1).
+pub(super) fn schemas(portal: &Portal, request: &WireRequest, path: &[&str]) -> Option<WireResponse> {
+    match (request.method.as_str(), path) {
+        ("GET", []) => {
+            let all: Vec<Value> = portal.custom.iter().map(|(id, name)| schema(id, name)).collect();
+            Some(WireResponse::json(200, &json!({ "results": all })))
+        }
+        ("GET", [kind]) => Some(match portal.custom.get_key_value(&portal.named(kind)) {
+            Some((id, name)) => WireResponse::json(200, &schema(id, name)),
+            None => not_found("The type"),
+        }),
+        _ => None,
+    }
 }

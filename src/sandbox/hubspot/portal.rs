@@ -212,7 +212,7 @@ impl Portal {
     }
 
     /// Dynamic lists follow the contact's properties.
-    fn follow(&mut self, scene: &mut Scene<'_>, id: u64) {
+    pub(super) fn follow(&mut self, scene: &mut Scene<'_>, id: u64) {
         let Some(record) = self.contacts.get(&id) else { return };
         for (list_id, list) in &mut self.lists {
             let Some(rule) = &list.rule else { continue };

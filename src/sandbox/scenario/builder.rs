@@ -28,6 +28,35 @@ impl Default for Builder {
     }
 }
 
+/// More of HubSpot's own properties that take any text.
+const TEXTS: [&str; 14] = [
+    "address",
+    "annualrevenue",
+    "city",
+    "company",
+    "country",
+    "hs_lead_status",
+    "industry",
+    "jobtitle",
+    "mobilephone",
+    "numemployees",
+    "salutation",
+    "state",
+    "website",
+    "zip",
+];
+/// HubSpot's own stages.
+const STAGES: [&str; 8] = [
+    "subscriber",
+    "lead",
+    "marketingqualifiedlead",
+    "salesqualifiedlead",
+    "opportunity",
+    "customer",
+    "evangelist",
+    "other",
+];
+
 impl Builder {
     /// Accounts as their makers hand them out: HubSpot's own properties, two subscription types, the
     /// merge fields FNAME, LNAME and PHONE; no people, no lists, no tags.
@@ -52,6 +81,12 @@ impl Builder {
         ] {
             sandbox.hubspot.define_property(name, definition);
         }
+        for name in TEXTS {
+            sandbox.hubspot.define_property(name, Definition::plain(name, "string", "text"));
+        }
+        let options = STAGES.map(str::to_owned).to_vec();
+        let stages = Definition { options, ..Definition::plain("Lifecycle stage", "enumeration", "radio") };
+        sandbox.hubspot.define_property("lifecyclestage", stages);
         for (id, name, internal) in [(101, "News", false), (102, "Offers", false), (103, "One to one", true)]
         {
             let subscription = Subscription { name: name.to_owned(), internal, active: true };

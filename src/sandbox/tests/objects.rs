@@ -116,3 +116,44 @@ fn an_account_can_be_filled_by_calls_that_hsmc_never_makes() {
     assert_eq!(status["recipient"], "ann@example.com");
     assert_eq!(client.broken_rules(), Vec::<&str>::new());
 }
+
+/// As HubSpot's own client writes them: with the associations that a new record is to have, and by any name of a type.
+#[test]
+fn records_are_made_with_what_joins_them_and_types_and_dynamic_lists_are_made_too() {
+    let mut client = client();
+    let joined = |other: &str, kind: u64| json!({ "to": { "id": other }, "types": [{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind }] });
+    let body = json!({ "properties": { "dealname": "No. 4" }, "associations": [joined("101", 3)] });
+    let (status, deal) = client.hub("POST", DEALS, body);
+    assert_eq!(status, 201);
+    let deal = deal["id"].as_str().unwrap_or_default().to_owned();
+    let properties = json!({ "email": "cy@example.com", "company": "Acme", "lifecyclestage": "customer" });
+    let body = json!({ "inputs": [{ "properties": properties, "associations": [joined(&deal, 4)] }] });
+    let (status, made) = client.hub("POST", "/crm/v3/objects/contacts/batch/create", body);
+    assert_eq!(status, 201, "{made}");
+    let cy = made["results"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let (_, pairs) = client.hub("POST", PAIRS, json!({ "inputs": [{ "id": cy }, { "id": "101" }] }));
+    let to = |row: usize| pairs["results"][row]["to"].as_array().map_or(0, Vec::len);
+    assert_eq!((pairs["results"][0]["to"][0]["toObjectId"].to_string(), to(1)), (deal, 2), "{pairs}");
+    assert_eq!(pairs["results"][0]["to"][0]["associationTypes"][0]["typeId"], 4);
+
+    let (status, schema) = client.hub("POST", "/crm/v3/schemas", json!({ "name": "branches", "labels": {} }));
+    assert_eq!(status, 201);
+    for name in ["objectTypeId", "fullyQualifiedName", "name"] {
+        let name = schema[name].as_str().unwrap_or_default();
+        assert_eq!(client.hub("GET", &format!("/crm/v3/objects/{name}"), None).0, 200, "{name}");
+        assert_eq!(client.hub("GET", &format!("/crm/v3/schemas/{name}"), None).0, 200, "{name}");
+    }
+    let filters = json!({ "filterBranchType": "OR", "filterBranches": [{ "filterBranchType": "AND", "filters": [
+        { "filterType": "PROPERTY", "property": "company",
+          "operation": { "operationType": "MULTISTRING", "operator": "IS_EQUAL_TO", "values": ["Acme"] } },
+    ] }] });
+    let body = json!({ "name": "Acme", "objectTypeId": "0-1", "processingType": "DYNAMIC", "filterBranch": filters });
+    let (status, list) = client.hub("POST", "/crm/v3/lists", body);
+    assert_eq!(status, 200, "{list}");
+    let id = list["list"]["listId"].as_str().unwrap_or_default();
+    let (_, members) = client.hub("GET", &format!("/crm/v3/lists/{id}/memberships"), None);
+    assert_eq!(members["results"][0]["recordId"], cy.as_str(), "{members}");
+    let (status, _) =
+        client.hub("PUT", &format!("/crm/v4/objects/contacts/{cy}/associations/deals/102"), json!([]));
+    assert_eq!(status, 201);
+}
