@@ -202,6 +202,27 @@ async fn a_refusal_before_the_body_came_leaves_a_connection_that_can_be_used_or_
     }
 }
 
+#[tokio::test]
+async fn half_a_body_takes_nobodys_place_and_is_not_waited_for_for_ever() {
+    let stage = Stage::with("concurrency = 1\nanswer_within = \"2s\"").await;
+    let token = stage.token(TokenScope::Read, None).await;
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(stage.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!(
+            "POST /v1/people HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    assert_eq!(stage.send("GET", "/v1/lists", Some(&token), None).await.status(), 200);
+    assert_eq!(stage.send("GET", "/health", None, None).await.status(), 200);
+    for mut stream in streams {
+        assert_eq!(answer(&mut stream).await, (408, true));
+    }
+}
+
 /// Status of the next answer on a connection, and whether it says that the connection closes.
 async fn answer(stream: &mut TcpStream) -> (u16, bool) {
     let mut bytes = Vec::new();

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Nothing in the path, the query or the body.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
@@ -179,6 +180,9 @@ impl Routes {
     }
 }
 
+/// A body has so long to come, as the headers before it.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
 /// Lets a request in, reads it, and does what it asks.
 async fn asked<P, Q, B, F, Done>(
     api: Arc<Api>,
@@ -199,17 +203,27 @@ where
     if let Some(scope) = name.scope {
         caller = Some(api.admit(&parts.headers, scope)?);
     }
-    let place = api.guard.enter()?;
     let Path(path) = parts.extract::<Path<P>>().await.map_err(|why| {
         Problem::malformed(StatusCode::BAD_REQUEST, format!("the path: {}", why.body_text()))
     })?;
     let Query(query) = parts.extract::<Query<Q>>().await.map_err(|why| {
         Problem::malformed(StatusCode::BAD_REQUEST, format!("the query: {}", why.body_text()))
     })?;
-    let bytes = axum::body::to_bytes(body, api.settings.body_limit).await.map_err(|_| {
-        let limit = api.settings.body_limit;
-        Problem::malformed(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
-    })?;
+    let limit = api.settings.body_limit;
+    let whole = axum::body::to_bytes(body, limit);
+    let within = BODY_WITHIN.min(api.settings.answer_within);
+    let bytes = tokio::time::timeout(within, whole)
+        .await
+        .map_err(|_| {
+            let detail = format!("the body has not come within {} s", within.as_secs());
+            Problem::malformed(StatusCode::REQUEST_TIMEOUT, detail)
+        })?
+        .map_err(|_| {
+            let detail = format!("the body has more than {limit} bytes");
+            Problem::malformed(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        })?;
+    // Only now: whoever sends half a body takes nobody's place.
+    let place = api.guard.enter()?;
     let body: &[u8] = if without_body {
         b"{}"
     } else {

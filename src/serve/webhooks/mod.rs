@@ -169,7 +169,7 @@ pub struct Delivery {
     pub mark: u128,
     /// What it tells of.
     pub events: Vec<Event>,
-    /// Events of it that cannot be read.
+    /// Events of it that cannot be read, or are of another portal.
     pub unreadable: usize,
 }
 
