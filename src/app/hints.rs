@@ -6,8 +6,7 @@
 
 use super::App;
 use super::control::Done;
-use crate::domain::hint::Hint;
-use crate::domain::id::PersonId;
+use crate::domain::hint::Hinted;
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use crate::journal::{Journal, hints};
@@ -29,9 +28,9 @@ const AGAIN: Duration = Duration::from_secs(20);
 struct Waiting {
     last: u64,
     /// In the order in which they came.
-    hints: VecDeque<(u64, Vec<PersonId>)>,
+    hints: VecDeque<(u64, Vec<Hinted>)>,
     /// Everybody in them.
-    people: BTreeMap<PersonId, u32>,
+    people: BTreeMap<Hinted, u32>,
 }
 
 /// Hints that wait to be looked into.
@@ -49,7 +48,7 @@ impl Hints {
     pub(super) fn left(journal: &Journal) -> Result<Hints, JournalError> {
         let hints = Hints::default();
         for (number, hint) in hints::all(journal)? {
-            hints.add(number, hint.people);
+            hints.add(number, hint);
         }
         Ok(hints)
     }
@@ -69,7 +68,7 @@ impl Hints {
         waiting.last
     }
 
-    fn add(&self, number: u64, people: Vec<PersonId>) {
+    fn add(&self, number: u64, people: Vec<Hinted>) {
         let mut waiting = self.held();
         waiting.last = waiting.last.max(number);
         for person in &people {
@@ -81,13 +80,13 @@ impl Hints {
     }
 
     /// Whoever of these does not wait yet.
-    fn new_among(&self, people: BTreeSet<PersonId>) -> Vec<PersonId> {
+    fn new_among(&self, people: BTreeSet<Hinted>) -> Vec<Hinted> {
         let waiting = self.held();
         people.into_iter().filter(|person| !waiting.people.contains_key(person)).collect()
     }
 
     /// Takes hints out, of so many people.
-    fn take(&self) -> Vec<(u64, Vec<PersonId>)> {
+    fn take(&self) -> Vec<(u64, Vec<Hinted>)> {
         let mut waiting = self.held();
         let (mut taken, mut people) = (Vec::new(), 0);
         while people < AT_ONCE {
@@ -108,7 +107,7 @@ impl Hints {
 }
 
 impl App {
-    /// Keeps whom a webhook is about; durable when this returns. Whoever hsmc does not know, the next scan finds.
+    /// Keeps whom a webhook is about; durable when this returns. A member that hsmc does not know the next scan finds.
     ///
     /// # Errors
     /// The journal cannot be read or written.
@@ -117,19 +116,21 @@ impl App {
         let mut people = BTreeSet::new();
         for one in whom {
             people.extend(match one {
-                Whom::Record(record) => journal.person_by_record(record)?,
-                Whom::Member(hash) => journal.person_by_hash(hash)?,
+                Whom::Record(record) => {
+                    let person = journal.person_by_record(record)?;
+                    Some(person.map_or(Hinted::Record(record), Hinted::Person))
+                }
+                Whom::Member(hash) => journal.person_by_hash(hash)?.map(Hinted::Person),
             });
         }
         let people = self.hints.new_among(people);
         let new = people.len() as u64;
         if new > 0 {
             let number = self.hints.next_number();
-            let hint = Hint { at: self.workspace.shared.clock.now(), people };
             let mut batch = Batch::new();
-            hints::put(journal, &mut batch, number, &hint)?;
+            hints::put(journal, &mut batch, number, &people, self.workspace.shared.clock.now())?;
             journal.commit(batch).await?;
-            self.hints.add(number, hint.people);
+            self.hints.add(number, people);
         }
         Ok(new)
     }
@@ -140,11 +141,11 @@ impl App {
     /// In words; the hints wait again.
     pub async fn look_into_hints(&self) -> Result<(), String> {
         let taken = self.hints.take();
-        let people: BTreeSet<PersonId> = taken.iter().flat_map(|(_, people)| people).copied().collect();
-        if people.is_empty() {
+        let whom: BTreeSet<Hinted> = taken.iter().flat_map(|(_, people)| people).copied().collect();
+        if whom.is_empty() {
             return Ok(());
         }
-        if let Err(problem) = hinted::look_at(&self.workspace, &people).await {
+        if let Err(problem) = hinted::look_at(&self.workspace, &whom).await {
             for (number, people) in taken {
                 self.hints.add(number, people);
             }

@@ -1,8 +1,17 @@
 //! What is kept of a webhook until somebody has looked: whom it is about, and nothing that it said.
 
-use super::id::PersonId;
+use super::id::{PersonId, RecordId};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// Somebody who is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hinted {
+    /// Whom hsmc knows.
+    Person(PersonId),
+    /// A contact that hsmc knows nobody by: in none of the lists that are read, it may be a member's all the same.
+    Record(RecordId),
+}
 
 /// People who are to be looked at. Its serde form is frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,4 +20,13 @@ pub struct Hint {
     pub at: Timestamp,
     /// Whom.
     pub people: Vec<PersonId>,
+}
+
+/// Contacts that are to be looked at. Its serde form is frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordHint {
+    /// When it came.
+    pub at: Timestamp,
+    /// Which.
+    pub records: Vec<RecordId>,
 }

@@ -21,6 +21,7 @@ use crate::actors::reading::{Bar, Whom, barred_contacts, silent_now};
 use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::event::MoveEvent;
+use crate::domain::hint::Hinted;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::{Move, MoveKind};
 use crate::domain::person::Person;
@@ -41,7 +42,7 @@ const BATCH: usize = 100;
 ///
 /// # Errors
 /// A call, the journal or the last scan cannot be read: the people are to be looked at again.
-pub async fn look_at(workspace: &Workspace, people: &BTreeSet<PersonId>) -> Result<Option<Run>, RunError> {
+pub async fn look_at(workspace: &Workspace, whom: &BTreeSet<Hinted>) -> Result<Option<Run>, RunError> {
     let shared = &workspace.shared;
     let snapshots = workspace.settings.state.join("snapshots");
     // Before the first scan nobody is known well enough; with `never`, nothing is written.
@@ -50,21 +51,28 @@ pub async fn look_at(workspace: &Workspace, people: &BTreeSet<PersonId>) -> Resu
         return Ok(None);
     }
     let mut known = Vec::new();
-    for id in people {
-        known.extend(shared.journal.person(*id)?);
+    for id in people(workspace, whom).await? {
+        known.extend(shared.journal.person(id)?);
     }
     let whom: Vec<Whom> = known.iter().map(Whom::of).collect();
     // Read after the hint: what was read for others a moment before says nothing of it.
     let silent = silent_now(shared, &whom, picture.header().seen).await?;
     let out = barred_contacts(shared, &whom).await?;
-    known.retain(|person| silent.contains(&person.id) || out.get(&person.id) == Some(&Bar::OptedOut));
+    let found = found_by_address(workspace, &known).await?;
+    let has_opted_out = |person: &Person| {
+        let contacts = person.email.as_ref().and_then(|email| found.get(&email.hash()));
+        contacts.into_iter().flatten().any(|contact| contact.opted_out)
+    };
+    known.retain(|person| {
+        let out = out.get(&person.id) == Some(&Bar::OptedOut) || has_opted_out(person);
+        out || silent.contains(&person.id)
+    });
     if known.is_empty() {
         return Ok(None);
     }
     let _beside = beside(workspace).await?;
     // Nobody plans until these moves are over: a plan must not be made of memory that is about to change.
     let _deciding = workspace.deciding.lock().await;
-    let found = found_by_address(workspace, &known).await?;
     let mut due = Vec::new();
     for person in known {
         due.extend(opt_out(workspace, &picture, person.id, &found).await?);
@@ -82,6 +90,25 @@ async fn beside(workspace: &Workspace) -> Result<Option<tokio::sync::MutexGuard<
         run.cause != RunCause::Undo && matches!(run.phase, RunPhase::Scanning | RunPhase::Applying)
     });
     if may { Ok(None) } else { Ok(Some(workspace.running.lock().await)) }
+}
+
+/// Whom it is about: of a contact that hsmc knows nobody by, who has its address.
+async fn people(workspace: &Workspace, whom: &BTreeSet<Hinted>) -> Result<BTreeSet<PersonId>, RunError> {
+    let shared = &workspace.shared;
+    let (mut people, mut records) = (BTreeSet::new(), Vec::new());
+    for one in whom {
+        match one {
+            Hinted::Person(person) => drop(people.insert(*person)),
+            Hinted::Record(record) => records.push(*record),
+        }
+    }
+    for some in records.chunks(BATCH) {
+        for contact in shared.crm.contacts(Priority::OptOut, some).await? {
+            let Some(email) = contact.email() else { continue };
+            people.extend(shared.journal.person_by_hash(email.hash())?);
+        }
+    }
+    Ok(people)
 }
 
 /// Whoever HubSpot has under the own address of those of whom no list that is read shows a contact.

@@ -4,23 +4,22 @@ use crate::support::World;
 use crate::support::people::{self, GENERAL, address};
 use hsmc::app::App;
 use hsmc::domain::email::Email;
+use hsmc::domain::id::RecordId;
 use hsmc::sandbox::Act;
-use hsmc::sync::hinted;
-use std::collections::BTreeSet;
+use hsmc::serve::webhooks::Whom;
 
 /// More than are read one by one.
 const BURST: usize = 25;
 
 /// They all unsubscribe, and a webhook tells of it.
 async fn unsubscribe(world: &World, app: &App, names: &[String]) {
-    let mut told = BTreeSet::new();
+    let mut told = Vec::new();
     for name in names {
         world.act(Act::Unsubscribe { email: address(name) });
-        let hash = Email::parse(&address(name)).unwrap().hash();
-        told.extend(app.workspace.shared.journal.person_by_hash(hash).unwrap());
+        told.push(Whom::Member(Email::parse(&address(name)).unwrap().hash()));
     }
-    assert_eq!(told.len(), names.len());
-    hinted::look_at(&app.workspace, &told).await.unwrap();
+    assert_eq!(app.hear_of(told).await.unwrap(), names.len() as u64);
+    app.look_into_hints().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,14 +28,29 @@ async fn an_unsubscribe_of_somebody_in_none_of_the_lists_crosses_over_too() {
         people::contact(builder, "ada");
         people::member(builder, "ada");
         people::member(builder, "bram");
+        people::contact(builder, "cleo");
+        people::member(builder, "cleo");
+        people::contact(builder, "dora");
     })
     .await;
     world.synced().await;
     let app = world.open();
     unsubscribe(&world, &app, &["ada".to_owned(), "bram".to_owned()]).await;
+    // The other way: HubSpot names a record that hsmc knows nobody by; over a restart, too.
+    for name in ["cleo", "dora"] {
+        world.act(Act::OptOut { email: address(name), subscription: None });
+        let record = world.sandbox().hubspot.contact_by_email(&address(name)).unwrap().id;
+        assert_eq!(app.hear_of(vec![Whom::Record(RecordId(record))]).await.unwrap(), 1);
+    }
+    app.close().await;
+    let app = world.open();
+    app.look_into_hints().await.unwrap();
+    assert_eq!(app.hints.waiting(), 0);
     app.close().await;
     assert!(world.person("ada").ends_with("opted out"), "{}", world.person("ada"));
     assert_eq!(world.person("bram"), "unsubscribed []; not in HubSpot");
+    assert_eq!(world.person("cleo"), "unsubscribed []; lists [762], opted out");
+    assert_eq!(world.person("dora"), "no member; lists [762], opted out");
     world.synced().await;
     world.assert_settled().await;
 }

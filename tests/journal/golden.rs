@@ -80,6 +80,7 @@ fn every_record_is_read_and_written_as_then() {
     holds::<Forgotten>("v2/forgotten.hex", &samples::forgotten());
     single_value("v2/trace.hex", &samples::trace());
     single_value("v2/hint.hex", &samples::hint());
+    single_value("v2/record-hint.hex", &samples::record_hint());
     single_value("v2/token.hex", &samples::token());
     single_value("v2/receipt.hex", &samples::trace().receipt);
     let events = samples::forget_events();

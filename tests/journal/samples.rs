@@ -10,7 +10,7 @@ use hsmc::domain::email::{Email, SubscriberHash};
 use hsmc::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use hsmc::domain::failure::{FailureClass, Refusal, RefusalCode, Service};
 use hsmc::domain::forget::{Forgotten, Receipt, Trace};
-use hsmc::domain::hint::Hint;
+use hsmc::domain::hint::{Hint, RecordHint};
 use hsmc::domain::id::{ListId, MoveId, PersonId, RecordId, RunId, SegmentId, StepIndex};
 use hsmc::domain::member::MemberStatus;
 use hsmc::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
@@ -421,6 +421,10 @@ pub fn token() -> Token {
         expires: Some(AT),
         revoked: Some(AT),
     }
+}
+
+pub fn record_hint() -> RecordHint {
+    RecordHint { at: AT, records: vec![RecordId(51), RecordId(70_000)] }
 }
 
 pub fn hint() -> Hint {
