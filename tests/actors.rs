@@ -221,6 +221,7 @@ impl World {
             journal: journal.clone(),
             crm: Arc::new(crm),
             audience: Arc::new(audience),
+            audience_clock: hsmc::actors::account::LearnedClock::new(Arc::clone(&clock) as Arc<dyn Clock>),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             began: Timestamp(0),
             consent: ConsentLedger::new(journal.clone(), Arc::clone(&clock) as Arc<dyn Entropy>),

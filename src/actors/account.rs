@@ -51,6 +51,16 @@ pub struct LearnedClock {
 }
 
 impl LearnedClock {
+    /// Of a service that has not answered yet.
+    pub fn new(clock: Arc<dyn Clock>) -> LearnedClock {
+        LearnedClock { clock, ahead_ms: Arc::default() }
+    }
+
+    /// How far it is ahead.
+    pub fn offset(&self) -> ClockOffset {
+        ClockOffset::from_ms(self.ahead_ms.load(Ordering::Acquire))
+    }
+
     fn learn(&self, theirs: Timestamp) {
         let offset = ClockOffset::between(theirs, self.clock.now());
         self.ahead_ms.store(offset.in_ms(), Ordering::Release);
@@ -277,14 +287,19 @@ impl AccountGate {
     /// Starts the account's actor and gives out its gate.
     pub fn start(args: AccountArgs) -> AccountGate {
         let service = args.service;
-        let learned = LearnedClock { clock: Arc::clone(&args.clock), ahead_ms: Arc::default() };
+        let learned = LearnedClock::new(Arc::clone(&args.clock));
         let account = Account::spawn_with_mailbox((args, learned.clone()), mailbox::bounded(MAILBOX));
         AccountGate { service, account, learned }
     }
 
     /// How far the service's clock is ahead of this machine's, by its last answer.
     pub fn clock_offset(&self) -> ClockOffset {
-        ClockOffset::from_ms(self.learned.ahead_ms.load(Ordering::Acquire))
+        self.learned.offset()
+    }
+
+    /// The service's clock, as it is learned.
+    pub fn learned(&self) -> LearnedClock {
+        self.learned.clone()
     }
 
     /// A look at the budget; none when the account has stopped.

@@ -15,7 +15,7 @@ use crate::domain::consent::{ConsentChange, ConsentEntry};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::id::{ListId, MoveId, PersonId, StepIndex};
-use crate::domain::memory::remember;
+use crate::domain::memory::{by_their_clock, remember};
 use crate::domain::moves::{MemoryChange, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
@@ -413,7 +413,8 @@ impl Contact {
                 self.erase(&mut batch, person, current, *at)?;
             } else if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
                 let (by, archived) = (refused_by(&current.status), has_archived(&current.status));
-                let after = remember(person, draft, end, by, archived, *at);
+                let theirs = self.shared.audience_clock.offset().of_theirs(*at);
+                let after = by_their_clock(remember(person, draft, end, by, archived, *at), *at, theirs);
                 if after != *person {
                     journal.put_person(&mut batch, &after, Some(person))?;
                 }

@@ -1,5 +1,6 @@
 //! What every actor of a workspace shares: the journal, the two accounts, time, chance, settings.
 
+use super::account::LearnedClock;
 use super::looks::ConsentLooks;
 use super::reading::Listings;
 use super::traffic::Traffic;
@@ -74,6 +75,8 @@ pub struct Shared {
     pub audience: Arc<dyn AudienceAccount>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Mailchimp's time.
+    pub audience_clock: LearnedClock,
     /// When this process began.
     pub began: Timestamp,
     /// Chance.

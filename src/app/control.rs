@@ -354,7 +354,8 @@ impl App {
     /// of their consent under it.
     pub(super) fn known(&self, who: &str) -> Done<(Option<Email>, Person)> {
         let journal = &self.workspace.shared.journal;
-        if let Ok(number) = who.trim().parse() {
+        let number = who.trim();
+        if let Ok(number) = number.strip_prefix("person=").unwrap_or(number).parse() {
             let person = journal.person(PersonId(number))?;
             return person.map(|person| (person.email.clone(), person)).ok_or_else(|| {
                 Trouble::usage(Code::NobodySeen, format!("there is no person {number}"))

@@ -238,6 +238,7 @@ impl App {
             audience: Arc::clone(&audience) as Arc<dyn AudienceAccount>,
             began: clock.now(),
             clock,
+            audience_clock: mailchimp.learned(),
             entropy,
             hands,
             settings: ActorSettings {

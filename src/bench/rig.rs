@@ -3,6 +3,7 @@
 
 use super::accounts::{self, FIELDS, LIST, Prompt, TAG};
 use super::error::BenchError;
+use crate::actors::account::LearnedClock;
 use crate::actors::account::{AccountArgs, AccountGate};
 use crate::actors::budget::BudgetLimits;
 use crate::actors::context::{ActorSettings, Shared, TagDirectory};
@@ -54,6 +55,7 @@ impl Rig {
             journal,
             crm: Arc::clone(&accounts) as Arc<dyn CrmAccount>,
             audience: accounts as Arc<dyn AudienceAccount>,
+            audience_clock: LearnedClock::new(Arc::clone(&clock)),
             clock: Arc::clone(&clock),
             began: clock.now(),
             entropy,

@@ -272,7 +272,9 @@ impl Command {
 fn consent(text: &str) -> Result<ConsentRequest, String> {
     match text {
         "verify" => Ok(ConsentRequest::Verify),
-        who if who.contains('@') || who.parse::<u64>().is_ok() => Ok(ConsentRequest::Of(who.to_owned())),
+        who if who.contains('@') || who.trim_start_matches("person=").parse::<u64>().is_ok() => {
+            Ok(ConsentRequest::Of(who.to_owned()))
+        }
         _ => Err("write a person's address or number, or verify".to_owned()),
     }
 }

@@ -56,6 +56,18 @@ pub fn remember(
     after
 }
 
+/// The same with moments of a member's archive as Mailchimp's clock showed them: they are held against what it says of
+/// its own changes.
+pub fn by_their_clock(after: Person, at: Timestamp, theirs: Timestamp) -> Person {
+    let Some(archived) = after.archived.clone() else { return after };
+    let moment = |known: Timestamp| if known == at { theirs } else { known };
+    Person {
+        archived: Some(ArchivedByUs { at: moment(archived.at), ..archived }),
+        parked: after.parked.map(|parked| Parked { at: moment(parked.at), ..parked }),
+        ..after
+    }
+}
+
 fn is_archive(change: &MemoryChange) -> bool {
     matches!(change, MemoryChange::ArchivedByUs { .. })
 }

@@ -12,10 +12,12 @@ use super::preflight::Accounts;
 use super::recovering::{self, Leftover};
 use super::reporting::Fates;
 use super::run::{RunOptions, SCANNED, opt_outs};
-use super::scan::{Progress, ScanContext, ScanError, ScanMode, Stop, scan};
+use super::scan::{Progress, ScanContext, ScanError, ScanMode, Source, Stop, scan};
 use super::snapshot::{Snapshot, SnapshotError};
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::code::Code;
+use crate::domain::failure::FailureClass;
+use crate::domain::id::ListId;
 use crate::domain::run::Run;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,9 +29,25 @@ pub(super) fn is_possible(workspace: &Workspace, problem: &RunError) -> bool {
     let has_worked = workspace.shared.journal.meta_get::<u64>(SCANNED).is_ok_and(|scanned| scanned.is_some());
     const OF_THE_RULES: [Code; 4] =
         [Code::ListMissing, Code::ListNotOfContacts, Code::ListDynamic, Code::PropertyMissing];
+    let is_of_the_rules = matches!(problem, RunError::Unfit { code, .. } if OF_THE_RULES.contains(code));
     has_worked
         && workspace.settings.apply != ApplyMode::Never
-        && matches!(problem, RunError::Unfit { code, .. } if OF_THE_RULES.contains(code))
+        && (is_of_the_rules || list_without_which(problem).is_some())
+}
+
+/// The list that a scan stumbles over for good: not there as such, or not to be read with this token.
+fn list_without_which(problem: &RunError) -> Option<ListId> {
+    match problem {
+        RunError::Scan(ScanError::MissingList { list } | ScanError::NotOfContacts { list }) => Some(*list),
+        RunError::Scan(ScanError::Call { reading: Source::List(list), failure }) => match failure.class {
+            FailureClass::Permanent | FailureClass::Misconfigured | FailureClass::TargetAway => Some(*list),
+            FailureClass::Transient
+            | FailureClass::RateLimited { .. }
+            | FailureClass::InDoubt
+            | FailureClass::Unauthorized => None,
+        },
+        _ => None,
+    }
 }
 
 /// Reads what is there, and delivers the opt-outs.
@@ -79,9 +97,11 @@ async fn look(
         let reading =
             async |stop: Stop| scan(&context, ScanMode::Full, progress, &stop).await.map_err(RunError::from);
         match while_answered(workspace, reading).await {
-            Err(RunError::Scan(ScanError::MissingList { list } | ScanError::NotOfContacts { list }))
-                if context.lists.remove(&list) => {}
-            read => break read?,
+            Err(problem) => match list_without_which(&problem) {
+                Some(list) if context.lists.remove(&list) => {}
+                _ => return Err(problem),
+            },
+            Ok(picture) => break picture,
         }
     };
     let (picture, _) = forgetting::leave_out(workspace, picture).await?;

@@ -5,13 +5,17 @@ use super::error::RunError;
 use super::forgetting::{is_forgotten, must_be_told};
 use super::merged::{settle_there, settled_or_astray};
 use super::recognising::recognised;
+use super::scan::{ScanContext, Stop, opted_out};
 use super::snapshot::{PersonKey, PersonRow, Snapshot};
 use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
+use crate::domain::failure::Service;
 use crate::domain::id::PersonId;
 use crate::domain::member::Member;
 use crate::domain::memory;
-use crate::domain::person::Person;
+use crate::domain::person::{OptOutMemory, Person};
+use crate::domain::rules::AddressConsent;
+use crate::domain::step::OptOutScope;
 use crate::domain::time::Timestamp;
 use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
@@ -122,18 +126,52 @@ fn several(journal: &Journal, row: &PersonRow) -> Result<Option<(Person, Vec<Per
     Ok((!others.is_empty()).then_some((heir, others)))
 }
 
+/// Asks HubSpot whether addresses have opted out; of whom it does not say there is no answer.
+pub struct Asker<'a> {
+    /// Whom to ask.
+    pub context: &'a ScanContext,
+    /// Of what mail.
+    pub scopes: &'a [OptOutScope],
+    /// When to stop.
+    pub stop: &'a Stop,
+}
+
+impl Asker<'_> {
+    /// Those of these who have opted out under the address they are known by, as far as nobody knows it yet. No contact
+    /// shows it once theirs has another address (R21).
+    async fn opted_out(&self, people: &[Person]) -> Result<BTreeSet<PersonId>, RunError> {
+        let unsure = people.iter().filter(|person| person.opt_out.is_none() && !self.scopes.is_empty());
+        let asked: Vec<(PersonId, Email)> =
+            unsure.filter_map(|person| Some((person.id, person.email.clone()?))).collect();
+        let answers = opted_out(self.context, &asked, self.scopes, self.stop).await?;
+        let out = answers.into_iter().filter(|(_, consent)| *consent == AddressConsent::OptedOut);
+        Ok(out.map(|(person, _)| person).collect())
+    }
+}
+
 /// Whoever was known as several people and is one contact now becomes one, durably: the one who stands under the
-/// contact's own address, with what binds the others. Whether there was anybody.
-async fn unite(journal: &Journal, row: &PersonRow, now: Timestamp) -> Result<bool, RunError> {
+/// contact's own address, with what binds the others, and what HubSpot says of their addresses. Whether there was anybody.
+async fn unite(
+    journal: &Journal,
+    row: &PersonRow,
+    asker: &Asker<'_>,
+    now: Timestamp,
+) -> Result<bool, RunError> {
     let Some((heir, others)) = several(journal, row)? else { return Ok(false) };
     let has_member = row.member.is_some();
-    let united = others.iter().fold(heir.clone(), |heir, other| memory::unite(&heir, has_member, other));
-    let mut batch = Batch::new();
-    journal.put_person(&mut batch, &united, Some(&heir))?;
+    let out = asker.opted_out(&others).await?;
+    let in_hubspot = OptOutMemory { seen: Service::HubSpot, at: now, delivered: None };
+    let told = |other: &Person| Person {
+        opt_out: other.opt_out.clone().or_else(|| out.contains(&other.id).then(|| in_hubspot.clone())),
+        ..other.clone()
+    };
+    let (mut united, mut batch) = (heir.clone(), Batch::new());
     for other in &others {
-        let second = Person { second: Some(now), ..other.clone() };
-        journal.put_person(&mut batch, &second, Some(other))?;
+        let told = told(other);
+        united = memory::unite(&united, has_member, &told);
+        journal.put_person(&mut batch, &Person { second: Some(now), ..told }, Some(other))?;
     }
+    journal.put_person(&mut batch, &united, Some(&heir))?;
     journal.commit(batch).await?;
     Ok(true)
 }
@@ -327,6 +365,11 @@ impl Strangers {
             && self.merged.is_empty()
     }
 
+    /// Rows of contacts that were known as several people.
+    pub fn several(&self) -> &[PersonKey] {
+        &self.several
+    }
+
     /// At which places of the snapshot somebody is new, ascending.
     pub fn new_at(&self) -> &[u32] {
         &self.new
@@ -341,13 +384,14 @@ impl Strangers {
 pub async fn unite_all(
     journal: &Journal,
     snapshot: &Snapshot,
-    strangers: &Strangers,
+    keys: &[PersonKey],
+    asker: &Asker<'_>,
     now: Timestamp,
 ) -> Result<bool, RunError> {
     let mut were_united = false;
-    for key in &strangers.several {
+    for key in keys {
         if let Some(row) = snapshot.person(*key)? {
-            were_united |= unite(journal, &row, now).await?;
+            were_united |= unite(journal, &row, asker, now).await?;
         }
     }
     Ok(were_united)

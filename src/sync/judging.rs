@@ -24,7 +24,6 @@ pub fn world(header: &Header, accounts: &Accounts, names: &Names) -> World {
         merge_fields: accounts.merge_fields.clone(),
         subscribed: header.counts.subscribed,
         seen: header.seen,
-        audience_clock: header.clocks.audience,
     }
 }
 

@@ -230,6 +230,12 @@ impl Accounts {
                 .push(format!("property {name} does not exist in HubSpot: bounces are not noted there"));
             self.read_only.insert(name.clone());
         }
+        let lists = rules.groups.iter().flat_map(|group| &group.lists);
+        let asked: BTreeSet<&String> =
+            lists.flat_map(|list| &list.overrides).map(|over| &over.when.property).collect();
+        for name in asked.into_iter().filter(|name| !known.contains_key(name.as_str())) {
+            self.notes.push(format!("property {name} does not exist in HubSpot: nobody has a value of it, and no tag is chosen by one"));
+        }
         for name in [&rules.bounce_property, &rules.import_list, &rules.ori_lists].into_iter().flatten() {
             if known.get(name.as_str()).is_some_and(|definition| definition.read_only) {
                 self.notes.push(format!("property {name} is read-only in HubSpot: it is never written"));

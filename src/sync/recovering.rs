@@ -31,6 +31,8 @@ pub struct Leftover {
     pub begun: u64,
     /// Those of them that start mail.
     pub mail: Vec<(PersonId, MoveId)>,
+    /// Whose they are.
+    pub people: BTreeSet<PersonId>,
     /// Stuck, and tried again.
     pub stuck: u64,
     /// Begun before the backup was made that this journal was restored from: settled once everything was read.
@@ -67,6 +69,7 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
             if with_actors.contains(&id) {
                 leftover.begun += 1;
                 leftover.runs.insert(id.run);
+                leftover.people.extend(journal.person_of_move(id)?);
                 // It may wake, and start its mail, while this run reads.
                 let status = journal.events(id).ok().and_then(|events| fold(&events).ok());
                 leftover.mail.extend(status.as_ref().and_then(|status| mail_of(id, status)));
@@ -86,6 +89,9 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 }
             };
             let person = status.draft.person;
+            if matches!(classify(&status, now), Resumption::GoOn | Resumption::Stuck) {
+                leftover.people.insert(person);
+            }
             let begun = matches!(classify(&status, now), Resumption::GoOn | Resumption::Stuck);
             if is_restored && begun && !status.draft.kind.is_opt_out() {
                 leftover.of_backup.push((person, id));
@@ -226,6 +232,35 @@ pub fn just_enrolled(workspace: &Workspace, leftover: &Leftover) -> Result<Vec<P
         people.extend((status.end() == Some(&MoveEnd::Done)).then_some(*person));
     }
     Ok(people)
+}
+
+/// The name under which the journal keeps who had moves under way while the present scan was begun.
+const BESIDE: &str = "people beside the scan";
+
+/// Whom a scan that a killed process has begun may show as they were before moves of theirs went on: those who had moves
+/// under way then, or have now. Nobody, where this run reads all by itself; who would be is noted then, for a process that
+/// goes on with it.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub async fn beside_the_scan(
+    workspace: &Workspace,
+    (run, is_resumed): (RunId, bool),
+    leftover: &Leftover,
+    held: &Held,
+) -> Result<BTreeSet<PersonId>, RunError> {
+    let journal = &workspace.shared.journal;
+    let mut people: BTreeSet<PersonId> = held.keys().chain(&leftover.people).copied().collect();
+    let known = journal.meta_get::<(RunId, BTreeSet<PersonId>)>(BESIDE)?;
+    people.extend(
+        known.filter(|(scan, _)| is_resumed && *scan == run).into_iter().flat_map(|(_, known)| known),
+    );
+    if !people.is_empty() {
+        let mut batch = Batch::new();
+        journal.meta_put(&mut batch, BESIDE, &(run, &people))?;
+        journal.commit(batch).await?;
+    }
+    Ok(if is_resumed { people } else { BTreeSet::new() })
 }
 
 /// Those of these that nobody has ended since.

@@ -108,7 +108,7 @@ pub async fn plan(
     forgetting::tidy(workspace).await?;
     preflight::right_accounts(workspace).await?;
     let accounts = preflight::preflight(workspace).await?;
-    let mut run = begin(workspace, options).await?;
+    let (mut run, _) = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
     run.counts.notes.insert(PLAN_ONLY.to_owned(), 1);
     run.code = result.as_ref().err().map(|problem| problem.code().number());
@@ -169,14 +169,15 @@ pub async fn sync(
         Ok(()) => recovering::take_up(workspace).await,
         Err(problem) => Err(problem),
     };
-    let mut run = begin(workspace, options).await?;
+    let (mut run, is_resumed) = begin(workspace, options).await?;
     enter(&mut run, Some("before"), began);
     let mut fates = Fates::default();
     let result = match taken_up {
         Ok(leftover) => {
             let span = tracing::info_span!(target: "hsmc::spans", "run", run = run.id.0);
-            let result =
-                phases(workspace, &mut run, &mut fates, options, &leftover, progress).instrument(span).await;
+            let result = phases(workspace, (&mut run, is_resumed), &mut fates, options, &leftover, progress)
+                .instrument(span)
+                .await;
             match result {
                 Err(problem) if consent_alone::is_possible(workspace, &problem) => {
                     match consent_alone::deliver(
@@ -304,7 +305,7 @@ enum Outcome {
 
 async fn phases(
     workspace: &Workspace,
-    run: &mut Run,
+    (run, is_resumed): (&mut Run, bool),
     fates: &mut Fates,
     options: &RunOptions,
     leftover: &Leftover,
@@ -317,6 +318,7 @@ async fn phases(
     if recovered == Applied::Stopped {
         return Err(RunError::Stopped);
     }
+    let beside = recovering::beside_the_scan(workspace, (run.id, is_resumed), leftover, &held).await?;
     forgetting::tidy(workspace).await?;
     enter(run, Some("reading"), clock.now());
     let (context, picture, forgotten) = look(workspace, run, options, progress)
@@ -346,7 +348,7 @@ async fn phases(
     let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
-    for person in recovering::just_enrolled(workspace, leftover)? {
+    for person in recovering::just_enrolled(workspace, leftover)?.into_iter().chain(beside) {
         planning.held.entry(person).or_default();
     }
     for person in workspace.shared.journal.damaged_people() {
@@ -507,8 +509,8 @@ pub(super) async fn opt_outs(
     Ok((planning, Some(applied)))
 }
 
-/// Starts a run, or takes up one whose scan was cut short.
-async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunError> {
+/// Starts a run, or takes up one whose scan was cut short; which of both.
+async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<(Run, bool), RunError> {
     let journal = &workspace.shared.journal;
     // A number that nobody else takes.
     let _deciding = workspace.deciding.lock().await;
@@ -518,7 +520,7 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
         && now.since(last.started) < SCAN_KEEPS
         && last.started <= now
     {
-        return Ok(Run { cause: options.cause, of: options.approves, ..last });
+        return Ok((Run { cause: options.cause, of: options.approves, ..last }, true));
     }
     let id = RunId(journal.last_run_id()?.map_or(1, |last| last.0 + 1));
     let run = Run {
@@ -536,7 +538,7 @@ async fn begin(workspace: &Workspace, options: &RunOptions) -> Result<Run, RunEr
     };
     put(workspace, &run).await?;
     tracing::info!(run = %run.id, cause = ?run.cause, "run begins");
-    Ok(run)
+    Ok((run, false))
 }
 
 /// Writes a run as it is now.

@@ -263,6 +263,122 @@ async fn r10_whose_bounced_address_is_corrected_in_hubspot_is_enrolled_under_the
     }
 }
 
+/// Whatever has become of the member of the address that a merge takes away, and whoever of the two has opted out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_an_opt_out_in_hubspot_right_before_a_merge_reaches_both_addresses_and_both_members() {
+    for (out, case) in [
+        ("bram", "subscribed"),
+        ("bram", "archived by hsmc"),
+        ("bram", "bounced"),
+        ("ada", "subscribed"),
+        ("ada", "bounced"),
+    ] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::enrolled(builder, "bram", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        match case {
+            "archived by hsmc" => world.act(Act::LeaveList { contact: address("bram"), list: GENERAL }),
+            "bounced" => world.act(Act::Clean { email: address("bram") }),
+            _ => {}
+        }
+        world.synced().await;
+        world.act(Act::OptOut { email: address(out), subscription: None });
+        world.clock.jump(Duration::from_secs(600));
+        world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+        world.synced().await;
+        world.synced().await;
+        let ada = world.person("ada");
+        assert!(ada.starts_with("unsubscribed [") && ada.ends_with("opted out"), "{out} {case}: {ada}");
+        assert!(!world.person("bram").starts_with("subscribed"), "{out} {case}: {}", world.person("bram"));
+        if case == "subscribed" {
+            let opted_out = |name: &str| world.sandbox().hubspot.is_opted_out(&address(name));
+            assert!(opted_out("ada") && opted_out("bram"), "{out}");
+        }
+        world.assert_settled().await;
+    }
+}
+
+/// A lookup shows the merge: the contact is in none of the lists any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_whoever_was_merged_with_somebody_opted_out_and_left_every_list_is_unsubscribed_and_not_archived()
+{
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("bram") });
+    world.synced().await;
+    world.act(Act::Merge { primary: address("ada"), other: address("bram") });
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.synced().await;
+    world.synced().await;
+    let ada = world.person("ada");
+    assert!(ada.starts_with("unsubscribed [") && ada.ends_with("opted out"), "{ada}");
+    world.assert_settled().await;
+}
+
+/// HubSpot keeps opt-outs by address, and the contact shows that of its own only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_who_opted_out_under_an_address_that_was_corrected_since_is_never_enrolled_under_the_new_one() {
+    for case in ["bounced", "archived", "no member"] {
+        let world = World::new(|builder| match case {
+            "no member" => drop(people::contact(builder, "ada")),
+            _ => drop(people::enrolled(builder, "ada", GENERAL)),
+        })
+        .await;
+        match case {
+            "bounced" => world.act(Act::Clean { email: address("ada") }),
+            "archived" => world.act(Act::LeaveList { contact: address("ada"), list: GENERAL }),
+            _ => {
+                world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+                world.act(Act::JoinList { contact: address("ada"), list: DEALS });
+            }
+        }
+        world.synced().await;
+        world.act(Act::OptOut { email: address("ada"), subscription: None });
+        set_email(&world, "ada", &address("ada.new"));
+        match case {
+            "bounced" => {}
+            "archived" => world.act(Act::JoinList { contact: address("ada.new"), list: GENERAL }),
+            _ => world.act(Act::LeaveList { contact: address("ada.new"), list: DEALS }),
+        }
+        for _ in 0..3 {
+            world.synced().await;
+        }
+        assert!(world.person("ada.new").starts_with("no member;"), "{case}: {}", world.person("ada.new"));
+        world.assert_settled().await;
+    }
+}
+
+/// Told under the address of then, and nothing in Mailchimp shows it any more: the new address is told as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_long_delivered_follows_an_address_that_changes_though_its_member_shows_it_no_more() {
+    for archived in [true, false] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.synced().await;
+        world.act(match archived {
+            true => Act::Archive { email: address("ada") },
+            false => Act::Clean { email: address("ada") },
+        });
+        world.clock.jump(Duration::from_secs(3600));
+        set_email(&world, "ada", &address("ada.new"));
+        world.sync().await;
+        world.synced().await;
+        assert!(world.person("ada.new").ends_with("opted out"), "{archived}: {}", world.person("ada.new"));
+        world.assert_settled().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_whoever_survives_a_merge_without_a_member_gets_the_others_and_no_journey_starts_anew() {
     let world = World::new(|builder| {

@@ -8,8 +8,9 @@ use hsmc::domain::event::OperatorRequest;
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::{ListId, MoveId};
 use hsmc::sandbox::{Act, FaultKind};
-use hsmc::serve::requests::{OperateRequest, Scope, Subject, Trouble};
-use hsmc::serve::views::{MovePhase, RunState, StatusAnswer, StatusView};
+use hsmc::serve::requests::{OperateRequest, Scope, Subject, SyncRequest, Trouble};
+use hsmc::serve::views::{MovePhase, RunState, StatusAnswer, StatusView, SyncAnswer};
+use hsmc::sync::scan::{Progress, Source};
 use std::sync::Arc;
 
 async fn overview(app: &App) -> StatusView {
@@ -301,4 +302,42 @@ async fn no_more_people_than_have_a_place_are_in_flight_at_once() {
     assert!((100..=limit).contains(&most), "{most} of {limit}");
     assert_eq!(world.person("p2299"), "subscribed [Competition]; lists [720]");
     world.assert_careful();
+}
+
+/// Stops hsmc as soon as a source has been read.
+struct StopBehind<'a>(&'a App, Source);
+
+impl Progress for StopBehind<'_> {
+    fn read(&self, _: Source, _: u64, _: u64, _: Option<u64>) {}
+
+    fn ended(&self, source: Source) {
+        if source == self.1 {
+            self.0.ask_to_stop();
+        }
+    }
+}
+
+/// Its pages show somebody as they were before their move went on: nothing is planned for them by these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_that_was_cut_short_is_not_believed_of_whom_a_move_has_changed_since() {
+    let (world, id) = waiting().await;
+    world.mend();
+    world.clock.jump(LONG_AGO);
+    let refused = FaultKind::Status { code: 400, body: None };
+    world.fail(Service::HubSpot, "PUT", "/946/memberships/remove", refused);
+    operate(&world, id, OperatorRequest::RollBack).await.unwrap();
+    let app = world.open();
+    let behind = StopBehind(&app, Source::List(ListId(FINISHED)));
+    let cut = app.sync(SyncRequest { yes: true, ..SyncRequest::default() }, &behind).await;
+    app.close().await;
+    assert!(
+        cut.is_err()
+            || matches!(cut, Ok(SyncAnswer::Ran(report)) if report.run.state == RunState::Interrupted)
+    );
+    assert!(world.person("ada").ends_with("lists [946, 987]"), "{}", world.person("ada"));
+    world.mend();
+    world.synced().await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [946]");
+    world.assert_settled().await;
 }

@@ -5,6 +5,7 @@ use crate::support::people::{self, COMPETITION, GENERAL, NEW_AGENTS, address};
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
+use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
 
 const SETTLED: &str = "subscribed [General Single]; lists [987]";
@@ -94,6 +95,7 @@ async fn r24_a_list_that_is_missing_stops_everything_but_opt_outs() {
         people::enrolled(builder, "bram", GENERAL);
         people::contact(builder, "eve");
         people::enrolled(builder, "dora", GENERAL);
+        people::enrolled(builder, "fay", GENERAL);
     })
     .await;
     // A config that has never worked changes nothing at all (R27).
@@ -117,7 +119,16 @@ async fn r24_a_list_that_is_missing_stops_everything_but_opt_outs() {
         assert_eq!(world.person("dora"), "unsubscribed []; lists [762, 987], opted out");
         assert_eq!(world.person("eve"), "no member; lists [987]");
     }
+    // Nor does a list that the token may not read stop them.
     world.act(Act::RestoreList { list: COMPETITION });
+    let forbidden = FaultKind::Status { code: 403, body: None };
+    world.fail(Service::HubSpot, "GET", "/720/memberships", forbidden);
+    world.act(Act::Unsubscribe { email: address("fay") });
+    let full = SyncRequest { yes: true, full: true, ..SyncRequest::default() };
+    assert_eq!(world.try_sync(full).await.unwrap().run.state, RunState::Failed);
+    assert_eq!(world.person("fay"), "unsubscribed [General Single]; lists [762, 987], opted out");
+    assert_eq!(world.person("eve"), "no member; lists [987]");
+    world.mend();
     world.synced().await;
     assert_eq!(world.person("eve"), "subscribed [General Single]; lists [987]");
     world.assert_settled().await;

@@ -5,12 +5,13 @@ use hsmc::domain::event::MoveEnd;
 use hsmc::domain::failure::{Refusal, RefusalCode, Service};
 use hsmc::domain::id::ListId;
 use hsmc::domain::member::{MemberStatus, MergeField};
-use hsmc::domain::memory::remember;
+use hsmc::domain::memory::{by_their_clock, remember};
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::rules::{Operator, Precedence, TagSource};
 use hsmc::domain::step::{Before, Delivery, Step};
 use hsmc::domain::time::Timestamp;
+use std::time::Duration;
 
 const UPSERT: &str = "create or update the member";
 
@@ -234,6 +235,17 @@ fn r04_members_without_consent_are_not_enrolled() {
 }
 
 #[test]
+fn r04_whom_hsmc_made_just_now_is_not_made_again_although_no_listing_shows_them_yet() {
+    let stage = ann().in_lists(&[987]);
+    let mut made = stage.next();
+    made.member = None;
+    made.memory.enrolled.as_mut().unwrap().at = made.world.seen.minus(Duration::from_secs(60));
+    made.rests(PersonState::Enrolled);
+    made.memory.enrolled.as_mut().unwrap().at = made.world.seen.minus(Duration::from_secs(601));
+    assert_eq!(made.decision().due.unwrap().kind, MoveKind::Enroll);
+}
+
+#[test]
 fn r05_unsubscribed_and_cleaned_members_only_get_their_merge_fields_refreshed() {
     for status in [MemberStatus::Unsubscribed, MemberStatus::Cleaned] {
         let stage = ann()
@@ -303,6 +315,22 @@ fn r06_what_was_settled_of_one_member_is_not_settled_of_another_at_the_same_addr
     stage.clone().archived_by_us(MemberStatus::Subscribed).rests(PersonState::ArchivedByOthers);
     stage.memory.adopted = true;
     stage.rests(PersonState::ArchivedByOthers);
+}
+
+/// Moments of an archive are kept as Mailchimp's clock shows them: this machine's may have been hours off.
+#[test]
+fn r06_whom_somebody_else_archived_again_is_told_by_mailchimps_own_clock() {
+    let archived = || ann().in_lists(&[987]).member(MemberStatus::Archived, &[]);
+    let stage = archived().archived_by_us(MemberStatus::Subscribed);
+    let (ours, theirs) = (Timestamp(60), Timestamp(600_000));
+    let kept = by_their_clock(stage.memory.clone(), ours, theirs);
+    assert_eq!(kept.archived.as_ref().unwrap().at, theirs);
+    assert_eq!(by_their_clock(kept.clone(), ours, Timestamp(7)), kept, "another moment is left alone");
+    for (changed, state) in [(29_000, PersonState::Enrolled), (31_000, PersonState::ArchivedByOthers)] {
+        let mut stage = Stage { memory: kept.clone(), ..stage.clone() };
+        stage.member.as_mut().unwrap().changed = Some(Timestamp(theirs.0 + changed));
+        assert_eq!(stage.decision().state, state, "{changed} ms later");
+    }
 }
 
 #[test]

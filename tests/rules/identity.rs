@@ -105,6 +105,16 @@ fn r10_whose_bounced_address_was_corrected_is_enrolled_under_the_new_one() {
     out.memory.opt_out = stage.clone().opted_out_in_hubspot().decision().memory.opt_out;
     assert!(out.memory.opt_out.is_some());
     assert_eq!(out.decision().state, PersonState::OptedOut);
+    // HubSpot keeps opt-outs by address: that of before is asked about, for whoever has no member, too.
+    let archived = moved().member(MemberStatus::Archived, &[]).archived_by_us(MemberStatus::Subscribed);
+    for mut stage in [corrected.clone(), archived, ann().in_lists(&[987]).address(NEW)] {
+        stage.address_consent = AddressConsent::NotAsked;
+        assert_eq!(stage.asks(), Some(Question::Consent));
+        stage.address_consent = AddressConsent::OptedOut;
+        assert_eq!(stage.decision().state, PersonState::OptedOut);
+        stage.address_consent = AddressConsent::NotOptedOut;
+        assert_eq!(stage.decision().due.unwrap().kind, MoveKind::Enroll);
+    }
     let there = moved_there(MemberStatus::Cleaned);
     assert_eq!(there.next().decision().state, PersonState::OptedOut);
 }
@@ -230,9 +240,11 @@ fn r02_a_second_member_of_a_contact_loses_the_campaign_and_nothing_else() {
     let rests = stage.next();
     rests.rests(PersonState::Parked);
     assert_eq!(rests.next().decision().memory, rests.next().memory, "and costs nothing");
-    rests
-        .opted_out_in_hubspot()
-        .is_due(MoveKind::OptOutMailchimp, &["record the evidence", "unsubscribe the member"]);
+    rests.opted_out_in_hubspot().is_due(
+        MoveKind::OptOutMailchimp,
+        // Under its own address, too: HubSpot keeps opt-outs by address.
+        &["record the evidence", "unsubscribe the member", "opt out of all email"],
+    );
 }
 
 /// HubSpot keeps opt-outs by address, and a contact shows only its own one: what was given between the last look and
@@ -263,6 +275,8 @@ fn r21_an_opt_out_of_an_address_that_is_no_longer_the_contacts_own_is_asked_for(
         remembered.world.seen = remembered.world.seen.plus(day);
         assert_eq!(remembered.asks(), None, "{what}: no opt-out, and not asked for ever");
         let archived = Stage { member: None, ..answered(AddressConsent::NotAsked) };
-        assert_eq!(archived.asks(), None, "{what}: nobody who could get mail");
+        // Nobody could get mail: of a former address it is asked all the same, for the enrolment under the new one.
+        let asks = (what == "a former one").then_some(Question::Consent);
+        assert_eq!(archived.asks(), asks, "{what}");
     }
 }

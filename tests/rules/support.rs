@@ -151,7 +151,6 @@ pub fn world(rules: &RuleSet) -> World {
         merge_fields: BTreeMap::new(),
         subscribed: 1000,
         seen: NOW,
-        audience_clock: hsmc::domain::time::ClockOffset::default(),
     }
 }
 

@@ -15,7 +15,7 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
     if let Some(opt_out) = &person.opt_out {
         let told = match opt_out.delivered {
             Some(at) => format!("both sides have it since {at}"),
-            None => "the other side does not have it yet".to_owned(),
+            None => "the other side has not taken it yet, or has nobody who could get mail".to_owned(),
         };
         held(
             None,

@@ -91,8 +91,7 @@ async fn say(app: &App, person: &Person, seen: &Seen, row: &PersonRow, view: &mu
             }
             Verdict::Ask(Question::Consent) => {
                 address_consent = AddressConsent::NotOptedOut;
-                view.waits_for
-                    .push("HubSpot's word that their member's address has not opted out".to_owned());
+                view.waits_for.push("HubSpot's word that the address they had has not opted out".to_owned());
             }
             Verdict::Ask(Question::Prove) => {
                 proof = Some(row.contacts.iter().flat_map(|(_, lists)| lists.keys().copied()).collect());

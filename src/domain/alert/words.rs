@@ -192,7 +192,7 @@ impl Alert {
 
 fn failure(cause: &RunFailure) -> String {
     match cause {
-        RunFailure::Unfit { place } => format!("the accounts are not as {place} says; nothing was changed"),
+        RunFailure::Unfit { place } => format!("the accounts are not as {place} says; no plan was made"),
         RunFailure::Call { service, status: Some(401), .. } => format!("{service} refuses the credentials"),
         RunFailure::Call { service, status: Some(429 | 477), .. } => {
             format!("{service} asked to be left alone for a while")

@@ -15,7 +15,7 @@ use crate::domain::step::{Before, OptOutScope, Step};
 use std::time::Duration;
 
 /// Listings may show a member as they were for a while after a change (Mailchimp contract §17).
-const LISTINGS_LAG: Duration = Duration::from_secs(600);
+pub(super) const LISTINGS_LAG: Duration = Duration::from_secs(600);
 /// Searches follow a write after seconds to minutes (HubSpot contract §16).
 const SEARCH_LAG: Duration = Duration::from_secs(600);
 /// For so long a second member's own address is asked about in each run.
@@ -93,11 +93,13 @@ pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
         memory.opt_out = Some(OptOutMemory { seen, at: when.unwrap_or(sight.world.seen), delivered: None });
     }
     let there = out_in_mailchimp(sight, memory);
-    let told_anew = there && is_told_anew(sight, memory.email.as_ref());
+    // Where nothing shows it any more, nobody has taken it back either.
+    let stands = there || !sight.view.member.is_some_and(is_reachable);
+    let told_anew = stands && is_told_anew(sight, memory.email.as_ref());
     let Some(opt_out) = memory.opt_out.as_mut() else { return };
     if told_anew {
         opt_out.delivered = None;
-    } else if there && every_contact_opted_out(sight) {
+    } else if there && every_contact_opted_out(sight) && sight.view.address != AddressView::Second {
         opt_out.delivered = opt_out.delivered.or(Some(sight.world.seen));
     }
 }
@@ -138,28 +140,34 @@ pub(super) fn must_ask(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
     }
 }
 
-/// Whether HubSpot must be asked of the member's own address: when it is first seen to be no longer the contact's, by
-/// a changed address, or by a merge, of which a run that was cut short may have known; and until an opt-out found in
-/// this way has been delivered. Somebody may have opted out between the last look and that change, and no contact
-/// shows it (R21).
+/// Whether HubSpot must be asked of an address that is not the contact's own: the member's, or without one that of
+/// before. When it is first seen to be so, by a changed address, or by a merge, of which a run that was cut short may have
+/// known; and until an opt-out found in this way has been delivered. Somebody may have opted out between the last look
+/// and that change, and no contact shows it (R21).
 pub(super) fn must_ask_of_address(sight: &Sight<'_>, memory: &Person) -> Option<Question> {
     let before = sight.view.memory;
+    let reachable = sight.view.member.is_some_and(is_reachable);
     let (stands_elsewhere, is_new) = match sight.view.address {
         AddressView::Second => {
-            (true, before.second.is_none_or(|since| sight.world.seen < since.plus(SECOND_IS_NEW)))
+            (reachable, before.second.is_none_or(|since| sight.world.seen < since.plus(SECOND_IS_NEW)))
         }
         AddressView::Own | AddressView::MemberAway => {
-            (memory.previous_email.is_some(), before.previous_email != memory.previous_email)
+            let changed = before.email.is_some() && before.email != memory.email;
+            let is_elsewhere = reachable && memory.previous_email.is_some();
+            (changed || is_elsewhere, changed || before.previous_email != memory.previous_email)
         }
     };
-    let is_undelivered = untold(before).is_some_and(|opt_out| opt_out.seen == Service::HubSpot);
+    let is_undelivered = reachable && untold(before).is_some_and(|opt_out| opt_out.seen == Service::HubSpot);
     let asks = stands_elsewhere
         && ((is_new && before.opt_out.is_none()) || is_undelivered)
-        && sight.view.address_consent == AddressConsent::NotAsked
-        && sight.view.member.is_some_and(is_reachable)
-        && !opted_out_in_hubspot(sight)
-        && !sight.rules.opt_out_scopes.is_empty();
-    asks.then_some(Question::Consent)
+        && !opted_out_in_hubspot(sight);
+    asks.then(|| of_former_address(sight)).flatten()
+}
+
+/// HubSpot must be asked of the address that is no longer the contact's own, unless it was.
+pub(super) fn of_former_address(sight: &Sight<'_>) -> Option<Question> {
+    let is_open = sight.view.address_consent == AddressConsent::NotAsked;
+    (is_open && !sight.rules.opt_out_scopes.is_empty()).then_some(Question::Consent)
 }
 
 /// Whether HubSpot was told long ago, and yet its search for those opted out does not find the contact any more: it
@@ -180,15 +188,31 @@ pub(super) fn opt_out(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
 /// R20. Our tags stay on: an unsubscribed member gets no mail by them, and whoever looks at the
 /// member still sees which campaign they left.
 fn to_hubspot(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
-    let unaware = !every_contact_opted_out(sight) || is_told_anew(sight, memory.email.as_ref());
+    // HubSpot keeps opt-outs by address: of a second member's a contact's own says nothing.
+    let unaware = !every_contact_opted_out(sight)
+        || sight.view.address == AddressView::Second
+        || is_told_anew(sight, memory.email.as_ref());
     let known = !sight.contacts.is_empty() && unaware;
-    if !out_in_mailchimp(sight, memory) || !known || sight.rules.opt_out_scopes.is_empty() {
+    let there = out_in_mailchimp(sight, memory);
+    let stands = there || is_out_under_another_address(sight, memory);
+    if !stands || !known || sight.rules.opt_out_scopes.is_empty() {
         return None;
     }
     let mut steps = vec![evidence()];
     steps.extend(opt_out_steps(sight));
-    let why = ("R20", "unsubscribed in Mailchimp".to_owned());
+    let why = if there { "unsubscribed in Mailchimp" } else { "opted out under another address" };
+    let why = ("R20", why.to_owned());
     Some(sight.draft(MoveKind::OptOutHubSpot, why, steps, delivered(), None))
+}
+
+/// Whether they opted out in HubSpot under an address, or as a contact, that is not the present one, and no member of
+/// theirs could get mail that would have to be told: then HubSpot alone is.
+fn is_out_under_another_address(sight: &Sight<'_>, memory: &Person) -> bool {
+    let Some(opt_out) = untold(memory) else { return false };
+    let elsewhere = opted_out_by_address(sight)
+        || is_told_anew(sight, memory.email.as_ref())
+        || (opt_out.seen == Service::HubSpot && !is_the_same_contact(sight));
+    elsewhere && !every_contact_opted_out(sight) && !sight.view.member.is_some_and(is_reachable)
 }
 
 fn opt_out_steps(sight: &Sight<'_>) -> impl Iterator<Item = PlannedStep> {
@@ -203,8 +227,9 @@ fn to_mailchimp(sight: &Sight<'_>, memory: &Person) -> Option<Move> {
     let unsubscribe =
         PlannedStep { step: Step::UnsubscribeMember, before: Before::Status(member.status.clone()) };
     let mut steps = vec![evidence(), unsubscribe];
-    // Some contact of theirs never heard of it either: the one they have now, or a twin.
-    if !sight.contacts.is_empty() && !every_contact_opted_out(sight) {
+    // Some contact of theirs never heard of it either: the one they have now, or a twin; or not under this address.
+    let is_second = sight.view.address == AddressView::Second;
+    if !sight.contacts.is_empty() && (is_second || !every_contact_opted_out(sight)) {
         steps.extend(opt_out_steps(sight));
     }
     steps.extend(ours_borne(sight).into_iter().map(clear));
@@ -280,7 +305,7 @@ pub(super) fn bounce(sight: &Sight<'_>, memory: &mut Person, notes: &mut Vec<Str
         } else if let Some(property) = &sight.rules.bounce_property
             && sight.world.read_only.contains(property)
         {
-            notes.push(format!("{property} is read-only: the bounce is not noted in HubSpot"));
+            notes.push(format!("{property} cannot be written: the bounce is not noted in HubSpot"));
         }
     }
     if steps.is_empty() {

@@ -134,7 +134,8 @@ fn parked_because(memory: &Person) -> String {
 /// R20–R22 and R5: nothing but consent, the bounce, the address and merge fields.
 fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     draft.memory.enrolled = None;
-    let why = if consent::is_cleaned(sight) { "hard bounce" } else { "opted out" }.to_owned();
+    let only_bounced = consent::is_cleaned(sight) && draft.memory.opt_out.is_none();
+    let why = if only_bounced { "hard bounce" } else { "opted out" }.to_owned();
     if let Some(question) = consent::must_ask(sight, &draft.memory) {
         return Ask(question);
     }
@@ -156,7 +157,7 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
         return Settled(PersonState::OptedOut, why, Some(due));
     }
     if consent::is_corrected(sight, &draft.memory) {
-        return LetGo;
+        return consent::of_former_address(sight).map_or(LetGo, Ask);
     }
     let silent = sight.view.member.is_some_and(|member| member.status == MemberStatus::Unsubscribed);
     let due = if silent && identity::misnamed(sight, &draft.memory).is_some() {
@@ -258,8 +259,11 @@ fn marketed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>) -> Ruling {
             let why = "R10: their member has somebody else's address now".to_owned();
             return Settled(PersonState::Parked, why, None);
         }
-        let state = if sight.rules.double_opt_in { PersonState::Pending } else { PersonState::Enrolled };
         let why = format!("R1: in source list {}", place.source.list);
+        if enroll::is_made_just_now(sight, &draft.memory) {
+            return Settled(PersonState::Enrolled, why, None);
+        }
+        let state = if sight.rules.double_opt_in { PersonState::Pending } else { PersonState::Enrolled };
         return Settled(state, why, Some(enroll::create(sight, place)));
     };
     match &member.status {
@@ -337,7 +341,7 @@ fn renamed(sight: &Sight<'_>, draft: &mut Draft, member: &Member) -> Ruling {
     }
     // Nobody but hsmc has archived them, or an operator has settled it: what R6 gives back goes to the address they have.
     if restore::may_return(&draft.memory) && !draft.protected {
-        return LetGo;
+        return consent::of_former_address(sight).map_or(LetGo, Ask);
     }
     let why = "R10: the address changed while the member is archived".to_owned();
     Settled(PersonState::Parked, why, None)

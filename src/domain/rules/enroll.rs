@@ -2,6 +2,7 @@
 //! last step that is loud: it starts the journey.
 
 use super::Precedence;
+use super::consent::LISTINGS_LAG;
 use super::feed::{fed, fed_lists_left};
 use super::merge_fields::differ;
 use super::place::Place;
@@ -14,6 +15,13 @@ use crate::domain::person::{Enrolled, Person};
 use crate::domain::rules::fields_fingerprint;
 use crate::domain::step::{Before, Step};
 use crate::domain::tag::TagName;
+
+/// Whether hsmc made the member so lately that a listing need not show them yet: a second run right behind the first
+/// changes nothing (design §3.12).
+pub(super) fn is_made_just_now(sight: &Sight<'_>, memory: &Person) -> bool {
+    let made = memory.enrolled.as_ref().map(|enrolled| enrolled.at);
+    made.is_some_and(|at| at <= sight.world.seen && sight.world.seen.since(at) < LISTINGS_LAG)
+}
 
 /// Somebody Mailchimp does not have.
 pub(super) fn create(sight: &Sight<'_>, place: &Place<'_>) -> Move {

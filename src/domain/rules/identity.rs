@@ -18,7 +18,7 @@ use std::time::Duration;
 const SIGNUPS_PASS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is less is no difference between two clocks that are right.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// Memory brought up to what both sides show now.
 pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
@@ -86,9 +86,8 @@ fn is_archived_anew(sight: &Sight<'_>) -> bool {
     let given_up = memory.parked.as_ref().map(|parked| parked.at);
     let ours =
         memory.archived.as_ref().map(|archived| given_up.max(Some(archived.at)).unwrap_or(archived.at));
-    let theirs = ours.map(|at| sight.world.audience_clock.of_theirs(at).plus(CLOCKS_DIFFER));
     let changed = sight.view.member.and_then(|member| member.changed);
-    theirs.zip(changed).is_some_and(|(archived, changed)| changed > archived)
+    ours.zip(changed).is_some_and(|(archived, changed)| changed > archived.plus(CLOCKS_DIFFER))
 }
 
 /// Since when the member has an address of its own that HubSpot does not have: given to it in Mailchimp, by the

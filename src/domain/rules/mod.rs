@@ -39,7 +39,7 @@ use super::person::{Person, PersonState};
 use super::segment::Segment;
 use super::step::OptOutScope;
 use super::tag::TagName;
-use super::time::{ClockOffset, Timestamp};
+use super::time::Timestamp;
 use super::window::EnrollWindow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -289,8 +289,6 @@ pub struct World {
     pub subscribed: u64,
     /// The moment the snapshot was taken: the only "now" a rule may use.
     pub seen: Timestamp,
-    /// How far Mailchimp's clock was ahead then.
-    pub audience_clock: ClockOffset,
 }
 
 /// What is known of the HubSpot side of a person.

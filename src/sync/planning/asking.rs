@@ -8,7 +8,7 @@ use crate::domain::email::SubscriberHash;
 use crate::domain::id::{PersonId, RecordId};
 use crate::domain::plan::Limits;
 use crate::sync::error::RunError;
-use crate::sync::identify::{self, Strangers};
+use crate::sync::identify::{self, Asker, Strangers};
 use crate::sync::judging::Lost;
 use crate::sync::recognising::Recognised;
 use crate::sync::scan::{ScanContext, Stop, look_up, opted_out, prove, trace};
@@ -41,7 +41,7 @@ impl Planning {
         stop: &Stop,
     ) -> Result<(Planning, Limits), RunError> {
         let (planning, mut questions, mut limits) = match self.renames {
-            None => self.meet().await?,
+            None => self.meet(context, stop).await?,
             Some(_) => self.judge(Whom::All).await?,
         };
         self = planning;
@@ -57,7 +57,7 @@ impl Planning {
                 }
                 let answers =
                     found.into_iter().map(|(hash, found)| Lookup { hash, at: now, found }).collect();
-                self.answered(answers)?;
+                self.answered(answers, context, stop).await?;
             }
             self.proofs.extend(prove(context, &questions.records, stop).await?);
             self.follow(context, questions.traces, stop).await?;
@@ -71,11 +71,15 @@ impl Planning {
     }
 
     /// Recognises everybody, gives the new ones a number, and judges all: in one pass, unless somebody has moved.
-    async fn meet(mut self) -> Result<(Planning, Questions, Limits), RunError> {
+    async fn meet(
+        mut self,
+        context: &ScanContext,
+        stop: &Stop,
+    ) -> Result<(Planning, Questions, Limits), RunError> {
         loop {
             let (planning, strangers, gathered) = blocking(self, |planning, _| planning.look()).await?;
             self = planning;
-            if identify::unite_all(&self.journal, &self.snapshot, &strangers, self.now).await? {
+            if self.unite(strangers.several(), context, stop).await? {
                 continue;
             }
             let everybody_else_stands = strangers.are_new_only();
@@ -165,16 +169,30 @@ impl Planning {
             self.proofs.insert(contact.record, lists.keys().copied().collect());
             answers.push(Lookup { hash, at: self.world.seen, found: Some((contact, lists)) });
         }
-        self.answered(answers)
+        self.answered(answers, context, stop).await
     }
 
-    /// Records answers; a member found to be a contact's by another address of theirs is followed.
-    fn answered(&mut self, answers: Vec<Lookup>) -> Result<(), RunError> {
+    /// Whoever was known as several people becomes one.
+    async fn unite(&self, keys: &[PersonKey], context: &ScanContext, stop: &Stop) -> Result<bool, RunError> {
+        let asker = Asker { context, scopes: &self.rules.opt_out_scopes, stop };
+        identify::unite_all(&self.journal, &self.snapshot, keys, &asker, self.now).await
+    }
+
+    /// Records answers; a member found to be a contact's by another address of theirs is followed, and whoever is found to
+    /// have been several people is one.
+    async fn answered(
+        &mut self,
+        answers: Vec<Lookup>,
+        context: &ScanContext,
+        stop: &Stop,
+    ) -> Result<(), RunError> {
         let found = answers.iter().filter(|answer| answer.found.is_some());
         let hashes: Vec<SubscriberHash> = found.map(|answer| answer.hash).collect();
         self.snapshot.record_lookups(answers)?;
-        for hash in hashes {
-            if let Some(row) = self.snapshot.person(PersonKey::Hash(hash))? {
+        let keys: Vec<PersonKey> = hashes.into_iter().map(PersonKey::Hash).collect();
+        self.unite(&keys, context, stop).await?;
+        for key in keys {
+            if let Some(row) = self.snapshot.person(key)? {
                 let renames = self.renames.get_or_insert_default();
                 identify::join(&self.journal, &self.snapshot, renames, &row)?;
             }

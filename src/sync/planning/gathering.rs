@@ -61,8 +61,11 @@ impl Gathered {
                 }
             }
             Verdict::Ask(Question::Consent) => {
-                let member = planning.member_of(&seen.row, &seen.person);
-                self.questions.consents.extend(member.map(|member| (seen.person.id, member.email.clone())));
+                // The member's, where it is not the contact's own; else the one that they had before.
+                let own = seen.row.contacts.first().and_then(|(contact, _)| contact.email());
+                let member = planning.member_of(&seen.row, &seen.person).map(|member| &member.email);
+                let asked = member.filter(|email| own.as_ref() != Some(email)).or(seen.person.email.as_ref());
+                self.questions.consents.extend(asked.map(|email| (seen.person.id, email.clone())));
             }
             Verdict::Ask(Question::Prove) => {
                 self.questions.records.extend(seen.row.contacts.iter().map(|(contact, _)| contact.record));
