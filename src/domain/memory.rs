@@ -173,6 +173,10 @@ fn apply(person: &mut Person, change: &MemoryChange, ended: &Move, at: Timestamp
                 at: known.map_or(at, |memory| memory.at),
                 delivered: Some(at),
             });
+            // At once, also where no run has judged them since: a webhook told of it.
+            if person.state != PersonState::OptedOut {
+                set_state(person, PersonState::OptedOut, "opted out", at);
+            }
         }
         MemoryChange::BounceNoted => person.bounce_noted = true,
         MemoryChange::Renamed => person.previous_email = None,

@@ -19,7 +19,8 @@ pub fn pulled(answer: &PullAnswer, layout: Layout) -> String {
 /// Past pulls.
 pub fn pull_history(views: &[PullView], layout: Layout) -> String {
     if views.is_empty() {
-        return "nothing was pulled yet: `hsmc pull all` begins\n".to_owned();
+        return "no such pull is remembered: `hsmc pull all` begins one, `hsmc pull history` shows all\n"
+            .to_owned();
     }
     let mut text = pulls(views, layout);
     for pull in views {

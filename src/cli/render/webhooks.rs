@@ -19,7 +19,7 @@ pub fn webhooks(view: &WebhooksView, layout: Layout) -> String {
         ),
         MailchimpHook::Made => (
             "it was made; its secret is shown this once",
-            "keep it in the environment, name it as `mailchimp_secret` under [webhooks], then SIGHUP the daemon",
+            "put it into a file, name that as `mailchimp_secret = \"file:…\"` under [webhooks], then SIGHUP the daemon; in the environment it takes a restart",
         ),
         MailchimpHook::Unsigned => (
             "it was made, and Mailchimp signs nothing: what is not signed is refused",
@@ -50,7 +50,7 @@ pub fn webhooks(view: &WebhooksView, layout: Layout) -> String {
     let third = if view.hubspot_secret {
         "3. the config has a client secret: see that it is this app's"
     } else {
-        "3. name the app's client secret as `hubspot_secret` under [webhooks], then SIGHUP the daemon"
+        "3. name the app's client secret as `hubspot_secret` under [webhooks]; `file:` then takes a SIGHUP, `env:` a restart"
     };
     text.push_str(&layout.labelled("", third));
     text
