@@ -11,7 +11,7 @@ use crate::domain::contact::Contact;
 use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::Service;
 use crate::domain::id::PersonId;
-use crate::domain::member::Member;
+use crate::domain::member::{Member, MemberStatus};
 use crate::domain::memory;
 use crate::domain::person::{OptOutMemory, Person};
 use crate::domain::rules::AddressConsent;
@@ -153,6 +153,7 @@ impl Asker<'_> {
 /// contact's own address, with what binds the others, and what HubSpot says of their addresses. Whether there was anybody.
 async fn unite(
     journal: &Journal,
+    snapshot: &Snapshot,
     row: &PersonRow,
     asker: &Asker<'_>,
     now: Timestamp,
@@ -168,12 +169,24 @@ async fn unite(
     let (mut united, mut batch) = (heir.clone(), Batch::new());
     for other in &others {
         let told = told(other);
-        united = memory::unite(&united, has_member, &told);
+        // As the scan shows their member: the heir is not to be judged without it in this very run.
+        let shown = unsubscribed(snapshot, other)?;
+        let seen = Person { opt_out: told.opt_out.clone().or(shown), ..told.clone() };
+        united = memory::unite(&united, has_member, &seen);
         journal.put_person(&mut batch, &Person { second: Some(now), ..told }, Some(other))?;
     }
     journal.put_person(&mut batch, &united, Some(&heir))?;
     journal.commit(batch).await?;
     Ok(true)
+}
+
+/// The opt-out that the scan shows of somebody's own member.
+fn unsubscribed(snapshot: &Snapshot, person: &Person) -> Result<Option<OptOutMemory>, RunError> {
+    let Some(email) = &person.email else { return Ok(None) };
+    let row = snapshot.person(PersonKey::Hash(email.hash()))?;
+    let member = row.and_then(|row| row.member).filter(|member| member.status == MemberStatus::Unsubscribed);
+    let at = member.map(|member| member.changed.unwrap_or(person.since));
+    Ok(at.map(|at| OptOutMemory { seen: Service::Mailchimp, at, delivered: None }))
 }
 
 /// Whether a contact was several ones, or has several addresses.
@@ -391,7 +404,7 @@ pub async fn unite_all(
     let mut were_united = false;
     for key in keys {
         if let Some(row) = snapshot.person(*key)? {
-            were_united |= unite(journal, &row, asker, now).await?;
+            were_united |= unite(journal, snapshot, &row, asker, now).await?;
         }
     }
     Ok(were_united)
