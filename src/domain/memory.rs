@@ -99,15 +99,16 @@ pub fn release(person: &Person, scope: Release, at: Timestamp) -> Option<(Person
         since: person.since,
         until: at,
     };
+    let mut unparked = person.clone();
+    unparked.unpark();
     let after = Person {
-        parked: None,
         contested: None,
         made: Vec::new(),
         moved: None,
         handed_over: person.handed_over.clone().filter(|_| scope == Release::Parked),
         since: at,
         why: "released by an operator: the next run judges them afresh".to_owned(),
-        ..person.clone()
+        ..unparked
     };
     Some((after, past))
 }

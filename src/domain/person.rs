@@ -269,6 +269,14 @@ impl Person {
         Some(refused.unwrap_or_else(unclear))
     }
 
+    /// Nothing keeps them parked any more. What did may have been a restore, given up, and so hsmc's own hand that has
+    /// changed an archived member: their archive counts from then.
+    pub fn unpark(&mut self) {
+        if let (Some(parked), Some(archived)) = (self.parked.take(), &mut self.archived) {
+            archived.at = archived.at.max(parked.at);
+        }
+    }
+
     /// A person just seen for the first time.
     pub fn new(id: PersonId, email: Option<Email>, record: Option<RecordId>, now: Timestamp) -> Person {
         Person {

@@ -5,7 +5,7 @@ use hsmc::domain::event::MoveEnd;
 use hsmc::domain::failure::{Refusal, RefusalCode, Service};
 use hsmc::domain::id::ListId;
 use hsmc::domain::member::{MemberStatus, MergeField};
-use hsmc::domain::memory::{by_their_clock, remember};
+use hsmc::domain::memory::{Release, by_their_clock, release, remember};
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::rules::{Operator, Precedence, TagSource};
@@ -331,6 +331,25 @@ fn r06_whom_somebody_else_archived_again_is_told_by_mailchimps_own_clock() {
         stage.member.as_mut().unwrap().changed = Some(Timestamp(theirs.0 + changed));
         assert_eq!(stage.decision().state, state, "{changed} ms later");
     }
+}
+
+/// It was hsmc's own hand that changed them: a restore that was refused, and given up.
+#[test]
+fn r06_whose_restore_was_refused_may_return_once_released() {
+    let stage =
+        ann().in_lists(&[987]).member(MemberStatus::Archived, &[]).archived_by_us(MemberStatus::Subscribed);
+    let due = stage.decision().due.unwrap();
+    assert_eq!(due.kind, MoveKind::Restore);
+    let because = Refusal { code: RefusalCode::InvalidValue, message: String::new() };
+    let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
+    let at = Timestamp(900_000);
+    let mut refused = stage.clone();
+    refused.memory = remember(&stage.memory, &due, &end, Some(Service::Mailchimp), true, at);
+    refused.member.as_mut().unwrap().changed = Some(Timestamp(at.0 - 1_000));
+    refused.rests(PersonState::Parked);
+    let (released, _) = release(&refused.memory, Release::Parked, at).unwrap();
+    refused.memory = released;
+    assert_eq!(refused.decision().due.unwrap().kind, MoveKind::Restore);
 }
 
 #[test]

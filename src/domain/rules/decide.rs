@@ -57,7 +57,7 @@ pub fn decide(rules: &RuleSet, world: &World, view: &PersonView<'_>) -> Verdict 
 fn rule(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
     let parked = identity::is_still_parked(sight, &mut draft.memory);
     if !parked {
-        draft.memory.parked = None;
+        draft.memory.unpark();
     }
     if let Some(question) = identity::must_ask(sight) {
         return Ask(question);

@@ -48,7 +48,7 @@ impl Planning {
                     person,
                     Person {
                         state: PersonState::Foreign,
-                        why: "in no list that is read, and no member any more".to_owned(),
+                        why: "in no list that is read, and no member".to_owned(),
                         since: self.world.seen,
                         enrolled: None,
                         ..person.clone()
