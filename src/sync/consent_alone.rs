@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 /// Whether a run that ends like this can still deliver opt-outs: something of the lists or properties that the config
 /// names is not as it says any more, and both accounts are the right ones. A config by which nothing was ever read does
 /// nothing at all.
-pub(super) fn is_possible(workspace: &Workspace, problem: &RunError) -> bool {
+fn is_possible(workspace: &Workspace, problem: &RunError) -> bool {
     let has_worked = workspace.shared.journal.meta_get::<u64>(SCANNED).is_ok_and(|scanned| scanned.is_some());
     const OF_THE_RULES: [Code; 4] =
         [Code::ListMissing, Code::ListNotOfContacts, Code::ListDynamic, Code::PropertyMissing];
@@ -50,17 +50,32 @@ fn list_without_which(problem: &RunError) -> Option<ListId> {
     }
 }
 
+/// Delivers opt-outs beside a problem that need not stop them; what the run ends with.
+pub(super) async fn beside(
+    workspace: &Workspace,
+    (run, fates): (&mut Run, &mut Fates),
+    looked: (&RunOptions, &Leftover, &dyn Progress),
+    problem: RunError,
+) -> RunError {
+    if !is_possible(workspace, &problem) {
+        return problem;
+    }
+    match deliver(workspace, (run, fates), looked).await {
+        Err(RunError::Stopped) => return RunError::Stopped,
+        Err(other) => tracing::warn!(problem = %other, "opt-outs could not be delivered either"),
+        Ok(()) => {}
+    }
+    problem
+}
+
 /// Reads what is there, and delivers the opt-outs.
 ///
 /// # Errors
 /// When the accounts cannot be read, or the journal not read or written; or hsmc was asked to stop.
-pub(super) async fn deliver(
+async fn deliver(
     workspace: &Workspace,
-    run: &mut Run,
-    fates: &mut Fates,
-    options: &RunOptions,
-    leftover: &Leftover,
-    progress: &dyn Progress,
+    (run, fates): (&mut Run, &mut Fates),
+    (options, leftover, progress): (&RunOptions, &Leftover, &dyn Progress),
 ) -> Result<(), RunError> {
     if workspace.shared.journal.restored()?.is_some() {
         // What was begun before the backup is settled first, by a whole run.

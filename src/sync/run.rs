@@ -179,21 +179,11 @@ pub async fn sync(
                 .instrument(span)
                 .await;
             match result {
-                Err(problem) if consent_alone::is_possible(workspace, &problem) => {
-                    match consent_alone::deliver(
-                        workspace, &mut run, &mut fates, options, &leftover, progress,
-                    )
-                    .await
-                    {
-                        Err(RunError::Stopped) => Err(RunError::Stopped),
-                        Err(beside) => {
-                            tracing::warn!(problem = %beside, "opt-outs could not be delivered either");
-                            Err(problem)
-                        }
-                        Ok(()) => Err(problem),
-                    }
+                Err(problem) => {
+                    let looked = (options, &leftover, progress);
+                    Err(consent_alone::beside(workspace, (&mut run, &mut fates), looked, problem).await)
                 }
-                result => result,
+                outcome => outcome,
             }
         }
         Err(problem) => Err(problem),

@@ -22,6 +22,7 @@ mod identity;
 mod keeping_on;
 mod machine;
 mod members;
+mod merging;
 mod moved_members;
 mod naming;
 mod operating;
