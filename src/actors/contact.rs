@@ -8,14 +8,14 @@
 use super::context::{Held, Shared};
 use super::erasing::trace;
 use super::evidence::evidence;
-use super::lane::{LaneItem, LaneStep, Lanes, Settled, Work};
+use super::lane::{LOOKED_FOR_WITHIN, LaneItem, LaneStep, Lanes, Settled, Work};
 use super::router::{MoveReport, Reported, Router};
 use super::traffic::Moving;
 use crate::domain::consent::{ConsentChange, ConsentEntry};
 use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::failure::{Refusal, RefusalCode, Service};
 use crate::domain::id::{ListId, MoveId, PersonId, StepIndex};
-use crate::domain::memory::{by_their_clock, remember};
+use crate::domain::memory::{Archive, by_their_clock, remember};
 use crate::domain::moves::{MemoryChange, MoveKind};
 use crate::domain::person::Person;
 use crate::domain::port::Priority;
@@ -412,7 +412,8 @@ impl Contact {
             {
                 self.erase(&mut batch, person, current, *at)?;
             } else if let (MoveEvent::Ended { end, at }, Some(person)) = (event, &person) {
-                let (by, archived) = (refused_by(&current.status), has_archived(&current.status));
+                let by = refused_by(&current.status);
+                let archived = archive_of(&current.status, self.shared.began);
                 let theirs = self.shared.audience_clock.offset().of_theirs(*at);
                 let after = by_their_clock(remember(person, draft, end, by, archived, *at), *at, theirs);
                 if after != *person {
@@ -559,13 +560,20 @@ fn past_return(status: &MoveStatus) -> bool {
     !status.draft.kind.is_forward_only() && status.is_past_pivot()
 }
 
-/// Whether it was a call of this move that archived the member: as planned, or because it took back whom it had made.
-fn has_archived(status: &MoveStatus) -> bool {
-    status.draft.steps.iter().zip(&status.steps).any(|(planned, state)| {
+/// Whether it was a call of this move that archived the member. One that an earlier process sent, and which only this
+/// one, begun at the moment given, found done, may have hidden an unsubscribe: it may have been in a batch of Mailchimp
+/// that went on while nobody looked (see [`super::lane`]'s `meanwhile`).
+fn archive_of(status: &MoveStatus, began: Timestamp) -> Archive {
+    let ours = status.draft.steps.iter().zip(&status.steps).find(|(planned, state)| {
         let taken_back = planned.step.inverse(&state.before) == Inverse::Step(Step::ArchiveMember);
         (planned.step == Step::ArchiveMember && state.forward == Progress::Done)
             || (taken_back && state.undo == Progress::Done)
-    })
+    });
+    match ours.and_then(|(_, state)| state.noted_at) {
+        None if ours.is_none() => Archive::NotOurs,
+        Some(sent) if sent < began && began.since(sent) > LOOKED_FOR_WITHIN => Archive::Unwatched,
+        _ => Archive::Watched,
+    }
 }
 
 /// The service that refused a step of the move, if one did.

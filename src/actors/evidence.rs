@@ -2,7 +2,7 @@
 //! what the call said, a bounce noted, a member restored.
 
 use crate::domain::consent::{ConsentChange, ConsentFact, Witness};
-use crate::domain::event::{Direction, MoveEnd, MoveEvent, StepOutcome};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent, OperatorRequest, StepOutcome};
 use crate::domain::failure::Service;
 use crate::domain::id::MoveId;
 use crate::domain::moves::{Move, MoveKind};
@@ -21,6 +21,12 @@ pub fn evidence(id: MoveId, draft: &Move, event: &MoveEvent, basis: &OptOutBasis
                 _ => return None,
             };
             of_step(id, draft, step, answer, *at, basis)
+        }
+        // From then on nobody tells the other side: the chain says who decided that.
+        MoveEvent::Operator { request: OperatorRequest::Skip, at } if draft.kind.is_opt_out() => {
+            let change = ConsentChange::OptOutSkipped;
+            let fact = ConsentFact::seen(change, *at, Witness::Operator, "not delivered", "command");
+            Some(ConsentFact { by: Some(id), ..fact })
         }
         MoveEvent::Ended { end: MoveEnd::Done, at } => {
             let change = match draft.kind {

@@ -29,7 +29,7 @@ use crate::sync::error::RunError;
 use crate::sync::forgetting::forgotten_at;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
-use crate::sync::scan::{NoProgress, Progress};
+use crate::sync::scan::{NoProgress, Progress, ScanError};
 use async_trait::async_trait;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -62,6 +62,9 @@ impl From<RunError> for Trouble {
             }
             RunError::NotNow { what, way_out, .. } => Trouble::usage(code, what).with_way_out(way_out),
             RunError::Stopped => Trouble { exit: 130, ..Trouble::failed(code, error.to_string()) },
+            RunError::Call(ref failure) | RunError::Scan(ScanError::Call { ref failure, .. }) => {
+                Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
+            }
             other => Trouble::failed(code, other.to_string()),
         }
     }

@@ -115,8 +115,12 @@ impl App {
             }
         };
         let released = self.forget_what_holds(&chosen, scope, &mut left_out).await?;
-        let whom = if released == 1 { "1 person is".to_owned() } else { format!("{released} people are") };
-        Ok(Acknowledgement { message: format!("{whom} released: the next run judges them afresh"), left_out })
+        let message = match released {
+            0 => "nobody is released".to_owned(),
+            1 => "1 person is released: the next run judges them afresh".to_owned(),
+            several => format!("{several} people are released: the next run judges them afresh"),
+        };
+        Ok(Acknowledgement { message, left_out })
     }
 
     async fn forget_what_holds(

@@ -129,6 +129,9 @@ impl From<PullError> for Trouble {
             ),
             PullError::Shelf(ShelfError::Damaged(_)) => Trouble::failed(code, error.to_string())
                 .with_way_out("pull again: it is begun anew, and everything is read"),
+            PullError::Call { ref failure, .. } => {
+                Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
+            }
             _ => Trouble::failed(code, error.to_string()),
         }
     }

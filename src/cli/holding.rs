@@ -21,9 +21,9 @@ use std::time::Duration;
 
 /// How often, and how far apart, a state directory in use is tried again before that is an error.
 pub(super) const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: Duration = Duration::from_millis(50);
+pub(super) const LOCK_WAIT: Duration = Duration::from_millis(50);
 /// How often a command that finds the directory in use, and nobody who answers, asks again: some ten seconds in all.
-const OWNER_TRIES: u32 = 10;
+pub(super) const OWNER_TRIES: u32 = 10;
 /// A daemon that takes over a changed config waits for a command that came in between, some ten minutes.
 const RELOAD_TRIES: u32 = 12_000;
 /// An owner that is about to end has so long: calls that are out are awaited.

@@ -4,7 +4,7 @@
 use super::demo;
 use super::error::Failure;
 use super::exit_code::ExitCode;
-use super::holding::LOCK_TRIES;
+use super::holding::{LOCK_TRIES, LOCK_WAIT, OWNER_TRIES};
 use super::progress::Progress;
 use super::{Answer, Backend};
 use crate::app::daemon::Ended;
@@ -312,11 +312,22 @@ impl Backend for System {
 
     async fn state(&self, request: StateRequest) -> Answer<StateAnswer> {
         let request = state::absolute(request);
-        if let Some(answer) = self.ask(&Call::State(request.clone())).await {
-            return answer;
-        }
+        let call = Call::State(request.clone());
         // The config only says how long details are kept: one that does not load is no reason not to answer.
-        Ok(state::alone(&self.state, self.load().ok().as_ref(), request).await?)
+        let config = self.load().ok();
+        let mut rounds = 0;
+        loop {
+            if let Some(answer) = self.ask(&call).await {
+                return answer;
+            }
+            rounds += 1;
+            match state::alone(&self.state, config.as_ref(), request.clone()).await {
+                Err(trouble) if trouble.code == Code::StateInUse && rounds < OWNER_TRIES => {
+                    tokio::time::sleep(LOCK_WAIT).await;
+                }
+                done => return Ok(done?),
+            }
+        }
     }
 
     async fn restore(&self, file: PathBuf, force: bool) -> Answer<RestoreView> {

@@ -246,6 +246,18 @@ mod tests {
     }
 
     #[test]
+    fn a_section_has_the_keys_that_stand_in_it() {
+        assert!(
+            keys::within("sync").contains(&"sync.every") && !keys::within("sync").contains(&"api.listen")
+        );
+        for section in ["group", "group[]", "group[0]"] {
+            assert!(keys::within(section).contains(&"group[].name"), "{section}");
+        }
+        assert_eq!(keys::within("sync.every"), Vec::<&str>::new());
+        assert_eq!(keys::within("syn"), Vec::<&str>::new());
+    }
+
+    #[test]
     fn no_secret_is_shown_whether_it_stands_in_plain_or_elsewhere() {
         let all = format!("{:?}", written().settings());
         assert!(!all.contains("pat-in-plain") && !all.contains("0123-us1"), "{all}");

@@ -508,6 +508,16 @@ pub fn at(path: &str) -> Option<&'static Key> {
     })
 }
 
+/// The keys of a section: `api`, `group.list`; none where it is no section.
+pub fn within(section: &str) -> Vec<&'static str> {
+    let section = general(section);
+    let is_within = |key: &&Key| {
+        let rest = key.path.strip_prefix(&section);
+        rest.is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]."))
+    };
+    KEYS.iter().filter(is_within).map(|key| key.path).collect()
+}
+
 /// Whether a path without numbers is of this key: `*` is any name.
 fn fits(key: &str, path: &str) -> bool {
     let (mut key, mut path) = (key.split('.'), path.split('.'));

@@ -99,7 +99,7 @@ codes! {
     ListNotOfContacts = 2102: "the list does not hold contacts",
     ListDynamic = 2103: "a list that people are put into is dynamic",
     ListUnfinished = 2104: "HubSpot is still building the list",
-    PropertyMissing = 2105: "HubSpot has no such contact property",
+    PropertyMissing = 2105: "there is no such contact property, or the mirror does not keep it",
     PropertyReadOnly = 2106: "the property is read-only in HubSpot",
     SubscriptionType = 2107: "the subscription type is not there, or cannot be used",
     ExitTagUnknown = 2108: "nobody has ever borne the exit tag",

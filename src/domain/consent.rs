@@ -49,11 +49,13 @@ pub enum ConsentChange {
     Adopted,
     /// The person was deleted for good on both sides, and here.
     Forgotten,
+    /// An operator took the telling of the other side as done, which had failed for good.
+    OptOutSkipped,
 }
 
 impl ConsentChange {
     /// All changes.
-    pub const ALL: [ConsentChange; 7] = [
+    pub const ALL: [ConsentChange; 8] = [
         ConsentChange::OptOutSeen,
         ConsentChange::OptOutDelivered,
         ConsentChange::BounceNoted,
@@ -61,6 +63,7 @@ impl ConsentChange {
         ConsentChange::Restored,
         ConsentChange::Adopted,
         ConsentChange::Forgotten,
+        ConsentChange::OptOutSkipped,
     ];
 
     /// A stable word: `opt-out-seen`, …
@@ -73,6 +76,7 @@ impl ConsentChange {
             ConsentChange::Restored => "restored",
             ConsentChange::Adopted => "adopted",
             ConsentChange::Forgotten => "forgotten",
+            ConsentChange::OptOutSkipped => "opt-out-skipped",
         }
     }
 }

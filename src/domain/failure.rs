@@ -176,8 +176,7 @@ impl fmt::Display for Refusal {
 }
 
 /// A call that failed as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{service} {what}: {message}")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFailure {
     /// Which side.
     pub service: Service,
@@ -195,6 +194,18 @@ pub struct CallFailure {
     pub trace: Option<String>,
 }
 
+impl fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: ", self.service, self.what)?;
+        match self.status.map(|status| status.to_string()) {
+            Some(status) if self.message != status => write!(f, "{status}, {}", self.message),
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for CallFailure {}
+
 /// Who is told to stay away for longer was not too fast: the day's quota is used up, or the account is being moved.
 const A_MOMENT: Duration = Duration::from_secs(600);
 
@@ -210,6 +221,25 @@ impl FailureClass {
             FailureClass::Unauthorized => Code::CredentialsRefused,
             FailureClass::Misconfigured => Code::RightsMissing,
             FailureClass::TargetAway => Code::TargetAway,
+        }
+    }
+
+    /// What an operator does about a command that ended with it.
+    pub fn way_out(self) -> &'static str {
+        match self {
+            FailureClass::Transient | FailureClass::InDoubt => {
+                "see whether the way there is open (DNS, proxy, the service's status page); the same command goes on from there"
+            }
+            FailureClass::RateLimited { .. } => "wait that long; the same command goes on from there",
+            FailureClass::Unauthorized => {
+                "put a token or key that works into the config; `hsmc check` tries it"
+            }
+            FailureClass::Misconfigured => {
+                "give the token or key the right that is named, and see what `hsmc check` says"
+            }
+            FailureClass::Permanent | FailureClass::TargetAway => {
+                "see what the service says of it; `hsmc check` looks whether the config names what is there"
+            }
         }
     }
 }

@@ -10,22 +10,36 @@ use super::person::{
 };
 use super::time::Timestamp;
 
-/// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did;
-/// `archived` is whether it was this move that archived the member, if it was to, or took back whom it had made:
-/// whoever others archived, or who could not be archived any more, is not remembered as archived by hsmc (R6).
+/// Whether a move archived its member: as planned, or because it took back whom it had made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archive {
+    /// It did not: others had, or they could not be archived any more.
+    NotOurs,
+    /// It did, and who unsubscribed up to then was looked for.
+    Watched,
+    /// It did, while no hsmc ran that could have looked: an unsubscribe may be hidden by it.
+    Unwatched,
+}
+
+/// The person after a move has ended. `refused_by` is the service whose refusal ended it, if one did. Only whom this
+/// move archived is remembered as archived by hsmc (R6).
 pub fn remember(
     person: &Person,
     ended: &Move,
     end: &MoveEnd,
     refused_by: Option<Service>,
-    archived: bool,
+    archived: Archive,
     at: Timestamp,
 ) -> Person {
     let mut after = person.clone();
     match end {
         MoveEnd::Done => {
-            for change in ended.then.iter().filter(|change| archived || !is_archive(change)) {
+            let is_ours = archived != Archive::NotOurs;
+            for change in ended.then.iter().filter(|change| is_ours || !is_archive(change)) {
                 apply(&mut after, change, ended, at);
+            }
+            if is_ours && let Some(known) = after.archived.as_mut().filter(|known| known.at == at) {
+                known.status_before = status_hidden(known.status_before.clone(), archived);
             }
             contested::made(&mut after, ended, at);
         }
@@ -35,8 +49,8 @@ pub fn remember(
                 // nothing, and that hsmc had archived them before, or an operator had settled it, holds no longer.
                 after.archived = None;
                 after.adopted = false;
-            } else if archived {
-                let status_before = MemberStatus::Subscribed;
+            } else if archived != Archive::NotOurs {
+                let status_before = status_hidden(MemberStatus::Subscribed, archived);
                 after.archived.get_or_insert(ArchivedByUs { status_before, at });
             }
             if let Some(service) = refused_by.filter(|_| ended.kind.refusal_parks() && parks(because)) {
@@ -65,6 +79,14 @@ pub fn by_their_clock(after: Person, at: Timestamp, theirs: Timestamp) -> Person
         archived: Some(ArchivedByUs { at: moment(archived.at), ..archived }),
         parked: after.parked.map(|parked| Parked { at: moment(parked.at), ..parked }),
         ..after
+    }
+}
+
+/// What an archive hides: of whom nobody watched, whether they were still subscribed.
+fn status_hidden(planned: MemberStatus, archived: Archive) -> MemberStatus {
+    match (planned, archived) {
+        (MemberStatus::Subscribed, Archive::Unwatched) => MemberStatus::Archived,
+        (planned, _) => planned,
     }
 }
 

@@ -113,7 +113,7 @@ pub struct HandedOver {
 /// Archived by hsmc.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchivedByUs {
-    /// The status before, which Mailchimp hides now.
+    /// The status before, which Mailchimp hides now; `archived` where hsmc cannot know it either.
     pub status_before: MemberStatus,
     /// When.
     pub at: Timestamp,
@@ -123,6 +123,11 @@ impl ArchivedByUs {
     /// Whether a member archived with this status may be subscribed again.
     pub fn allows_return(&self) -> bool {
         self.status_before == MemberStatus::Subscribed
+    }
+
+    /// Whether nobody could see if they unsubscribed before they were archived: an operator settles it.
+    pub fn is_unsure(&self) -> bool {
+        self.status_before == MemberStatus::Archived
     }
 }
 

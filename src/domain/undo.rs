@@ -9,7 +9,7 @@ use super::contact::Contact;
 use super::id::{ListId, MoveId};
 use super::member::{Member, MemberStatus};
 use super::moves::{MemoryChange, Move, MoveKind, PlannedStep, Reason};
-use super::person::Person;
+use super::person::{ArchivedByUs, Person};
 use super::rules::{RuleSet, protected_tag};
 use super::step::{Before, Delivery, Fingerprint, Step};
 use super::tag::TagName;
@@ -278,6 +278,9 @@ fn stands(
     let bears = |tag: &TagName| member.is_some_and(|member| member.bears(tag));
     let before = match inverse {
         Step::ReturnMember { .. } if opted_out => return Err("opted out since: stays archived"),
+        Step::ReturnMember { .. } if known.person.archived.as_ref().is_some_and(ArchivedByUs::is_unsure) => {
+            return Err("archived while nobody could see whether they unsubscribed: stays archived");
+        }
         Step::ReturnMember { .. } => {
             let ours = known.person.archived.is_some();
             let status = member.map(|member| &member.status);

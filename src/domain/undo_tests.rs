@@ -143,12 +143,15 @@ fn r28_no_sign_of_an_opt_out_lets_anybody_return() {
     let mut in_hubspot = archived();
     in_hubspot.contact.as_mut().unwrap().opted_out = true;
     let not_ours = Person { archived: None, ..person() };
+    let hidden = ArchivedByUs { status_before: MemberStatus::Archived, at: Timestamp(1) };
+    let nobody_looked = Person { archived: Some(hidden), ..person() };
     for (person, present) in [
         (&remembered, archived()),
         (&person(), in_hubspot),
         (&person(), present(MemberStatus::Unsubscribed, &[], &[946])),
         (&person(), present(MemberStatus::Subscribed, &[], &[946])),
         (&not_ours, archived()),
+        (&nobody_looked, archived()),
     ] {
         let told = told(&handover(), person, &[], &present);
         assert!(!told.steps.iter().any(|step| step.contains("again")), "{:?}", told.steps);

@@ -80,6 +80,9 @@ pub struct StepState {
     pub doubted_at: Option<Timestamp>,
     /// When the last call left.
     pub sent_at: Option<Timestamp>,
+    /// The same by the clock of the process that sent it, where that process has not settled it: see
+    /// [`MoveStatus::count_from`].
+    pub noted_at: Option<Timestamp>,
     /// What went wrong last, for as long as the step is not settled: a new try does not hide it.
     pub setback: Option<Setback>,
 }
@@ -176,7 +179,11 @@ impl MoveStatus {
     /// Counts a call that an earlier process sent not long ago as sent when this one began: how long ago it was is not
     /// sure, since a clock may be set while no process is there to notice.
     pub fn count_from(&mut self, began: Timestamp) {
+        let direction = self.direction().unwrap_or(Direction::Forward);
         for state in &mut self.steps {
+            if state.progress(direction).is_settled() {
+                state.noted_at = None;
+            }
             for sent in [&mut state.sent_at, &mut state.doubted_at].into_iter().flatten() {
                 if *sent < began && began.since(*sent) < UNSURE {
                     *sent = began;

@@ -47,6 +47,7 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
                         attempts: 0,
                         doubted_at: None,
                         sent_at: None,
+                        noted_at: None,
                         setback: None,
                     })
                     .collect(),
@@ -86,7 +87,7 @@ pub fn transition(status: Option<MoveStatus>, event: &MoveEvent) -> Result<MoveS
             if let Some(before) = before {
                 state.before = before.clone();
             }
-            state.sent_at = Some(*at);
+            (state.sent_at, state.noted_at) = (Some(*at), Some(*at));
             set(state, *direction, Progress::Sent { at: *at });
             status.last_event_at = *at;
         }

@@ -45,11 +45,14 @@ impl Known {
 }
 
 impl One {
-    /// What both sides say of their consent. The contact itself may say so too, and later.
+    /// What both sides say of their consent. The contact itself may say that they opted out too, and later; before
+    /// anything else is known, that alone.
     pub fn consent_known(&self) -> Option<ConsentState> {
-        let known = self.known.as_ref()?;
         let opted_out = matches!(self.property("hs_email_optout"), Reading::Value("true"));
-        Some(ConsentState::of(known.opted_out || opted_out, known.member.as_ref()))
+        match &self.known {
+            Some(known) => Some(ConsentState::of(known.opted_out || opted_out, known.member.as_ref())),
+            None => opted_out.then_some(ConsentState::OptedOut),
+        }
     }
 }
 

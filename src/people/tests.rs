@@ -109,6 +109,14 @@ fn unread_columns_are_empty_and_unread_people_fit_no_rule() {
     assert_eq!(row.iter().flatten().count(), 2);
 }
 
+/// Before the first scan nothing else is known.
+#[test]
+fn whom_the_contact_itself_shows_opted_out_is_so_before_anything_else_is_known() {
+    let out = one(1, &[("hs_email_optout", Some("true"))]);
+    let village = Village([(1, out), (2, one(2, &[("hs_email_optout", Some("false"))]))].into());
+    assert_eq!(records(&all(&village, query(Some("consent = opted-out"), None, 5), Timestamp(0))), [1]);
+}
+
 proptest! {
     #[test]
     fn pages_hold_everybody_who_fits_once_and_in_order(

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct PeopleRequest {
     /// Members of this segment of the config.
     pub segment: Option<String>,
-    /// For whom this rule holds (docs/segments.md).
+    /// For whom this rule holds (docs/segments.md); `where` as everywhere that somebody writes it.
+    #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
     /// By this column; `-column` puts the largest first. By record id without one.
     pub sort: Option<String>,

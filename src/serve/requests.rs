@@ -226,9 +226,9 @@ impl Call {
             | Call::Adopt(_)
             | Call::NotifyTest
             | Call::Release(_)
-            | Call::State(_)
             | Call::Undo(_)
             | Call::Forget(_) => false,
+            Call::State(request) => matches!(request, StateRequest::Size | StateRequest::Check),
             Call::Webhooks(request) => !request.setup,
             Call::ClearMirror(request) => request.confirm.is_none(),
             Call::Tokens(request) => *request == TokenRequest::List,

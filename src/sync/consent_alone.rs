@@ -1,5 +1,5 @@
 //! Opt-outs where the config and the accounts do not fit: what is missing stops everything else (R27), and not those
-//! (R24).
+//! (R24). Nor does a list that HubSpot does not answer.
 //!
 //! Promises: what is there is read, and the opt-outs that it shows are delivered, as a run of their own like any. Never:
 //! anything else done; or a picture without the lists that are missing left where a later run would go by it.
@@ -30,21 +30,21 @@ fn is_possible(workspace: &Workspace, problem: &RunError) -> bool {
     const OF_THE_RULES: [Code; 4] =
         [Code::ListMissing, Code::ListNotOfContacts, Code::ListDynamic, Code::PropertyMissing];
     let is_of_the_rules = matches!(problem, RunError::Unfit { code, .. } if OF_THE_RULES.contains(code));
-    has_worked
-        && workspace.settings.apply != ApplyMode::Never
-        && (is_of_the_rules || list_without_which(problem).is_some())
+    has_worked && (is_of_the_rules || list_without_which(problem).is_some())
 }
 
-/// The list that a scan stumbles over for good: not there as such, or not to be read with this token.
+/// The list that a scan stumbles over: not there as such, not to be read with this token, or not answered however
+/// often it is asked for.
 fn list_without_which(problem: &RunError) -> Option<ListId> {
     match problem {
         RunError::Scan(ScanError::MissingList { list } | ScanError::NotOfContacts { list }) => Some(*list),
         RunError::Scan(ScanError::Call { reading: Source::List(list), failure }) => match failure.class {
-            FailureClass::Permanent | FailureClass::Misconfigured | FailureClass::TargetAway => Some(*list),
-            FailureClass::Transient
-            | FailureClass::RateLimited { .. }
-            | FailureClass::InDoubt
-            | FailureClass::Unauthorized => None,
+            FailureClass::Permanent
+            | FailureClass::Misconfigured
+            | FailureClass::TargetAway
+            | FailureClass::Transient
+            | FailureClass::InDoubt => Some(*list),
+            FailureClass::RateLimited { .. } | FailureClass::Unauthorized => None,
         },
         _ => None,
     }
@@ -95,6 +95,10 @@ async fn deliver(
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context).await?;
     fates.learned.opt_outs.clone_from(&planning.opt_outs);
+    if workspace.settings.apply == ApplyMode::Never {
+        // Shown, and told of once they are late (R24).
+        return tidy(workspace);
+    }
     let done = opt_outs(workspace, run, planning, &limits, &fates.learned).await;
     drop(deciding);
     tidy(workspace)?;

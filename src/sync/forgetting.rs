@@ -98,6 +98,41 @@ fn gets_mail(status: &MemberStatus) -> bool {
 /// # Errors
 /// A call fails, or the journal cannot be read.
 pub async fn look(workspace: &Workspace, email: &Email) -> Result<Found, RunError> {
+    let Some((address, here)) = present_address(workspace, email).await? else {
+        return look_at(workspace, email).await;
+    };
+    let mut found = look_at(workspace, &address).await?;
+    if !found.others.iter().any(|(other, _)| other == email) {
+        let forgotten = ForgottenPeople::load(&workspace.shared.journal)?;
+        let former = under(workspace, here, [email.clone()], &forgotten).await?;
+        found.others.push((email.clone(), former));
+    }
+    Ok(found)
+}
+
+/// The address that whoever once had this one has by now, by the evidence of their consent, and who is known under
+/// this one here: whoever asks to be forgotten writes the address they remember. None where HubSpot has a contact with
+/// it, who may be somebody else.
+async fn present_address(
+    workspace: &Workspace,
+    email: &Email,
+) -> Result<Option<(Email, Option<Person>)>, RunError> {
+    let (journal, consent) = (&workspace.shared.journal, &workspace.shared.consent);
+    let here = journal.person_by_hash(email.hash())?.map(|id| journal.person(id)).transpose()?.flatten();
+    let former = consent.of_address(email)?.map(|id| journal.person(id)).transpose()?.flatten();
+    let Some(former) = former.filter(|former| here.as_ref().is_none_or(|here| here.id != former.id)) else {
+        return Ok(None);
+    };
+    let is_theirs = |address: &Email| address == email || former.previous_email.as_ref() == Some(email);
+    let Some(address) = former.email.clone().filter(|address| !is_theirs(address)) else { return Ok(None) };
+    let found =
+        workspace.shared.crm.contacts_by_email(Priority::HandOver, std::slice::from_ref(email)).await?;
+    let is_another = |contact: &Contact| former.record != Some(contact.record);
+    Ok((!found.iter().any(is_another)).then_some((address, here)))
+}
+
+/// The same for whoever has this address now.
+async fn look_at(workspace: &Workspace, email: &Email) -> Result<Found, RunError> {
     let (journal, crm) = (&workspace.shared.journal, &workspace.shared.crm);
     let priority = Priority::HandOver;
     let person = match journal.person_by_hash(email.hash())? {

@@ -240,7 +240,10 @@ pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
         if tried >= TRIES || wait > LONGEST_PAUSE || workspace.patience.has_stalled(service) {
             return Err(failure.into());
         }
-        tracing::debug!(what = %failure.what, class = ?failure.class, "asking again");
+        match tried {
+            1 => tracing::warn!(problem = %failure, "asking again, for some two minutes at most"),
+            _ => tracing::debug!(what = %failure.what, class = ?failure.class, "asking again"),
+        }
         pause *= 2;
         let mut stop = workspace.stop.clone();
         tokio::select! {

@@ -142,6 +142,7 @@ async fn show(
     note(&mut summary.notes, &accounts.missing());
     forgetting::note(&mut summary.notes, forgotten);
     note(&mut summary.notes, &in_words(&planning.dropped_of_shown()));
+    options.narrowing.note_strangers(&workspace.shared.journal, &mut summary.notes)?;
     Ok(Shown { seen, full, summary, moves })
 }
 
@@ -402,6 +403,7 @@ async fn phases(
     drop(deciding);
     renumber(workspace, scanned, run.id);
     count_plan(run, &summary, &limits, cap);
+    options.narrowing.note_strangers(&workspace.shared.journal, &mut run.counts.notes)?;
     if confirmed > 0 {
         run.counts.notes.insert("moves of an earlier run taken over".to_owned(), confirmed);
     }

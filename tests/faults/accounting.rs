@@ -69,6 +69,12 @@ async fn a_narrowed_run_says_whom_it_went_over_and_counts_everybody() {
     let report = world.try_sync(limited).await.unwrap();
     assert_eq!(report.run.report.narrowed.as_deref(), Some("at most 0 moves"));
     adds_up(&world, &report).await;
+    // An address that nobody has is misspelt, most likely.
+    let nobody = Only::Contact(address("nobody.at.all"));
+    let report =
+        world.try_sync(SyncRequest { yes: true, only: vec![nobody], ..SyncRequest::default() }).await;
+    let notes = report.unwrap().run.counts.notes;
+    assert_eq!(notes.get("addresses given with --only that nobody has"), Some(&1), "{notes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

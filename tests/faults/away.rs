@@ -77,7 +77,7 @@ async fn a_service_that_hangs_from_the_start_is_told_of_after_one_patience() {
         hangs(&mut world.sandbox(), service);
         let report = world.sync().await;
         assert_eq!(report.run.state, RunState::Failed, "{}", report.run.phase);
-        assert!(report.run.phase.contains(&format!("{service} stays away")), "{}", report.run.phase);
+        assert!(report.run.phase.contains(&format!("{service}: stays away")), "{}", report.run.phase);
         assert!(took(&report) < ONCE, "{service}: {:?}", took(&report));
         world.mend();
         world.synced().await;

@@ -8,7 +8,7 @@ use hsmc::domain::failure::Service;
 use hsmc::domain::id::MoveId;
 use hsmc::engine::fold;
 use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
-use hsmc::serve::requests::SyncRequest;
+use hsmc::serve::requests::{AdoptRequest, SyncRequest};
 use hsmc::serve::views::RunState;
 use hsmc::sync::scan::NoProgress;
 use std::sync::Arc;
@@ -183,6 +183,49 @@ async fn who_opts_out_while_a_batch_archives_them_is_told_of_in_hubspot_all_the_
     let name = email.trim_end_matches("@example.com");
     assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");
     world.assert_settled().await;
+}
+
+/// Between the death of one process and the begin of the next nobody looks, and the archive hides an unsubscribe.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_a_batch_archives_while_no_hsmc_runs_is_not_subscribed_again_before_an_operator_has_settled_it()
+{
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::enrolled(builder, &name, GENERAL);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    world.synced().await;
+    for name in names() {
+        world.act(Act::LeaveList { contact: address(&name), list: GENERAL });
+    }
+    world.sandbox().settings.batch_delay = A_DAY;
+    world.synced().await;
+    let waits = waiting(&world).await;
+    let (out, settled) = (waits[0].2.clone(), waits[1].2.clone());
+    world.act(Act::Unsubscribe { email: address(&out) });
+    world.clock.jump(A_DAY);
+    world.synced().await;
+    for name in [&out, &settled] {
+        assert!(world.person(name).starts_with("archived"), "{name}: {}", world.person(name));
+        world.act(Act::JoinList { contact: address(name), list: GENERAL });
+    }
+    let report = world.synced().await;
+    assert_eq!(report.run.counts.people.get("archived-by-others"), Some(&2), "{:?}", report.run.counts);
+    for name in [&out, &settled] {
+        assert!(world.person(name).starts_with("archived"), "{name}: {}", world.person(name));
+    }
+    let app = world.open();
+    let why = app.why(&address(&settled)).await.unwrap();
+    let held = why.memory.iter().find(|line| line.what.starts_with("archived by hsmc")).unwrap();
+    assert!(held.what.ends_with("while nobody could see whether they unsubscribed"), "{}", held.what);
+    assert!(held.released_by.contains("hsmc adopt"), "{}", held.released_by);
+    app.adopt(AdoptRequest::People(vec![address(&settled)])).await.unwrap();
+    app.close().await;
+    world.synced().await;
+    assert!(world.person(&settled).starts_with("subscribed"), "{}", world.person(&settled));
+    assert!(world.person(&out).starts_with("archived"), "{}", world.person(&out));
 }
 
 /// Nobody knows its id, or whether it was taken: it archives two minutes later whoever has opted out by then.

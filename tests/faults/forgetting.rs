@@ -197,6 +197,54 @@ async fn a_contact_that_was_given_another_address_is_opted_out_under_it_before_i
     assert_eq!(world.person("ada.new"), "no member; not in HubSpot");
 }
 
+/// They write from the address they remember; the evidence of their consent knows whom they have become.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_by_a_former_address_is_forgotten_under_the_present_one_too() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::Clean { email: address("ada") });
+    world.synced().await;
+    let (contact, property) = (address("ada"), "email".to_owned());
+    world.act(Act::SetProperty { contact, property, value: address("ada.new") });
+    world.clock.jump(Duration::from_secs(60));
+    world.synced().await;
+    assert!(world.person("ada.new").starts_with("subscribed"), "{}", world.person("ada.new"));
+
+    let app = world.open();
+    let plan = app.forget(ForgetRequest { address: address("ada"), dry_run: true }).await.unwrap();
+    app.close().await;
+    assert!(plan.hubspot.iter().any(|line| line.starts_with("delete contact")), "{plan:?}");
+    assert_eq!(forget(&world, "ada").await.state, ForgetState::Forgotten);
+    for name in ["ada", "ada.new"] {
+        assert_eq!(world.person(name), "no member; not in HubSpot", "{name}");
+        assert_eq!(files_naming(&world, name), Vec::<String>::new(), "{name}");
+        assert_eq!(forget(&world, name).await.state, ForgetState::Before, "{name}");
+    }
+    world.assert_careful();
+}
+
+/// An address that somebody else has by now leads to nobody who had it before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_former_address_that_another_contact_has_now_leads_to_that_contact_alone() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    let (contact, property) = (address("ada"), "email".to_owned());
+    world.act(Act::SetProperty { contact, property, value: address("ada.new") });
+    world.clock.jump(Duration::from_secs(60));
+    world.synced().await;
+    people::act_new(&world, "ada", COMPETITION);
+    assert_eq!(forget(&world, "ada").await.state, ForgetState::Forgotten);
+    assert_eq!(world.person("ada"), "no member; not in HubSpot");
+    assert!(world.person("ada.new").starts_with("subscribed"), "{}", world.person("ada.new"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_further_address_without_a_member_is_kept_away_as_well() {
     let world = of_two_addresses(false).await;

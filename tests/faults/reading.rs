@@ -96,6 +96,7 @@ async fn r24_a_list_that_is_missing_stops_everything_but_opt_outs() {
         people::contact(builder, "eve");
         people::enrolled(builder, "dora", GENERAL);
         people::enrolled(builder, "fay", GENERAL);
+        people::enrolled(builder, "gus", GENERAL);
     })
     .await;
     // A config that has never worked changes nothing at all (R27).
@@ -127,6 +128,14 @@ async fn r24_a_list_that_is_missing_stops_everything_but_opt_outs() {
     let full = SyncRequest { yes: true, full: true, ..SyncRequest::default() };
     assert_eq!(world.try_sync(full).await.unwrap().run.state, RunState::Failed);
     assert_eq!(world.person("fay"), "unsubscribed [General Single]; lists [762, 987], opted out");
+    assert_eq!(world.person("eve"), "no member; lists [987]");
+    world.mend();
+    // Or one that HubSpot does not answer, however often it is asked for.
+    world.fail(Service::HubSpot, "GET", "/720/memberships", FaultKind::Status { code: 503, body: None });
+    world.act(Act::OptOut { email: address("gus"), subscription: None });
+    let full = SyncRequest { yes: true, full: true, ..SyncRequest::default() };
+    assert_eq!(world.try_sync(full).await.unwrap().run.state, RunState::Failed);
+    assert_eq!(world.person("gus"), "unsubscribed []; lists [762, 987], opted out");
     assert_eq!(world.person("eve"), "no member; lists [987]");
     world.mend();
     world.synced().await;

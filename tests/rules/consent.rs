@@ -9,6 +9,7 @@ use hsmc::domain::person::{OptOutMemory, PersonState};
 use hsmc::domain::rules::Question;
 use hsmc::domain::step::{Before, OptOutScope};
 use hsmc::domain::time::Timestamp;
+use std::time::Duration;
 
 const EVIDENCE: &str = "record the evidence";
 const OPT_OUT: &str = "opt out of all email";
@@ -141,6 +142,23 @@ fn r21a_who_opted_in_again_is_reported_and_left_alone_on_both_sides() {
         .opt_out_known(Service::HubSpot, true);
     stage.rests(PersonState::OptedOut);
     assert_eq!(stage.decision().notes.len(), 1);
+}
+
+#[test]
+fn r21a_whom_hubspot_shows_opted_in_after_an_opt_out_there_is_reported_once_its_search_has_caught_up() {
+    let back = |seen| ann().member(MemberStatus::Unsubscribed, &[]).opt_out_known(seen, true);
+    let notes = |mut stage: Stage, after: u64| {
+        let delivered = stage.memory.opt_out.as_ref().unwrap().delivered.unwrap();
+        stage.world.seen = delivered.plus(Duration::from_secs(after));
+        let decision = stage.decision();
+        assert_eq!((decision.state, decision.due), (PersonState::OptedOut, None));
+        decision.notes.len()
+    };
+    assert_eq!(notes(back(Service::HubSpot), 3_600), 1);
+    assert_eq!(notes(back(Service::HubSpot), 60), 0, "its search may lag");
+    assert_eq!(notes(back(Service::HubSpot).opted_out_in_hubspot(), 3_600), 0);
+    // HubSpot was told of it, and may not show that.
+    assert_eq!(notes(back(Service::Mailchimp), 3_600), 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use hsmc::domain::event::MoveEnd;
 use hsmc::domain::failure::{Refusal, RefusalCode, Service};
 use hsmc::domain::id::ListId;
 use hsmc::domain::member::{MemberStatus, MergeField};
-use hsmc::domain::memory::{Release, by_their_clock, release, remember};
+use hsmc::domain::memory::{Archive, Release, by_their_clock, release, remember};
 use hsmc::domain::moves::{MemoryChange, MoveKind};
 use hsmc::domain::person::PersonState;
 use hsmc::domain::rules::{Operator, Precedence, TagSource};
@@ -344,7 +344,7 @@ fn r06_whose_restore_was_refused_may_return_once_released() {
     let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
     let at = Timestamp(900_000);
     let mut refused = stage.clone();
-    refused.memory = remember(&stage.memory, &due, &end, Some(Service::Mailchimp), true, at);
+    refused.memory = remember(&stage.memory, &due, &end, Some(Service::Mailchimp), Archive::Watched, at);
     refused.member.as_mut().unwrap().changed = Some(Timestamp(at.0 - 1_000));
     refused.rests(PersonState::Parked);
     let (released, _) = release(&refused.memory, Release::Parked, at).unwrap();
@@ -457,7 +457,7 @@ fn r06_whom_others_archived_while_they_were_enrolled_is_not_taken_for_archived_b
     for (code, by_hsmc) in [(RefusalCode::Archived, false), (RefusalCode::Other, true)] {
         let because = Refusal { code, message: String::new() };
         let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
-        let after = remember(&stage.memory, &due, &end, None, true, Timestamp(9));
+        let after = remember(&stage.memory, &due, &end, None, Archive::Watched, Timestamp(9));
         assert_eq!(after.archived.is_some(), by_hsmc, "{code:?}");
     }
 }
@@ -472,7 +472,7 @@ fn r06_whom_others_archived_while_they_were_restored_is_not_restored_again() {
         assert_eq!(due.kind, MoveKind::Restore);
         let because = Refusal { code: RefusalCode::Archived, message: String::new() };
         let end = MoveEnd::Unwound { left_theirs: Vec::new(), because };
-        stage.memory = remember(&stage.memory, &due, &end, None, true, Timestamp(9));
+        stage.memory = remember(&stage.memory, &due, &end, None, Archive::Watched, Timestamp(9));
         stage.rests(PersonState::ArchivedByOthers);
     }
 }

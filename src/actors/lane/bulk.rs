@@ -30,6 +30,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(15);
 /// How long one poll stays with a batch, and how much later it is asked for again when it is not over then.
 const LONGEST_STAY: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// So long it takes at most, while hsmc runs, until it is looked who of a batch unsubscribes.
+pub const LOOKED_FOR_WITHIN: Duration = LONGEST_STAY.saturating_add(LOOK_AGAIN);
 /// Looks at a batch that may fail one after another before its steps are probed one by one.
 const LOOKS: u32 = 20;
 

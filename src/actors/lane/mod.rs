@@ -20,6 +20,7 @@ mod perform;
 mod probe;
 mod tag;
 
+pub use bulk::LOOKED_FOR_WITHIN;
 pub use item::{LaneItem, LaneStep, Settled, Work};
 pub use probe::member_holds;
 

@@ -75,15 +75,17 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
         );
     }
     if let Some(archived) = &person.archived {
-        let released_by = match archived.status_before {
-            MemberStatus::Subscribed => "a source list that holds them again (R6)",
-            _ => "nothing: only who was subscribed is restored",
+        let (while_, released_by) = match &archived.status_before {
+            // The list that holds them is closed to them: that line says what opens it.
+            MemberStatus::Subscribed if person.handed_over.is_some() => ("subscribed".to_owned(), ""),
+            MemberStatus::Subscribed => ("subscribed".to_owned(), "a source list that holds them again (R6)"),
+            MemberStatus::Archived => (
+                "nobody could see whether they unsubscribed".to_owned(),
+                "`hsmc adopt ADDRESS`, once you know that they did not opt out (R6)",
+            ),
+            silent => (silent.to_string(), "nothing: only who was subscribed is restored"),
         };
-        held(
-            None,
-            format!("archived by hsmc at {} while {}", archived.at, archived.status_before),
-            released_by,
-        );
+        held(None, format!("archived by hsmc at {} while {while_}", archived.at), released_by);
     }
     if person.adopted {
         held(None, "adopted by an operator: may be restored once (R6)".to_owned(), "");

@@ -28,7 +28,8 @@ pub async fn next(app: &App, person: &Person, moves: &[Told], seen: Option<&Seen
     if let Some(told) = open.iter().find(|told| told.status.is_stuck()) {
         view.what =
             format!("{} {} is stuck; the next run tries it once more", told.status.draft.kind, told.id);
-        view.waits_for.push(format!("`hsmc status {}` tells why; then retry, skip or rollback", told.id));
+        view.waits_for
+            .push(format!("`hsmc status {}` tells why, and whether to retry, skip or roll back", told.id));
     } else if let Some(told) = open.iter().find(|told| told.status.has_begun()) {
         view.what = format!("{} {} goes on first", told.status.draft.kind, told.id);
     } else {

@@ -44,16 +44,23 @@ pub struct PullArgs {
 
 impl PullArgs {
     /// What is asked for; none where it is the history, or the end of it all.
-    pub fn request(&self) -> Option<PullRequest> {
-        if ["history", "clear"].contains(&self.what.as_str()) {
-            return None;
-        }
-        let types = match self.engines.as_slice() {
-            [from, to] => Some((from.as_str(), to.as_str())),
-            _ => None,
+    ///
+    /// # Errors
+    /// Types are named that what is asked for has no use for.
+    pub fn request(&self) -> Result<Option<PullRequest>, String> {
+        let types = match (self.what.as_str(), self.engines.as_slice()) {
+            ("history", [] | [_]) | ("clear", []) => return Ok(None),
+            ("associations", [from, to]) => Some((from.as_str(), to.as_str())),
+            (_, []) => None,
+            ("associations", _) => {
+                return Err("associations are between two types: name both, or none for those of the config"
+                    .to_owned());
+            }
+            ("history", _) => return Err("`pull history` is of one engine, or of all".to_owned()),
+            (what, _) => return Err(format!("`pull {what}` takes no further types")),
         };
         let what = PullWhat::named(&self.what, types);
-        Some(PullRequest {
+        Ok(Some(PullRequest {
             what,
             full: self.full,
             since: self.since,
@@ -61,7 +68,7 @@ impl PullArgs {
             limit: self.limit,
             dry_run: self.dry_run,
             overwrite: self.overwrite,
-        })
+        }))
     }
 }
 
@@ -75,4 +82,42 @@ fn since(text: &str) -> Result<Since, String> {
         .filter(|_| !plain)
         .map(Since::At)
         .ok_or_else(|| format!("`{text}` is neither a date such as 2026-11-23 nor a duration such as 7d"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        pull: PullArgs,
+    }
+
+    fn request(words: &[&str]) -> Result<Option<PullRequest>, String> {
+        let line = std::iter::once(&"pull").chain(words);
+        Line::try_parse_from(line).map_err(|error| error.to_string())?.pull.request()
+    }
+
+    #[test]
+    fn types_are_taken_only_where_they_mean_something() {
+        let whats = |words: &[&str]| request(words).map(|request| request.map(|request| request.what));
+        let both = PullWhat::Associations(Some(("contacts".to_owned(), "deals".to_owned())));
+        assert_eq!(whats(&["associations", "contacts", "deals"]), Ok(Some(both)));
+        assert_eq!(whats(&["associations"]), Ok(Some(PullWhat::Associations(None))));
+        assert_eq!(whats(&["all"]), Ok(Some(PullWhat::All)));
+        for none in [&["history"][..], &["history", "deals"], &["clear"]] {
+            assert_eq!(whats(none), Ok(None), "{none:?}");
+        }
+        for odd in [
+            &["associations", "contacts"][..],
+            &["all", "contacts"],
+            &["deals", "contacts"],
+            &["history", "deals", "contacts"],
+            &["clear", "contacts"],
+        ] {
+            assert!(whats(odd).is_err(), "{odd:?}");
+        }
+    }
 }

@@ -18,6 +18,12 @@ pub(super) fn config(file: &Path, command: &ConfigCommand, show: &Show<'_>) -> R
         ConfigCommand::Explain { key: Some(path) } => {
             let written = Written::read(file, &Environment::of_process())?;
             let Some(explained) = written.explain(path) else {
+                let within: Vec<_> =
+                    keys::within(path).into_iter().filter_map(|key| written.explain(key)).collect();
+                if !within.is_empty() {
+                    show.answer(&within, |layout| render::keys(&within, layout))?;
+                    return Ok(ExitCode::Done);
+                }
                 let near = keys::nearest(path).map(|near| format!("did you mean `{near}`? "));
                 return Err(Failure::usage(Code::NothingSuch, format!("hsmc knows no key `{path}`"))
                     .with_way_out(format!(

@@ -13,10 +13,11 @@ pub(super) async fn pull<B: Backend>(
     watched: bool,
     show: &Show<'_>,
 ) -> Result<ExitCode, Failure> {
+    let request = args.request().map_err(|why| Failure::usage(Code::CommandLine, why))?;
     if args.what == "clear" {
         return clear(backend, args, watched, show).await;
     }
-    let Some(request) = args.request() else {
+    let Some(request) = request else {
         let request = HistoryRequest { engine: args.engines.first().cloned(), last: args.last };
         let views = backend.pull_history(request).await?;
         show.answer(&views, |layout| render::pull_history(&views, layout))?;

@@ -2,6 +2,7 @@
 
 use crate::cli::table::{Layout, Mood, number, print};
 use crate::serve::pull::{ClearView, PullAnswer, PullView};
+use comfy_table::ColumnConstraint;
 
 /// What came of a pull.
 pub fn pulled(answer: &PullAnswer, layout: Layout) -> String {
@@ -52,10 +53,26 @@ pub fn cleared(view: &ClearView, layout: Layout) -> String {
     print(&table) + said
 }
 
+/// A count of a pull, with the name of its column.
+type Column = (&'static str, fn(&PullView) -> u64);
+
+/// Those of which a pull mostly has none, and which are shown where one has.
+const RARE: [Column; 5] = [
+    ("new", |pull| pull.new),
+    ("changed", |pull| pull.changed),
+    ("same", |pull| pull.unchanged),
+    ("gone", |pull| pull.deleted + pull.merged + pull.removed),
+    ("failed", |pull| pull.failed),
+];
+
+/// A line for each. Names are whole, however narrow the terminal: somebody looks for them in a mail or a log.
 fn pulls(views: &[PullView], layout: Layout) -> String {
-    let mut table = layout.table(&[
-        "pull", "engine", "read", "seen", "new", "changed", "same", "gone", "failed", "calls", "took",
-    ]);
+    let shown: Vec<Column> =
+        RARE.into_iter().filter(|(_, count)| views.iter().any(|pull| count(pull) > 0)).collect();
+    let names = shown.iter().map(|(name, _)| *name);
+    let header: Vec<&str> =
+        ["pull", "engine", "read", "seen"].into_iter().chain(names).chain(["calls", "took"]).collect();
+    let mut table = layout.table(&header);
     for pull in views {
         let mood = if pull.code.is_some() { Mood::Bad } else { Mood::Plain };
         let read = match pull.state.as_str() {
@@ -63,19 +80,19 @@ fn pulls(views: &[PullView], layout: Layout) -> String {
             state => format!("{}: {state}", pull.mode),
         };
         let number_of = if pull.number == 0 { "–".to_owned() } else { pull.number.to_string() };
-        table.add_row(vec![
+        let mut row = vec![
             layout.cell(number_of, Mood::Plain),
             layout.cell(&pull.engine, Mood::Plain),
             layout.cell(read, mood),
             layout.cell(number(pull.seen), Mood::Plain),
-            layout.cell(number(pull.new), Mood::Plain),
-            layout.cell(number(pull.changed), Mood::Plain),
-            layout.cell(number(pull.unchanged), Mood::Plain),
-            layout.cell(number(pull.deleted + pull.merged + pull.removed), Mood::Plain),
-            layout.cell(number(pull.failed), Mood::Plain),
-            layout.cell(number(pull.calls), Mood::Plain),
-            layout.cell(format!("{:.1} s", pull.seconds), Mood::Plain),
-        ]);
+        ];
+        row.extend(shown.iter().map(|(_, count)| layout.cell(number(count(pull)), Mood::Plain)));
+        row.push(layout.cell(number(pull.calls), Mood::Plain));
+        row.push(layout.cell(format!("{:.1} s", pull.seconds), Mood::Plain));
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     print(&table)
 }

@@ -78,7 +78,7 @@ pub fn report(view: &ReportView, layout: Layout) -> String {
         }
         RunState::Interrupted => text.push_str("\nstart again: it goes on where it stood\n"),
         _ if !view.stuck.is_empty() => {
-            text.push_str("\nstuck: `hsmc status MOVE` tells why; then retry, skip or rollback MOVE\n");
+            text.push_str("\nstuck: `hsmc status MOVE` tells why, and whether to retry, skip or roll back\n");
         }
         _ => {}
     }

@@ -63,7 +63,7 @@ pub fn status(view: &StatusView, layout: Layout) -> String {
         text.push_str(&lane_table(&view.lanes, layout));
     }
     if view.moves.iter().any(|open| open.phase == crate::serve::views::MovePhase::Stuck) {
-        text.push_str("\nstuck: `hsmc status MOVE` tells why; then retry, skip or rollback MOVE\n");
+        text.push_str("\nstuck: `hsmc status MOVE` tells why, and whether to retry, skip or roll back\n");
     }
     text
 }

@@ -147,7 +147,7 @@ fn overview() -> StatusView {
             text: "1 move is stuck; first refusal: not-removable".to_owned(),
             counts: words(&[("exclude", 1)]),
             way_out:
-                "`hsmc status` lists them; `hsmc status MOVE` tells why, then retry, skip or rollback MOVE"
+                "`hsmc status` lists them; `hsmc status MOVE` tells why, and whether to retry, skip or roll back"
                     .to_owned(),
             times: 3,
             first: at("2026-11-22T17:01:00Z"),

@@ -26,7 +26,11 @@ pub fn classify(call: &CallKind, answer: &Answer) -> CallFailure {
         }
         _ => {}
     }
-    let message = body.map_or_else(|| body_in_words(answer).to_owned(), message_of);
+    let message = match (answer.status, body) {
+        (477, _) => "the account is being moved to another place".to_owned(),
+        (_, None) => body_in_words(answer).to_owned(),
+        (_, Some(body)) => message_of(body),
+    };
     failure(
         Service::HubSpot,
         call,

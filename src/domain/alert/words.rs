@@ -145,7 +145,7 @@ impl Alert {
                 RunFailure::Inside => format!("`hsmc runs show {run}` and the log say more"),
             },
             Alert::RunStuck { .. } => {
-                "`hsmc status` lists them; `hsmc status MOVE` tells why, then retry, skip or rollback MOVE"
+                "`hsmc status` lists them; `hsmc status MOVE` tells why, and whether to retry, skip or roll back"
                     .to_owned()
             }
             Alert::NeedsApproval { run, .. } => {

@@ -269,6 +269,16 @@ pub(super) fn opted_in_again(sight: &Sight<'_>, memory: &Person) -> bool {
         && !never_told(sight, memory)
 }
 
+/// Whether HubSpot, where they had opted out, shows the same contact opted in by now: theirs to do, and told (R21a). A
+/// search that lags behind the opt-out says nothing.
+pub(super) fn is_back_in_hubspot(sight: &Sight<'_>, memory: &Person) -> bool {
+    let known = memory.opt_out.as_ref().filter(|opt_out| opt_out.seen == Service::HubSpot);
+    let long_ago =
+        known.and_then(|opt_out| opt_out.delivered).is_some_and(|at| sight.world.seen > at.plus(SEARCH_LAG));
+    let is_known_here = sight.view.address == AddressView::Own && is_the_same_contact(sight);
+    long_ago && is_known_here && memory.previous_email.is_none() && !opted_out_in_hubspot(sight)
+}
+
 /// Whether it is not the contact's address that bounced, but one that HubSpot has corrected since: the address bounces,
 /// not the person (R10, R22). Whoever opted out, under whatever address, has.
 pub(super) fn is_corrected(sight: &Sight<'_>, memory: &Person) -> bool {

@@ -146,6 +146,8 @@ fn opted_out(sight: &Sight<'_>, draft: &mut Draft, parked: bool) -> Ruling {
     draft.memory.opted_in_again = again.then(|| draft.memory.opted_in_again.unwrap_or(sight.world.seen));
     if again {
         draft.notes.push("opted in again after an opt-out: left alone on both sides (R21a)".to_owned());
+    } else if consent::is_back_in_hubspot(sight, &draft.memory) {
+        draft.notes.push("opted in again in HubSpot after an opt-out there: left alone (R21a)".to_owned());
     }
     let twins = matches!(sight.view.contact, ContactView::Twins(_));
     if parked || twins {
@@ -318,6 +320,10 @@ fn archived(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>) -> Ruling {
     }
     draft.memory.enrolled = None;
     let why = match &draft.memory.archived {
+        Some(archived) if archived.is_unsure() => {
+            "archived by hsmc while nobody could see whether they unsubscribed: stays so until an operator adopts them"
+                .to_owned()
+        }
         Some(archived) => format!("archived by hsmc while {}: stays so", archived.status_before),
         None => "archived by others: stays so until an operator adopts them".to_owned(),
     };

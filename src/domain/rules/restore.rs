@@ -17,7 +17,7 @@ use crate::domain::step::{Before, Step};
 pub(super) fn may_return(memory: &Person) -> bool {
     memory.opt_out.is_none()
         && match &memory.archived {
-            Some(archived) => archived.allows_return(),
+            Some(archived) => archived.allows_return() || (archived.is_unsure() && memory.adopted),
             None => memory.adopted,
         }
 }

@@ -46,7 +46,8 @@ impl<W: Write> Sheet for CsvSheet<W> {
 
 /// A cell that no spreadsheet takes for a formula.
 pub(super) fn harmless(value: &str) -> Cow<'_, str> {
-    // The wide forms are taken for the plain ones in some languages.
-    const BEGINNINGS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    // The wide forms are taken for the plain ones in some languages. An apostrophe too, so that whoever takes one away
+    // again has what was there.
+    const BEGINNINGS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠', '\''];
     if value.starts_with(BEGINNINGS) { format!("'{value}").into() } else { value.into() }
 }

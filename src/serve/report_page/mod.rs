@@ -194,7 +194,7 @@ fn stuck(view: &ReportView) -> String {
             ),
         );
     }
-    body.push_str("</tbody></table><p class=\"soft\"><code>hsmc status MOVE</code> tells why; then retry, skip or rollback</p>");
+    body.push_str("</tbody></table><p class=\"soft\"><code>hsmc status MOVE</code> tells why, and whether to retry, skip or roll back</p>");
     card("wide", "Stuck now", &body)
 }
 

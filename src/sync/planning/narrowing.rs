@@ -5,8 +5,9 @@ use crate::domain::id::ListId;
 use crate::domain::moves::MoveKind;
 use crate::domain::person::Person;
 use crate::domain::shown::ShownPlan;
+use crate::journal::ledger::{Journal, JournalError};
 use crate::sync::snapshot::PersonRow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Narrows a run; never changes its meaning (R26).
@@ -33,6 +34,25 @@ impl Narrowing {
         }
         words.extend(self.limit.map(|limit| format!("at most {limit} moves")));
         (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Says of how many addresses nobody is known by them: misspelt, most likely.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn note_strangers(
+        &self,
+        journal: &Journal,
+        notes: &mut BTreeMap<String, u64>,
+    ) -> Result<(), JournalError> {
+        let mut strangers = 0;
+        for email in &self.emails {
+            strangers += u64::from(journal.person_by_hash(email.hash())?.is_none());
+        }
+        if strangers > 0 {
+            notes.insert("addresses given with --only that nobody has".to_owned(), strangers);
+        }
+        Ok(())
     }
 
     /// Whether it is about no lists or people in particular.
