@@ -1,6 +1,8 @@
-//! What joins two records, and how (HubSpot contract §10): kept for both directions, paged per input.
+//! What joins two records, and how (HubSpot contract §10): kept for both directions, read page by page for each input.
+//! Whoever is joined in some way is joined without a label too, as HubSpot has it.
 
 use super::answers::{envelope, invalid};
+use super::kinds::{Between, Kind};
 use super::portal::Portal;
 use crate::domain::failure::Service;
 use crate::sandbox::settings::Scene;
@@ -11,18 +13,32 @@ use std::ops::Bound;
 
 const BATCH_LIMIT: usize = 1_000;
 
-/// By both types, then both records: the labels; an empty one is the unlabelled kind.
-pub(super) type Links = BTreeMap<(String, String), BTreeMap<u64, BTreeMap<u64, BTreeSet<String>>>>;
+/// By both types, then both records: the numbers of the kinds.
+pub(super) type Links = BTreeMap<(String, String), BTreeMap<u64, BTreeMap<u64, BTreeSet<u64>>>>;
 
 impl Portal {
-    /// Joins two records, with a label or without.
+    /// Joins two records, with a label or without. A label that nobody has defined is defined.
     pub fn link(&mut self, (from, id): (&str, u64), (to, other): (&str, u64), label: &str) {
-        let mut put = |from: &str, id, to: &str, other| {
-            let between = self.links.entry((from.to_owned(), to.to_owned())).or_default();
-            between.entry(id).or_default().entry(other).or_default().insert(label.to_owned());
+        let singulars = (self.singular(from), self.singular(to));
+        let unlabelled = self.kinds.allow((from, to), (&singulars.0, &singulars.1));
+        let number = match label {
+            "" => unlabelled,
+            label => self.kinds.labelled_or_made((from, to), label),
         };
-        put(from, id, to, other);
-        put(to, other, from, id);
+        self.link_as((from, id), (to, other), number);
+    }
+
+    /// Joins two records in the way of that number.
+    pub(super) fn link_as(&mut self, (from, id): (&str, u64), (to, other): (&str, u64), number: u64) {
+        for number in self.kinds.unlabelled((from, to)).into_iter().chain([number]) {
+            let Some(back) = self.kinds.get((from, to), number).map(|kind| kind.inverse) else { continue };
+            let mut put = |from: &str, id, to: &str, other, number| {
+                let between = self.links.entry((from.to_owned(), to.to_owned())).or_default();
+                between.entry(id).or_default().entry(other).or_default().insert(number);
+            };
+            put(from, id, to, other, number);
+            put(to, other, from, id, back);
+        }
     }
 
     /// Parts two records, whatever joins them.
@@ -37,17 +53,47 @@ impl Portal {
         take(to, other, from, id);
     }
 
-    /// What a record is joined with.
-    pub fn linked(&self, from: &str, id: u64, to: &str) -> BTreeMap<u64, BTreeSet<String>> {
-        let between = self.links.get(&(from.to_owned(), to.to_owned()));
-        between.and_then(|between| between.get(&id)).cloned().unwrap_or_default()
+    /// Takes one kind from between two records; without the unlabelled one nothing joins them.
+    pub(super) fn part_from(&mut self, (from, id): (&str, u64), (to, other): (&str, u64), number: u64) {
+        let Some(kind) = self.kinds.get((from, to), number) else { return };
+        if kind.label.is_none() {
+            return self.part((from, id), (to, other));
+        }
+        let back = kind.inverse;
+        let mut take = |from: &str, id, to: &str, other, number| {
+            let between = self.links.get_mut(&(from.to_owned(), to.to_owned()));
+            let joined = between.and_then(|between| between.get_mut(&id));
+            if let Some(kinds) = joined.and_then(|joined| joined.get_mut(&other)) {
+                kinds.remove(&number);
+            }
+        };
+        take(from, id, to, other, number);
+        take(to, other, from, id, back);
     }
 
-    /// The labels in use between two types, the unlabelled kind first.
-    pub(super) fn labels(&self, (from, to): (&str, &str)) -> BTreeSet<String> {
-        let between = self.links.get(&(from.to_owned(), to.to_owned()));
-        let used = between.into_iter().flat_map(|all| all.values().flat_map(BTreeMap::values)).flatten();
-        used.cloned().chain([String::new()]).collect()
+    /// A kind is defined no more: nobody is joined in its way.
+    pub(super) fn forget_kind(&mut self, (from, to): Between<'_>, number: u64, back: u64) {
+        for ((from, to), number) in [((from, to), number), ((to, from), back)] {
+            let between = self.links.get_mut(&(from.to_owned(), to.to_owned()));
+            for kinds in between.into_iter().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut) {
+                kinds.remove(&number);
+            }
+        }
+    }
+
+    /// What a record is joined with, by the labels; an empty one is the unlabelled kind.
+    pub fn linked(&self, from: &str, id: u64, to: &str) -> BTreeMap<u64, BTreeSet<String>> {
+        let label = |number: &u64| {
+            let kind = self.kinds.get((from, to), *number);
+            kind.and_then(|kind| kind.label.clone()).unwrap_or_default()
+        };
+        let joined = self.joined_with(from, id, to).into_iter().flatten();
+        joined.map(|(other, kinds)| (*other, kinds.iter().map(label).collect())).collect()
+    }
+
+    /// What a record is joined with, by the numbers of the kinds.
+    pub(super) fn joined_with(&self, from: &str, id: u64, to: &str) -> Option<&BTreeMap<u64, BTreeSet<u64>>> {
+        self.links.get(&(from.to_owned(), to.to_owned()))?.get(&id)
     }
 
     /// A record is gone: nothing is joined with it any more.
@@ -70,12 +116,15 @@ impl Portal {
             if from == kind
                 && let Some(joined) = between.remove(&old)
             {
-                between.entry(new).or_default().extend(joined);
+                let survivor = between.entry(new).or_default();
+                for (other, kinds) in joined {
+                    survivor.entry(other).or_default().extend(kinds);
+                }
             }
             if to == kind {
                 for joined in between.values_mut() {
-                    if let Some(labels) = joined.remove(&old) {
-                        joined.entry(new).or_default().extend(labels);
+                    if let Some(kinds) = joined.remove(&old) {
+                        joined.entry(new).or_default().extend(kinds);
                     }
                 }
             }
@@ -88,11 +137,11 @@ pub(super) fn answer(
     portal: &Portal,
     scene: &mut Scene<'_>,
     request: &WireRequest,
-    (from, to): (&str, &str),
+    between: Between<'_>,
     path: &[&str],
 ) -> Option<WireResponse> {
     match (request.method.as_str(), path) {
-        ("POST", ["batch", "read"]) => Some(batch_read(portal, scene, request, from, to)),
+        ("POST", ["batch", "read"]) => Some(batch_read(portal, scene, request, between)),
         _ => None,
     }
 }
@@ -101,8 +150,7 @@ fn batch_read(
     portal: &Portal,
     scene: &mut Scene<'_>,
     request: &WireRequest,
-    from: &str,
-    to: &str,
+    (from, to): Between<'_>,
 ) -> WireResponse {
     let body = request.json().unwrap_or(Value::Null);
     let Some(inputs) = body.get("inputs").and_then(Value::as_array) else {
@@ -113,7 +161,6 @@ fn batch_read(
         return invalid("At most 1000 inputs.");
     }
     let none = BTreeMap::new();
-    let between = portal.links.get(&(from.to_owned(), to.to_owned()));
     let (mut results, mut without) = (Vec::new(), Vec::new());
     for input in inputs {
         let Some(id) = input.get("id").and_then(Value::as_str).and_then(|id| id.parse::<u64>().ok()) else {
@@ -126,7 +173,7 @@ fn batch_read(
                 Err(_) => return invalid("after is no cursor."),
             },
         };
-        let joined = between.and_then(|between| between.get(&id)).unwrap_or(&none);
+        let joined = portal.joined_with(from, id, to).unwrap_or(&none);
         if joined.is_empty() {
             without.push(id.to_string());
             continue;
@@ -135,7 +182,7 @@ fn batch_read(
         let page: Vec<_> = rows.by_ref().take(scene.settings.association_page).collect();
         let last = page.last().map(|(other, _)| **other);
         let shown: Vec<Value> =
-            page.into_iter().map(|(other, labels)| shown((from, to), *other, labels)).collect();
+            page.into_iter().map(|(other, kinds)| shown(portal, (from, to), *other, kinds)).collect();
         let mut row = json!({ "from": { "id": id.to_string() }, "to": shown });
         if let (Some(last), true) = (last, rows.peek().is_some()) {
             set(&mut row, "paging", json!({ "next": { "after": last.to_string() } }));
@@ -153,31 +200,16 @@ fn batch_read(
     envelope(200, scene.now, results, errors)
 }
 
-/// A record and what joins it.
-pub(super) fn shown(between: (&str, &str), other: u64, labels: &BTreeSet<String>) -> Value {
-    let types: Vec<Value> = labels.iter().map(|label| kind(between, label)).collect();
+/// A record and what joins it, the labels first: the contract promises no order.
+pub(super) fn shown(portal: &Portal, between: Between<'_>, other: u64, kinds: &BTreeSet<u64>) -> Value {
+    let known = kinds.iter().filter_map(|number| Some((*number, portal.kinds.get(between, *number)?)));
+    let (labelled, plain): (Vec<_>, Vec<_>) = known.partition(|(_, kind)| kind.label.is_some());
+    let types: Vec<Value> =
+        labelled.into_iter().chain(plain).map(|(number, kind)| described(number, kind)).collect();
     json!({ "toObjectId": other, "associationTypes": types })
 }
 
-/// The number of a label between two types; without one that of the unlabelled kind.
-pub(super) fn type_of(between: (&str, &str), label: &str) -> u64 {
-    match (between, label) {
-        (("contacts", "companies"), "") => 279,
-        (("companies", "contacts"), "") => 280,
-        (("deals", "contacts"), "") => 3,
-        (("contacts", "deals"), "") => 4,
-        (("deals", "companies"), "") => 341,
-        (("companies", "deals"), "") => 342,
-        (_, "") => 900,
-        (_, label) => 1_000 + label.len() as u64,
-    }
-}
-
-/// A label as the API shows it.
-pub(super) fn kind(between: (&str, &str), label: &str) -> Value {
-    let id = type_of(between, label);
-    match label {
-        "" => json!({ "category": "HUBSPOT_DEFINED", "typeId": id, "label": null }),
-        label => json!({ "category": "USER_DEFINED", "typeId": id, "label": label }),
-    }
+/// A kind as the API shows it.
+pub(super) fn described(number: u64, kind: &Kind) -> Value {
+    json!({ "category": kind.category.wire(), "typeId": number, "label": kind.label })
 }

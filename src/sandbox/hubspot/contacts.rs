@@ -3,6 +3,7 @@
 use super::answers::{envelope, error, invalid, not_found};
 use super::objects::wanted_in_query;
 use super::portal::Portal;
+use super::properties::{self, refused};
 use super::record::{Record, folded};
 use crate::domain::failure::Service;
 use crate::sandbox::settings::Scene;
@@ -105,43 +106,16 @@ fn batch_read(portal: &Portal, scene: &mut Scene<'_>, request: &WireRequest) -> 
     envelope(200, scene.now, results, Vec::new())
 }
 
-/// The properties of a write as text, or what is wrong with them.
+/// The properties of a write as they are kept, or what is wrong with them.
 fn checked(portal: &Portal, scene: &mut Scene<'_>, input: &Value) -> Result<BTreeMap<String, String>, Value> {
-    let mut changes = BTreeMap::new();
-    for (name, value) in input.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        let value = match value {
-            Value::String(text) => text.clone(),
-            Value::Null => continue,
-            other => other.to_string(),
-        };
-        let problem = |code: &str| {
-            json!({ "message": format!("Property \"{name}\": {code}"), "code": code,
-                    "context": { "propertyName": [name] } })
-        };
-        let Some(definition) = portal.definitions.get(name) else {
-            return Err(problem("PROPERTY_DOESNT_EXIST"));
-        };
-        if definition.read_only {
-            scene.violation(Service::HubSpot, "read-only-property", name.clone());
-            return Err(problem("READ_ONLY_VALUE"));
+    let mut changes = properties::checked(&portal.definitions, scene, input)?;
+    if let Some(email) = changes.get_mut("email").filter(|email| !email.is_empty()) {
+        if crate::domain::email::Email::parse(email).is_err() {
+            return Err(properties::problem("email", "INVALID_EMAIL"));
         }
-        if !definition.options.is_empty() && !value.is_empty() && !definition.options.contains(&value) {
-            return Err(problem("INVALID_OPTION"));
-        }
-        if name == "email" && !value.is_empty() && !looks_like_email(&value) {
-            return Err(problem("INVALID_EMAIL"));
-        }
-        changes.insert(name.clone(), if name == "email" { folded(&value) } else { value });
+        *email = folded(email);
     }
     Ok(changes)
-}
-
-fn looks_like_email(value: &str) -> bool {
-    crate::domain::email::Email::parse(value).is_ok()
-}
-
-fn refused(problems: Vec<Value>) -> WireResponse {
-    error(400, "VALIDATION_ERROR", "Property values were not valid", problems)
 }
 
 fn conflict(existing: u64) -> WireResponse {

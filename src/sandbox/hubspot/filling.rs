@@ -1,12 +1,13 @@
 //! Calls that hsmc never makes, and whoever fills an account does, by HubSpot's own clients: objects made, changed and
-//! archived, records joined and parted, lists made, contacts upserted (HubSpot contract §6, §7, §10).
+//! archived, lists made, contacts upserted (HubSpot contract §6, §7).
 
 use super::answers::{envelope, error, invalid, not_found};
+use super::objects::Takes;
 use super::portal::Portal;
 use super::record::Rule;
-use super::{associations, contacts, objects};
+use super::{contacts, objects, properties, schemas};
 use crate::sandbox::settings::Scene;
-use crate::sandbox::wire::{WireRequest, WireResponse, iso_millis};
+use crate::sandbox::wire::{WireRequest, WireResponse};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -24,15 +25,45 @@ fn id_in(value: &Value, name: &str) -> Option<u64> {
     value.get(name)?.as_str()?.parse().ok()
 }
 
-/// Properties as text; null is none.
-fn properties(input: &Value) -> BTreeMap<String, String> {
-    let members = input.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    members.filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), text(value))).collect()
+/// What a write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    /// Makes a record: it must have what its type demands.
+    Create,
+    /// Changes one.
+    Update,
 }
 
-/// What a batch does with each of its inputs; the record's id.
-type Each<'a> = &'a dyn Fn(&mut Portal, &mut Scene<'_>, &Value) -> Option<u64>;
+/// What each input writes, or all that is wrong with any: one refuses the whole call (contract §3).
+fn fitting(
+    portal: &Portal,
+    scene: &mut Scene<'_>,
+    kind: &str,
+    inputs: &[Value],
+    write: Write,
+) -> Result<Vec<BTreeMap<String, String>>, WireResponse> {
+    let (mut fitting, mut problems) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let changes = match portal.objects.get(kind) {
+            Some(table) => match table.takes {
+                Takes::Any => Ok(properties::written(input)),
+                Takes::Defined => properties::checked(&table.definitions, scene, input),
+            },
+            None => Err(properties::problem(kind, "OBJECT_TYPE_DOESNT_EXIST")),
+        };
+        match changes {
+            Ok(changes) => {
+                match write {
+                    Write::Create => problems.extend(schemas::missing(portal, kind, &changes)),
+                    Write::Update => {}
+                }
+                fitting.push(changes);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(fitting) } else { Err(properties::refused(problems)) }
+}
 
 /// Writes to objects other than contacts; none when there is no such call, or no such type.
 pub(super) fn objects(
@@ -46,52 +77,76 @@ pub(super) fn objects(
         return None;
     }
     let body = request.json().unwrap_or(Value::Null);
-    let batch = |portal: &mut Portal, scene: &mut Scene<'_>, each: Each<'_>, status| {
-        let inputs = match inputs(&body) {
-            Ok(inputs) => inputs,
-            Err(refusal) => return refusal,
-        };
-        let ids: Vec<u64> = inputs.iter().filter_map(|input| each(portal, scene, input)).collect();
-        let rows = ids.into_iter().filter_map(|id| shown(portal, kind, id)).collect();
-        envelope(status, scene.now, rows, Vec::new())
-    };
-    let update = |portal: &mut Portal, scene: &mut Scene<'_>, id: u64, input: &Value| {
-        let changes = properties(input);
-        changes.iter().all(|(name, value)| portal.set_object(scene, kind, id, name, value)).then_some(id)
-    };
-    let create = |portal: &mut Portal, scene: &mut Scene<'_>, input: &Value| {
-        Some(portal.create_object(scene, kind, properties(input)))
-    };
-    Some(match (request.method.as_str(), path) {
-        ("POST", []) => {
-            let id = portal.create_object(scene, kind, properties(&body));
-            WireResponse::json(201, &shown(portal, kind, id)?)
+    let done = match (request.method.as_str(), path) {
+        ("POST", []) => make(portal, scene, kind, std::slice::from_ref(&body)).map(|rows| {
+            rows.first().map_or_else(|| not_found("resource"), |row| WireResponse::json(201, row))
+        }),
+        ("PATCH", [id]) => {
+            let change = json!({ "id": id, "properties": body.get("properties") });
+            change_all(portal, scene, kind, &[change]).map(|(rows, _)| {
+                rows.first().map_or_else(|| not_found("resource"), |row| WireResponse::json(200, row))
+            })
         }
-        ("PATCH", [id]) => match id.parse().ok().and_then(|id| update(portal, scene, id, &body)) {
-            Some(id) => WireResponse::json(200, &shown(portal, kind, id)?),
-            None => not_found("resource"),
-        },
         ("DELETE", [id]) => {
             if let Ok(id) = id.parse() {
                 portal.delete_object(scene, kind, id);
             }
-            WireResponse::empty(204)
+            Ok(WireResponse::empty(204))
         }
-        ("POST", ["batch", "create"]) => batch(portal, scene, &create, 201),
-        ("POST", ["batch", "update"]) => {
-            let each = |portal: &mut Portal, scene: &mut Scene<'_>, input: &Value| {
-                update(portal, scene, id_in(input, "id")?, input)
-            };
-            batch(portal, scene, &each, 200)
-        }
-        ("POST", ["batch", "archive"]) => {
-            for id in inputs(&body).ok()?.iter().filter_map(|input| id_in(input, "id")) {
+        ("POST", ["batch", "create"]) => inputs(&body)
+            .and_then(|inputs| make(portal, scene, kind, &inputs))
+            .map(|rows| envelope(201, scene.now, rows, Vec::new())),
+        ("POST", ["batch", "update"]) => inputs(&body)
+            .and_then(|inputs| change_all(portal, scene, kind, &inputs))
+            .map(|(rows, errors)| envelope(200, scene.now, rows, errors)),
+        ("POST", ["batch", "archive"]) => inputs(&body).map(|inputs| {
+            for id in inputs.iter().filter_map(|input| id_in(input, "id")) {
                 portal.delete_object(scene, kind, id);
             }
             WireResponse::empty(204)
-        }
+        }),
         _ => return None,
-    })
+    };
+    Some(done.unwrap_or_else(|refusal| refusal))
+}
+
+/// Makes a record for each input; the records as the API shows them.
+fn make(
+    portal: &mut Portal,
+    scene: &mut Scene<'_>,
+    kind: &str,
+    inputs: &[Value],
+) -> Result<Vec<Value>, WireResponse> {
+    let wanted = fitting(portal, scene, kind, inputs, Write::Create)?;
+    let made: Vec<u64> =
+        wanted.into_iter().map(|properties| portal.create_object(scene, kind, properties)).collect();
+    Ok(made.into_iter().filter_map(|id| shown(portal, kind, id)).collect())
+}
+
+/// Changes the record of each input; the records as the API shows them, and an error for each that is not there.
+fn change_all(
+    portal: &mut Portal,
+    scene: &mut Scene<'_>,
+    kind: &str,
+    inputs: &[Value],
+) -> Result<(Vec<Value>, Vec<Value>), WireResponse> {
+    let wanted = fitting(portal, scene, kind, inputs, Write::Update)?;
+    let (mut rows, mut errors) = (Vec::new(), Vec::new());
+    for (input, changes) in inputs.iter().zip(wanted) {
+        let id = id_in(input, "id").filter(|id| shown(portal, kind, *id).is_some());
+        let Some(id) = id else {
+            errors.push(json!({
+                "status": "error", "category": "OBJECT_NOT_FOUND", "message": "There is no such record.",
+                "context": { "ids": [input.get("id")] },
+            }));
+            continue;
+        };
+        for (name, value) in &changes {
+            portal.set_object(scene, kind, id, name, value);
+        }
+        rows.extend(shown(portal, kind, id));
+    }
+    Ok((rows, errors))
 }
 
 fn shown(portal: &Portal, kind: &str, id: u64) -> Option<Value> {
@@ -113,7 +168,7 @@ pub(super) fn contacts(
             let mut results = Vec::new();
             for input in inputs(&body).ok()? {
                 let key = input.get("id").and_then(Value::as_str).unwrap_or_default();
-                let mut changes = properties(&input);
+                let mut changes = properties::written(&input);
                 let found = match input.get("idProperty").and_then(Value::as_str) {
                     Some("email") => {
                         changes.insert("email".to_owned(), key.to_lowercase());
@@ -152,183 +207,6 @@ pub(super) fn contacts(
                 Some(record) => WireResponse::json(200, &contacts::shown(record, &[])),
                 None => not_found("resource"),
             })
-        }
-        _ => None,
-    }
-}
-
-/// What joins one record with others: `objects/{from}/{id}/associations/…`.
-pub(super) fn joined(
-    portal: &mut Portal,
-    scene: &Scene<'_>,
-    request: &WireRequest,
-    (from, id): (&str, &str),
-    path: &[&str],
-) -> Option<WireResponse> {
-    let Ok(id) = id.parse::<u64>() else { return Some(not_found("resource")) };
-    match (request.method.as_str(), path) {
-        ("GET", [to]) => {
-            let to = portal.named(to);
-            let rows = portal.linked(from, id, &to);
-            let rows: Vec<Value> =
-                rows.iter().map(|(other, labels)| associations::shown((from, &to), *other, labels)).collect();
-            Some(WireResponse::json(200, &json!({ "results": rows })))
-        }
-        ("PUT", ["default", to, other]) => {
-            let Ok(other) = other.parse::<u64>() else { return Some(not_found("resource")) };
-            portal.link((from, id), (&portal.named(to), other), "");
-            let row = json!({ "from": { "id": id.to_string() }, "to": { "id": other.to_string() },
-                "associationSpec": { "associationCategory": "HUBSPOT_DEFINED",
-                    "associationTypeId": associations::type_of((from, &portal.named(to)), "") } });
-            Some(envelope(200, scene.now, vec![row], Vec::new()))
-        }
-        ("PUT", [to, other]) => {
-            let Ok(other) = other.parse::<u64>() else { return Some(not_found("resource")) };
-            let to = portal.named(to);
-            let labels = labels_of(portal, (from, &to), &request.json().unwrap_or(Value::Null));
-            for label in &labels {
-                portal.link((from, id), (&to, other), label);
-            }
-            let labels: Vec<String> = labels.into_iter().filter(|label| !label.is_empty()).collect();
-            Some(WireResponse::json(
-                201,
-                &json!({
-                    "fromObjectTypeId": from, "fromObjectId": id, "toObjectTypeId": to, "toObjectId": other,
-                    "labels": labels,
-                }),
-            ))
-        }
-        ("DELETE", [to, other]) => {
-            if let Ok(other) = other.parse() {
-                portal.part((from, id), (&portal.named(to), other));
-            }
-            Some(WireResponse::empty(204))
-        }
-        _ => None,
-    }
-}
-
-/// Joins what was just made with what its inputs name, where as many were made as were asked for.
-pub(super) fn join_created(
-    portal: &mut Portal,
-    kind: &str,
-    request: &WireRequest,
-    answer: Option<&WireResponse>,
-) {
-    let Some(made) = answer.filter(|answer| request.method == "POST" && answer.status == 201) else { return };
-    let (body, made) = (request.json().unwrap_or(Value::Null), made.value());
-    let several = |value: &Value, name: &str| match value.get(name).and_then(Value::as_array) {
-        Some(all) => all.clone(),
-        None => vec![value.clone()],
-    };
-    let (inputs, made) = (several(&body, "inputs"), several(&made, "results"));
-    if inputs.len() != made.len() {
-        return;
-    }
-    for (input, made) in inputs.iter().zip(&made) {
-        let Some(id) = id_in(made, "id") else { continue };
-        for wanted in input.get("associations").and_then(Value::as_array).into_iter().flatten() {
-            let Some(other) = wanted.get("to").and_then(|to| id_in(to, "id")) else { continue };
-            let Some(to) = portal.kind_of(other) else { continue };
-            let types = wanted.get("types").cloned().unwrap_or(Value::Null);
-            for label in labels_of(portal, (kind, &to), &types) {
-                portal.link((kind, id), (&to, other), &label);
-            }
-        }
-    }
-}
-
-impl Portal {
-    /// Of which type a record is: ids are those of one record only here.
-    fn kind_of(&self, id: u64) -> Option<String> {
-        if self.contact(id).is_some() {
-            return Some("contacts".to_owned());
-        }
-        self.objects.iter().find(|(_, table)| table.records.contains_key(&id)).map(|(kind, _)| kind.clone())
-    }
-}
-
-/// Makes a custom type.
-pub(super) fn schemas(
-    portal: &mut Portal,
-    scene: &Scene<'_>,
-    request: &WireRequest,
-    path: &[&str],
-) -> Option<WireResponse> {
-    if (request.method.as_str(), path) != ("POST", &[]) {
-        return None;
-    }
-    let body = request.json().unwrap_or(Value::Null);
-    let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-    if name.is_empty() || portal.custom.values().any(|known| known == name) {
-        return Some(invalid("A name is needed that no type has."));
-    }
-    let id = format!("2-{}", portal.next_id());
-    portal.define_object(&id, name);
-    let mut schema = objects::schema(&id, name);
-    if let (Some(schema), Some(labels)) = (schema.as_object_mut(), body.get("labels")) {
-        schema.insert("labels".to_owned(), labels.clone());
-        schema.insert("createdAt".to_owned(), iso_millis(scene.now).into());
-    }
-    Some(WireResponse::json(201, &schema))
-}
-
-/// The labels that a write's types mean; the unlabelled kind without any.
-fn labels_of(portal: &Portal, between: (&str, &str), types: &Value) -> Vec<String> {
-    let all = portal.labels(between);
-    let asked =
-        types.as_array().into_iter().flatten().filter_map(|one| one.get("associationTypeId")?.as_u64());
-    let labels: Vec<String> = asked
-        .map(|id| {
-            let named = all.iter().find(|label| associations::type_of(between, label) == id);
-            named.cloned().unwrap_or_default()
-        })
-        .collect();
-    if labels.is_empty() { vec![String::new()] } else { labels }
-}
-
-/// What joins records of two types, by the dozen.
-pub(super) fn associations(
-    portal: &mut Portal,
-    scene: &mut Scene<'_>,
-    request: &WireRequest,
-    (from, to): (&str, &str),
-    path: &[&str],
-) -> Option<WireResponse> {
-    let body = request.json().unwrap_or(Value::Null);
-    let end = |input: &Value, name: &str| id_in(input.get(name)?, "id");
-    match (request.method.as_str(), path) {
-        ("GET", ["labels"]) => {
-            let labels: Vec<Value> =
-                portal.labels((from, to)).iter().map(|label| associations::kind((from, to), label)).collect();
-            Some(WireResponse::json(200, &json!({ "results": labels })))
-        }
-        ("POST", ["batch", "create"] | ["batch", "associate", "default"]) => {
-            let status = if path.len() == 2 { 201 } else { 200 };
-            let mut rows = Vec::new();
-            for input in body.get("inputs").and_then(Value::as_array).into_iter().flatten().take(2_000) {
-                let (Some(id), Some(other)) = (end(input, "from"), end(input, "to")) else {
-                    return Some(invalid("from and to are needed."));
-                };
-                let types = input.get("types").cloned().unwrap_or(Value::Null);
-                for label in labels_of(portal, (from, to), &types) {
-                    portal.link((from, id), (to, other), &label);
-                }
-                rows.push(json!({
-                    "fromObjectTypeId": from, "fromObjectId": id, "toObjectTypeId": to, "toObjectId": other,
-                    "from": { "id": id.to_string() }, "to": { "id": other.to_string() }, "labels": [],
-                }));
-            }
-            Some(envelope(status, scene.now, rows, Vec::new()))
-        }
-        ("POST", ["batch", "archive"]) => {
-            for input in body.get("inputs").and_then(Value::as_array).into_iter().flatten() {
-                let others = input.get("to").and_then(Value::as_array).into_iter().flatten();
-                for other in others.filter_map(|other| id_in(other, "id")) {
-                    portal.part((from, end(input, "from")?), (to, other));
-                }
-            }
-            Some(WireResponse::empty(204))
         }
         _ => None,
     }

@@ -4,10 +4,12 @@ use super::answers::{envelope, error, invalid, not_found};
 use super::portal::Portal;
 use super::record::{Joined, List};
 use crate::domain::failure::Service;
+use crate::domain::time::Timestamp;
 use crate::sandbox::settings::Scene;
 use crate::sandbox::wire::{WireRequest, WireResponse, iso_millis, set};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 const WRITE_LIMIT: usize = 100_000;
 const BATCH_LIMIT: usize = 100;
@@ -27,7 +29,8 @@ pub fn answer(
         ("GET", ["records", _, record, "memberships"]) => of_record(portal, record),
         ("GET", [list]) => one(portal, list),
         ("PUT", [list, "update-list-name"]) => rename(portal, scene, request, list),
-        ("GET", [list, "memberships"]) => page(portal, request, list),
+        ("GET", [list, "memberships"]) => by_id(portal, request, list),
+        ("GET", [list, "memberships", "join-order"]) => by_joining(portal, request, list),
         ("PUT", [list, "memberships", how @ ("add" | "remove" | "add-and-remove")]) => {
             write(portal, scene, request, list, how)
         }
@@ -155,33 +158,65 @@ fn rename(portal: &mut Portal, scene: &mut Scene<'_>, request: &WireRequest, lis
     }
 }
 
-fn page(portal: &Portal, request: &WireRequest, list: &str) -> WireResponse {
+fn by_id(portal: &Portal, request: &WireRequest, list: &str) -> WireResponse {
+    match find(portal, list) {
+        Ok((_, list)) => page(request, &list.members, |text| text.parse().ok(), u64::to_string, |id| *id),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Oldest membership first. Whoever left and joined again stands where the last joining puts them: of the two answers
+/// that the contract leaves open the harder one.
+fn by_joining(portal: &Portal, request: &WireRequest, list: &str) -> WireResponse {
     let list = match find(portal, list) {
         Ok((_, list)) => list,
         Err(refusal) => return refusal,
     };
+    let members: BTreeMap<(Timestamp, u64), Joined> =
+        list.members.iter().map(|(id, joined)| ((joined.last, *id), *joined)).collect();
+    let cursor = |text: &str| {
+        let (at, id) = text.split_once('-')?;
+        Some((Timestamp(at.parse().ok()?), id.parse().ok()?))
+    };
+    page(request, &members, cursor, |(at, id)| format!("{}-{id}", at.0), |(_, id)| *id)
+}
+
+/// A page of memberships in their order after a cursor, or with `before` alone against it.
+fn page<Key: Ord + Copy>(
+    request: &WireRequest,
+    members: &BTreeMap<Key, Joined>,
+    cursor: impl Fn(&str) -> Option<Key>,
+    written: impl Fn(&Key) -> String,
+    id: impl Fn(&Key) -> u64,
+) -> WireResponse {
     let limit = match request.number("limit", 100) {
         Some(limit @ 1..=250) => limit,
         _ => return invalid("limit must lie between 1 and 250."),
     };
-    let after: u64 = match request.query("after").map_or(Ok(0), str::parse) {
-        Ok(after) => after,
-        Err(_) => return error(400, "INVALID_CURSOR", "The cursor is wrong.", Vec::new()),
+    let place = |name: &str| request.query(name).map_or(Ok(None), |text| cursor(text).map(Some).ok_or(()));
+    let (Ok(after), Ok(before)) = (place("after"), place("before")) else {
+        return error(400, "INVALID_CURSOR", "The cursor is wrong.", Vec::new());
     };
-    let mut rows = list.members.range(after.saturating_add(1)..);
-    let results: Vec<(u64, Joined)> = rows.by_ref().take(limit).map(|(id, joined)| (*id, *joined)).collect();
-    let last = results.last().map(|(id, _)| id.to_string());
-    let mut body = json!({
-        "results": results
-            .iter()
-            .map(|(id, joined)| {
-                json!({ "recordId": id.to_string(), "membershipTimestamp": iso_millis(joined.last) })
-            })
-            .collect::<Vec<Value>>(),
-        "total": list.members.len(),
-    });
+    let (mut rows, direction, name): (Box<dyn Iterator<Item = (&Key, &Joined)>>, _, _) = match (after, before)
+    {
+        (None, Some(before)) => (Box::new(members.range(..before).rev()), "prev", "before"),
+        (Some(after), _) => {
+            let rest = (Bound::Excluded(after), Bound::Unbounded);
+            (Box::new(members.range(rest)), "next", "after")
+        }
+        (None, None) => (Box::new(members.iter()), "next", "after"),
+    };
+    let results: Vec<(&Key, &Joined)> = rows.by_ref().take(limit).collect();
+    let last = results.last().map(|(key, _)| written(key));
+    let shown: Vec<Value> = results
+        .iter()
+        .map(|(key, joined)| {
+            json!({ "recordId": id(key).to_string(), "membershipTimestamp": iso_millis(joined.last) })
+        })
+        .collect();
+    let mut body = json!({ "results": shown, "total": members.len() });
     if let (Some(last), true) = (last, rows.next().is_some()) {
-        set(&mut body, "paging", json!({ "next": { "after": last } }));
+        set(&mut body, "paging", json!({ direction: { name: last } }));
     }
     WireResponse::json(200, &body)
 }

@@ -4,8 +4,13 @@
 mod answers;
 mod associations;
 mod contacts;
+mod expanded;
 mod filling;
+mod history;
 mod index;
+mod joining;
+mod kinds;
+mod labels;
 pub(super) mod limits;
 mod lists;
 mod objects;
@@ -13,10 +18,13 @@ mod portal;
 mod preferences;
 mod properties;
 mod record;
+mod schemas;
 mod search;
+mod types;
 
+pub use history::History;
 pub use portal::Portal;
-pub use record::{Definition, Joined, List, Record, Rule, Subscription};
+pub use record::{Choice, Definition, Joined, List, Record, Rule, Subscription};
 
 pub(super) use answers::error;
 
@@ -56,21 +64,6 @@ impl Portal {
         response
     }
 
-    /// A type by one name, whatever it is called by: custom ones by their id.
-    fn named(&self, kind: &str) -> String {
-        let name = match kind {
-            "0-1" | "contact" => "contacts",
-            "0-2" | "company" => "companies",
-            "0-3" | "deal" => "deals",
-            "0-421" | "appointment" => "appointments",
-            other => {
-                let is_it = |name: &str| name == other || objects::qualified(name) == other;
-                self.custom.iter().find(|(_, name)| is_it(name)).map_or(other, |(id, _)| id)
-            }
-        };
-        name.to_owned()
-    }
-
     fn route(&mut self, scene: &mut Scene<'_>, request: &WireRequest, path: &[&str]) -> Option<WireResponse> {
         let known = |version: &str| VERSIONS.contains(&version);
         match path {
@@ -92,25 +85,20 @@ impl Portal {
                 if known(version) =>
             {
                 let kind = self.named(kind);
-                filling::joined(self, scene, request, (&kind, *id), rest)
-            }
-            ["crm", "objects", version, "contacts" | "0-1", rest @ ..]
-            | ["crm", version, "objects", "contacts" | "0-1", rest @ ..]
-                if known(version) =>
-            {
-                let answer = contacts::answer(self, scene, request, rest)
-                    .or_else(|| filling::contacts(self, scene, request, rest));
-                filling::join_created(self, "contacts", request, answer.as_ref());
-                answer
+                joining::of_record(self, scene, request, (&kind, *id), rest)
             }
             ["crm", "objects", version, kind, rest @ ..] | ["crm", version, "objects", kind, rest @ ..]
                 if known(version) =>
             {
                 let kind = self.named(kind);
-                let answer = objects::answer(self, scene, request, &kind, rest)
-                    .or_else(|| filling::objects(self, scene, request, &kind, rest));
-                filling::join_created(self, &kind, request, answer.as_ref());
-                answer
+                self.records(scene, request, &kind, rest)
+            }
+            ["crm", "associations", version, from, to, "labels", rest @ ..]
+            | ["crm", version, "associations", from, to, "labels", rest @ ..]
+                if known(version) =>
+            {
+                let (from, to) = (self.named(from), self.named(to));
+                labels::answer(self, request, (&from, &to), rest)
             }
             ["crm", "associations", version, from, to, rest @ ..]
             | ["crm", version, "associations", from, to, rest @ ..]
@@ -118,24 +106,20 @@ impl Portal {
             {
                 let (from, to) = (self.named(from), self.named(to));
                 associations::answer(self, scene, request, (&from, &to), rest)
-                    .or_else(|| filling::associations(self, scene, request, (&from, &to), rest))
+                    .or_else(|| joining::between(self, scene, request, (&from, &to), rest))
             }
             ["crm-object-schemas", version, "schemas", rest @ ..]
             | ["crm", version, "schemas", rest @ ..]
                 if known(version) =>
             {
-                objects::schemas(self, request, rest).or_else(|| filling::schemas(self, scene, request, rest))
+                schemas::answer(self, scene, request, rest)
             }
-            ["crm", "properties", version, kind] | ["crm", version, "properties", kind]
-                if known(version) && self.objects.contains_key(&self.named(kind)) =>
-            {
-                Some(properties::of_objects(self, &self.named(kind)))
-            }
-            ["crm", "properties", version, "contacts" | "0-1", rest @ ..]
-            | ["crm", version, "properties", "contacts" | "0-1", rest @ ..]
+            ["crm", "properties", version, kind, rest @ ..]
+            | ["crm", version, "properties", kind, rest @ ..]
                 if known(version) =>
             {
-                properties::answer(self, scene, request, rest)
+                let kind = self.named(kind);
+                properties::answer(self, scene, request, &kind, rest)
             }
             ["crm", version, "owners"] if known(version) => {
                 Some(WireResponse::json(200, &json!({ "results": [] })))
@@ -146,5 +130,31 @@ impl Portal {
             }
             _ => None,
         }
+    }
+
+    /// Answers a call under the records of a type.
+    fn records(
+        &mut self,
+        scene: &mut Scene<'_>,
+        request: &WireRequest,
+        kind: &str,
+        path: &[&str],
+    ) -> Option<WireResponse> {
+        let (asked, wishes) =
+            match (expanded::asked(self, request, path), joining::wishes(self, request, kind, path)) {
+                (Ok(asked), Ok(wishes)) => (asked, wishes),
+                (Err(refusal), _) | (_, Err(refusal)) => return Some(refusal),
+            };
+        let answer = match kind {
+            "contacts" => contacts::answer(self, scene, request, path)
+                .or_else(|| filling::contacts(self, scene, request, path)),
+            kind => objects::answer(self, scene, request, kind, path)
+                .or_else(|| filling::objects(self, scene, request, kind, path)),
+        }?;
+        joining::join_made(self, kind, &wishes, &answer);
+        Some(match asked {
+            Some(asked) => expanded::answer(self, kind, &asked, answer),
+            None => answer,
+        })
     }
 }

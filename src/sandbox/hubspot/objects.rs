@@ -2,9 +2,10 @@
 //! them; what changes them (`filling`, or an act) leaves no effects.
 
 use super::answers::{envelope, error, invalid, not_found};
+use super::history::History;
 use super::index::Index;
 use super::portal::Portal;
-use super::record::Record;
+use super::record::{Definition, Record};
 use crate::domain::failure::Service;
 use crate::domain::time::Timestamp;
 use crate::sandbox::settings::Scene;
@@ -18,9 +19,21 @@ const BATCH_LIMIT: usize = 100;
 /// Records in the recycle bin, with since when.
 pub(super) type Bin = BTreeMap<u64, (Arc<Record>, Timestamp)>;
 
+/// Which properties the records of a type take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Any.
+    #[default]
+    Any,
+    /// Those that are defined.
+    Defined,
+}
+
 /// All records of one type.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
+    pub(super) takes: Takes,
+    pub(super) definitions: BTreeMap<String, Definition>,
     pub(super) records: BTreeMap<u64, Arc<Record>>,
     pub(super) archived: Bin,
     pub(super) index: Index,
@@ -35,7 +48,14 @@ impl Portal {
         properties: BTreeMap<String, String>,
     ) -> u64 {
         let id = self.next_id();
-        let record = Record { id, properties, created: scene.now, modified: scene.now, merged: Vec::new() };
+        let record = Record {
+            id,
+            properties,
+            created: scene.now,
+            modified: scene.now,
+            merged: Vec::new(),
+            history: History::begin(scene),
+        };
         self.keep_object(scene, kind, record);
         id
     }
@@ -54,6 +74,10 @@ impl Portal {
             return false;
         };
         let mut record = Record::clone(record);
+        let had = record.properties.get(name).map_or("", String::as_str);
+        if had != value {
+            record.history.note(scene, name, had, value);
+        }
         if value.is_empty() {
             record.properties.remove(name);
         } else {
@@ -92,6 +116,7 @@ impl Portal {
             created: first.created.min(second.created),
             modified: scene.now,
             merged,
+            history: History::begin(scene),
         };
         self.keep_object(scene, kind, record);
         for old in [primary, other] {
@@ -208,33 +233,4 @@ fn batch_read(table: &Table, scene: &mut Scene<'_>, request: &WireRequest, kind:
         }));
     }
     envelope(200, scene.now, found, errors)
-}
-
-/// The name of a custom type that is the only one of all portals.
-pub(super) fn qualified(name: &str) -> String {
-    format!("p4200042_{name}")
-}
-
-/// A custom type as the API shows it.
-pub(super) fn schema(id: &str, name: &str) -> Value {
-    json!({
-        "id": id, "objectTypeId": id, "name": name, "fullyQualifiedName": qualified(name), "archived": false,
-        "labels": { "singular": name, "plural": name }, "properties": [], "associations": [],
-        "requiredProperties": [], "searchableProperties": [], "secondaryDisplayProperties": [],
-    })
-}
-
-/// The custom types (HubSpot contract §1).
-pub(super) fn schemas(portal: &Portal, request: &WireRequest, path: &[&str]) -> Option<WireResponse> {
-    match (request.method.as_str(), path) {
-        ("GET", []) => {
-            let all: Vec<Value> = portal.custom.iter().map(|(id, name)| schema(id, name)).collect();
-            Some(WireResponse::json(200, &json!({ "results": all })))
-        }
-        ("GET", [kind]) => Some(match portal.custom.get_key_value(&portal.named(kind)) {
-            Some((id, name)) => WireResponse::json(200, &schema(id, name)),
-            None => not_found("The type"),
-        }),
-        _ => None,
-    }
 }

@@ -1,6 +1,7 @@
 //! The portal's state and the changes it can undergo. Every change keeps the indices true, moves
 //! `lastmodifieddate`, lets dynamic lists follow, reaches search later, and is written down.
 
+use super::history::History;
 use super::index::Index;
 use super::record::{Definition, Joined, List, Record, Rule, Subscription, folded};
 use crate::domain::failure::Service;
@@ -27,8 +28,10 @@ pub struct Portal {
     pub(super) archived: super::objects::Bin,
     /// Records of the other types, by type.
     pub(super) objects: BTreeMap<String, super::objects::Table>,
-    /// Custom types: their names by id.
-    pub(super) custom: BTreeMap<String, String>,
+    /// Custom types by id.
+    pub(super) custom: BTreeMap<String, super::schemas::Schema>,
+    /// In which ways records can be joined, and which are.
+    pub(super) kinds: super::kinds::Kinds,
     pub(super) links: super::associations::Links,
     pub(super) limits: super::limits::Limits,
     pub(super) traces: u64,
@@ -111,22 +114,17 @@ impl Portal {
         self.lists.keys().next_back().map_or(1, |last| last + 1)
     }
 
-    /// Defines a custom type, for whoever builds a scenario.
-    pub fn define_object(&mut self, id: &str, name: &str) {
-        self.custom.insert(id.to_owned(), name.to_owned());
-        self.objects.entry(id.to_owned()).or_default();
-    }
-
-    /// Defines a type that HubSpot has anyway, for whoever builds a scenario.
-    pub fn has_objects(&mut self, kind: &str) {
-        self.objects.entry(kind.to_owned()).or_default();
-    }
-
     /// Makes a contact; duplicates and values are the caller's to check.
     pub fn create_contact(&mut self, scene: &mut Scene<'_>, properties: BTreeMap<String, String>) -> u64 {
         let id = self.next_id();
-        let mut record =
-            Record { id, properties, created: scene.now, modified: scene.now, merged: Vec::new() };
+        let mut record = Record {
+            id,
+            properties,
+            created: scene.now,
+            modified: scene.now,
+            merged: Vec::new(),
+            history: History::begin(scene),
+        };
         record.properties.retain(|_, value| !value.is_empty());
         self.show_opt_outs(&mut record);
         self.keep(scene, record);
@@ -154,6 +152,8 @@ impl Portal {
         let mut record = Record::clone(record);
         let readdressed = real.iter().any(|(name, _)| *name == "email");
         for (name, value) in real {
+            let had = record.properties.get(name).map_or("", String::as_str);
+            record.history.note(scene, name, had, value);
             if value.is_empty() {
                 record.properties.remove(name);
             } else {

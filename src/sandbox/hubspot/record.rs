@@ -1,5 +1,6 @@
 //! Contacts, lists and property definitions as the portal keeps them.
 
+use super::history::History;
 use crate::domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,8 @@ pub struct Record {
     pub modified: Timestamp,
     /// Ids merged into this one.
     pub merged: Vec<u64>,
+    /// The values that its properties had.
+    pub history: History,
 }
 
 impl Record {
@@ -117,7 +120,7 @@ pub struct List {
     pub updated: Timestamp,
 }
 
-/// The definition of a contact property.
+/// The definition of a property.
 #[derive(Clone, Debug)]
 pub struct Definition {
     /// Label.
@@ -132,8 +135,8 @@ pub struct Definition {
     pub read_only: bool,
     /// Made by HubSpot.
     pub defined_by_hubspot: bool,
-    /// Values of an enumeration.
-    pub options: Vec<String>,
+    /// What an enumeration offers.
+    pub options: Vec<Choice>,
 }
 
 impl Definition {
@@ -150,11 +153,30 @@ impl Definition {
         }
     }
 
+    /// Whether it takes a value: one of the offered, or with check boxes several, joined by `;`.
+    pub fn offers(&self, value: &str) -> bool {
+        let offered = |value: &str| self.options.iter().any(|choice| choice.value == value);
+        match self.field.as_str() {
+            _ if self.options.is_empty() => true,
+            "checkbox" => value.split(';').all(|value| value.is_empty() || offered(value)),
+            _ => offered(value),
+        }
+    }
+
     /// The same, not writable.
     #[must_use]
     pub fn read_only(self) -> Definition {
         Definition { read_only: true, ..self }
     }
+}
+
+/// What an enumeration offers.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// As it is stored.
+    pub value: String,
+    /// As people read it.
+    pub label: String,
 }
 
 /// A subscription type.

@@ -3,7 +3,7 @@
 
 use crate::domain::time::Timestamp;
 use crate::sandbox::effects::Actor;
-use crate::sandbox::hubspot::{Definition, Rule, Subscription};
+use crate::sandbox::hubspot::{Choice, Definition, Rule, Subscription};
 use crate::sandbox::mailchimp::Status;
 use crate::sandbox::settings::Settings;
 use crate::sandbox::world::Sandbox;
@@ -84,7 +84,8 @@ impl Builder {
         for name in TEXTS {
             sandbox.hubspot.define_property(name, Definition::plain(name, "string", "text"));
         }
-        let options = STAGES.map(str::to_owned).to_vec();
+        let options =
+            STAGES.map(|stage| Choice { value: stage.to_owned(), label: stage.to_owned() }).to_vec();
         let stages = Definition { options, ..Definition::plain("Lifecycle stage", "enumeration", "radio") };
         sandbox.hubspot.define_property("lifecyclestage", stages);
         for (id, name, internal) in [(101, "News", false), (102, "Offers", false), (103, "One to one", true)]
@@ -141,7 +142,8 @@ impl Builder {
 
     /// Makes a custom type.
     pub fn custom_object(&mut self, id: &str, name: &str) -> &mut Builder {
-        self.sandbox.hubspot.define_object(id, name);
+        let (portal, _, scene) = self.sandbox.stage(Actor::Person);
+        portal.define_object(&scene, id, name);
         self
     }
 

@@ -1,8 +1,11 @@
 //! What the contracts promise, asked of the simulated accounts as a client would ask.
 
 mod hubspot;
+mod labels;
 mod mailchimp;
 mod objects;
+mod reads;
+mod schemas;
 mod world;
 
 use super::scenario::{Builder, START};
