@@ -100,6 +100,7 @@ impl Audience {
             opted: scene.now,
             changed: scene.now,
             unsubscribed: (status == Status::Unsubscribed).then_some(scene.now),
+            opt_outs: Vec::new(),
         };
         self.by_hash.insert(member.hash(), number);
         self.by_status.entry(status).or_default().insert(number);
@@ -138,6 +139,9 @@ impl Audience {
                     "N/A (Unsubscribed by an admin)"
                 };
                 member.reason = Some(reason.to_owned());
+                if by_person {
+                    member.opt_outs.push(scene.now);
+                }
             }
             Status::Subscribed => {
                 self.by_opted.remove(&(member.opted, number));

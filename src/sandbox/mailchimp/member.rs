@@ -84,6 +84,8 @@ pub struct Member {
     pub changed: Timestamp,
     /// When it was unsubscribed.
     pub unsubscribed: Option<Timestamp>,
+    /// When the person unsubscribed by themselves, oldest first. It outlives a return, and shows while archived.
+    pub opt_outs: Vec<Timestamp>,
 }
 
 impl Member {

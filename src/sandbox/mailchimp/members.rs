@@ -33,6 +33,7 @@ impl Audience {
                 None => not_found(),
             },
             ("DELETE", []) => self.archive(scene, number),
+            ("GET", ["activity"]) => self.show_activity(request, number),
             ("GET", ["tags"]) => self.show_tags(request, number),
             ("POST", ["tags"]) => self.write_tags(scene, request, who, number),
             ("POST", ["actions", "delete-permanent"]) => self.erase(scene, number),

@@ -1,6 +1,7 @@
 //! The simulated Mailchimp audience: what the Mailchimp contract says an audience answers, as a
 //! function of its state. It knows nothing of sockets, faults or HubSpot.
 
+mod activity;
 mod answers;
 mod audience;
 mod batches;

@@ -371,3 +371,27 @@ fn an_audience_can_be_filled_by_calls_that_hsmc_never_makes() {
     assert_eq!(found["exact_matches"]["members"][0]["email_address"], ANN);
     assert_eq!(client.broken_rules(), Vec::<&str>::new());
 }
+
+#[test]
+fn the_activity_of_a_member_tells_of_opt_outs_of_their_own_alone() {
+    let mut client = client();
+    let activity = format!("{}/activity", path(ANN));
+    assert_eq!(client.chimp("GET", &activity, None).1["activity"], json!([]));
+    let unsubscribe = json!({ "status": "unsubscribed" });
+    client.chimp("PATCH", &path(ANN), unsubscribe);
+    assert_eq!(client.chimp("GET", &activity, None).1["activity"], json!([]), "not the person's doing");
+    assert!(client.sandbox.act(&Act::Resubscribe { email: ANN.into() }));
+    assert!(client.sandbox.act(&Act::Unsubscribe { email: ANN.into() }));
+    let once = client.chimp("GET", &activity, None).1;
+    let at = client.sandbox.now().iso();
+    assert_eq!(once["activity"], json!([{ "action": "unsub", "timestamp": at }]));
+    client.wait(60);
+    client.chimp("GET", &activity, None);
+    assert!(client.sandbox.act(&Act::Resubscribe { email: ANN.into() }));
+    assert!(client.sandbox.act(&Act::Unsubscribe { email: ANN.into() }));
+    client.chimp("DELETE", &path(ANN), None);
+    let twice = client.chimp("GET", &activity, None).1;
+    assert_eq!((&twice["total_items"], &twice["activity"][1]), (&json!(2), &once["activity"][0]));
+    assert_ne!(twice["activity"][0], twice["activity"][1], "the newest first, in the archive too");
+    assert_eq!(client.chimp("GET", &format!("{}/activity", path("nobody@example.com")), None).0, 404);
+}
