@@ -55,13 +55,17 @@ fn of_step(
     let answer = Some(answer.to_owned());
     match step {
         Step::RecordEvidence => Some(seen(ConsentChange::OptOutSeen, id, draft, at)),
-        Step::OptOut { .. } | Step::UnsubscribeMember => Some(ConsentFact {
+        // HubSpot is given a basis with the call; Mailchimp takes none.
+        Step::OptOut { .. } => Some(ConsentFact {
             called,
             answer,
             legal_basis: Some(basis.legal_basis.clone()),
             explanation: Some(basis.explanation.clone()),
             ..seen(ConsentChange::OptOutDelivered, id, draft, at)
         }),
+        Step::UnsubscribeMember => {
+            Some(ConsentFact { called, answer, ..seen(ConsentChange::OptOutDelivered, id, draft, at) })
+        }
         Step::RestoreMember { .. } => {
             Some(ConsentFact { called, answer, ..seen(ConsentChange::Restored, id, draft, at) })
         }

@@ -368,6 +368,7 @@ impl App {
         let email = Email::as_given(who).map_err(|why| Trouble::usage(Code::NoAddress, why.to_string()))?;
         let id = match journal.person_by_hash(email.hash())? {
             Some(id) => Some(id),
+            None if forgotten_at(&self.workspace, &email)?.is_some() => None,
             None => self.workspace.shared.consent.of_address(&email)?,
         };
         match id.map(|id| journal.person(id)).transpose()?.flatten() {

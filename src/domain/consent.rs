@@ -237,7 +237,8 @@ pub fn seen_by_planning(
 ) -> Vec<ConsentFact> {
     let mut facts = Vec::new();
     if let Some(opt_out) = after.opt_out.as_ref().filter(|_| !carried) {
-        let is_new = before.opt_out.is_none();
+        let opted_in_between = before.opted_in_again.is_some() && after.opted_in_again.is_none();
+        let is_new = before.opt_out.is_none() || (opted_in_between && before.opt_out != after.opt_out);
         let delivered = |memory: &Person| memory.opt_out.as_ref().is_some_and(|o| o.delivered.is_some());
         let (seen, status) = of_opt_out(opt_out);
         if is_new || (opt_out.delivered.is_none() && !has_links) {

@@ -191,8 +191,12 @@ fn apply(person: &mut Person, change: &MemoryChange, ended: &Move, at: Timestamp
         MemoryChange::NotEnrolled => person.enrolled = None,
         MemoryChange::OptOutDelivered => {
             let known = person.opt_out.take();
+            let from = match ended.kind {
+                MoveKind::OptOutMailchimp => Service::HubSpot,
+                _ => Service::Mailchimp,
+            };
             person.opt_out = Some(OptOutMemory {
-                seen: known.as_ref().map_or(Service::Mailchimp, |memory| memory.seen),
+                seen: known.as_ref().map_or(from, |memory| memory.seen),
                 at: known.map_or(at, |memory| memory.at),
                 delivered: Some(at),
             });

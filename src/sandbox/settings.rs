@@ -28,6 +28,8 @@ pub struct Settings {
     pub enterprise: bool,
     /// How long a Mailchimp batch takes to finish.
     pub batch_delay: Duration,
+    /// How long a write takes to reach Mailchimp's listings of members.
+    pub listing_lag: Duration,
     /// Associations of one input on one page.
     pub association_page: usize,
     /// Simultaneous connections Mailchimp takes.
@@ -53,6 +55,7 @@ impl Default for Settings {
             dynamic_lag: Duration::ZERO,
             enterprise: false,
             batch_delay: Duration::from_secs(1),
+            listing_lag: Duration::ZERO,
             association_page: 500,
             connections: 10,
             protected_tags: Vec::new(),

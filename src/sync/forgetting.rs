@@ -12,6 +12,7 @@ use super::reporting::{Fates, tally};
 use super::run::finish;
 use super::snapshot::{self, PersonKey, PersonRow, Snapshot, Whose};
 use super::workspace::Workspace;
+use crate::domain::code::Code;
 use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::contact::Contact;
 use crate::domain::email::Email;
@@ -118,6 +119,10 @@ async fn present_address(
     email: &Email,
 ) -> Result<Option<(Email, Option<Person>)>, RunError> {
     let (journal, consent) = (&workspace.shared.journal, &workspace.shared.consent);
+    // Whoever was forgotten under it is gone: from then on it leads to nobody.
+    if ForgottenPeople::load(journal)?.find(email).is_some() {
+        return Ok(None);
+    }
     let here = journal.person_by_hash(email.hash())?.map(|id| journal.person(id)).transpose()?.flatten();
     let former = consent.of_address(email)?.map(|id| journal.person(id)).transpose()?.flatten();
     let Some(former) = former.filter(|former| here.as_ref().is_none_or(|here| here.id != former.id)) else {
@@ -143,11 +148,25 @@ async fn look_at(workspace: &Workspace, email: &Email) -> Result<Found, RunError
     let emails: BTreeSet<Email> = of_person.flatten().chain([email.clone()]).collect();
     let asked: Vec<Email> = emails.iter().cloned().collect();
     let mut contacts = crm.contacts_by_email(priority, &asked).await?;
+    let own = match person.as_ref().and_then(|person| person.record) {
+        Some(record) => crm.contact(priority, record).await?,
+        None => None,
+    };
+    contacts.retain(|contact| is_theirs(contact, own.as_ref(), email));
+    if own.as_ref().is_some_and(|own| !has(own, email)) && contacts.iter().any(|other| has(other, email)) {
+        return Err(RunError::NotNow {
+            code: Code::NotNow,
+            what: "the address has changed hands since the last run: HubSpot has another contact with it than hsmc"
+                .to_owned(),
+            way_out: "`hsmc sync`, then ask again; `--dry-run` shows whom it means by then".to_owned(),
+        });
+    }
     // A batch read answers one contact for an address; of twins, a scan has seen the others.
-    let mut records = twins(workspace, &emails)?;
-    records.extend(person.as_ref().and_then(|person| person.record));
-    for record in records {
-        let Some(contact) = crm.contact(priority, record).await? else { continue };
+    let mut more: Vec<Contact> = own.into_iter().collect();
+    for record in twins(workspace, email)? {
+        more.extend(crm.contact(priority, record).await?);
+    }
+    for contact in more {
         // A record that has somebody else's address by now is theirs.
         let owner = contact.email().map(|email| journal.person_by_hash(email.hash())).transpose()?.flatten();
         if owner.is_none_or(|owner| person.as_ref().is_some_and(|person| person.id == owner)) {
@@ -175,6 +194,17 @@ async fn look_at(workspace: &Workspace, email: &Email) -> Result<Found, RunError
     Ok(Found { contacts, others, before: forgotten.find(email), ..found })
 }
 
+/// Whether a contact has this address, as its own or as a further one.
+fn has(contact: &Contact, email: &Email) -> bool {
+    contact.email().as_ref() == Some(email) || contact.further_emails().any(|further| further == *email)
+}
+
+/// Whether a contact found by one of a person's addresses is theirs: their own, or one with the address asked for. That
+/// of a member who was given an address in Mailchimp may be somebody else's.
+fn is_theirs(contact: &Contact, own: Option<&Contact>, email: &Email) -> bool {
+    own.is_some_and(|own| own.record == contact.record) || has(contact, email)
+}
+
 /// What there is of a person under these addresses, contacts left out.
 async fn under(
     workspace: &Workspace,
@@ -200,21 +230,15 @@ async fn under(
     Ok(Found { person, contacts: Vec::new(), members, before, under_way, others: Vec::new() })
 }
 
-/// Records that the newest snapshot shows under these addresses.
-fn twins(workspace: &Workspace, emails: &BTreeSet<Email>) -> Result<BTreeSet<RecordId>, RunError> {
+/// Records that the newest snapshot shows under this address.
+fn twins(workspace: &Workspace, email: &Email) -> Result<BTreeSet<RecordId>, RunError> {
     let snapshots = workspace.settings.state.join("snapshots");
     let Some(newest) = snapshot::newest_finished(&snapshots, None)? else { return Ok(BTreeSet::new()) };
-    let mut records = BTreeSet::new();
-    for email in emails {
-        // A damaged file names nobody; the next scan reads everything anew.
-        let Ok(row) = newest.person(PersonKey::Hash(email.hash())) else { continue };
-        let shown = row.into_iter().flat_map(|row| row.contacts);
-        // One found by a secondary address is another person's too.
-        records.extend(
-            shown.filter(|(contact, _)| contact.email().as_ref() == Some(email)).map(|(c, _)| c.record),
-        );
-    }
-    Ok(records)
+    // A damaged file names nobody; the next scan reads everything anew.
+    let Ok(row) = newest.person(PersonKey::Hash(email.hash())) else { return Ok(BTreeSet::new()) };
+    let shown = row.into_iter().flat_map(|row| row.contacts);
+    // One found by a secondary address is another person's too.
+    Ok(shown.filter(|(contact, _)| contact.email().as_ref() == Some(email)).map(|(c, _)| c.record).collect())
 }
 
 /// How forgetting went.
@@ -374,10 +398,8 @@ pub async fn tidy(workspace: &Workspace) -> Result<(), RunError> {
     let snapshots = workspace.settings.state.join("snapshots");
     let mut receipts = Vec::with_capacity(traces.len());
     for trace in traces {
-        let whose = Whose {
-            hashes: trace.hashes.iter().copied().collect(),
-            records: trace.records.iter().copied().collect(),
-        };
+        let whose =
+            Whose::of(trace.hashes.iter().copied().collect(), trace.records.iter().copied().collect());
         let snapshots = snapshots.clone();
         let hands = workspace.shared.hands.as_ref();
         let touched = long_work(hands, move |_| snapshot::erase(&snapshots, &whose)).await??;

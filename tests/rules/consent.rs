@@ -162,6 +162,43 @@ fn r21a_whom_hubspot_shows_opted_in_after_an_opt_out_there_is_reported_once_its_
 }
 
 #[test]
+fn r21_whoever_opts_out_once_more_after_having_opted_in_again_by_their_own_hand_is_told_of_once_more() {
+    for seen in [Service::Mailchimp, Service::HubSpot] {
+        // Weeks later they are in on both sides: told, and neither side is written to.
+        let mut back = ann().in_lists(&[987]).subscribed(&["General Single"]).opt_out_known(seen, true);
+        back.member.as_mut().unwrap().opted = Some(NOW);
+        back.rests(PersonState::OptedOut);
+        assert_eq!(back.decision().notes.len(), 1, "{seen}");
+        let back = back.next();
+        back.rests(PersonState::OptedOut);
+        assert!(back.memory.opted_in_again.is_some(), "{seen}");
+
+        let in_hubspot = back.clone().opted_out_in_hubspot();
+        assert_eq!(in_hubspot.decision().due.unwrap().kind, MoveKind::OptOutMailchimp, "{seen}");
+        let next = in_hubspot.next();
+        assert_eq!(next.memory.opt_out.as_ref().unwrap().seen, Service::HubSpot, "{seen}");
+        next.rests(PersonState::OptedOut);
+
+        let mut in_mailchimp = back.clone();
+        in_mailchimp.member.as_mut().unwrap().status = MemberStatus::Unsubscribed;
+        in_mailchimp.is_due(MoveKind::OptOutHubSpot, &[EVIDENCE, OPT_OUT]);
+        let next = in_mailchimp.next();
+        assert_eq!(next.memory.opt_out.as_ref().unwrap().seen, Service::Mailchimp, "{seen}");
+        next.rests(PersonState::OptedOut);
+    }
+    // HubSpot never took it back: there is nobody to be told, and it is another opt-out all the same.
+    let mut once_more = ann().in_lists(&[987]).subscribed(&[]).opted_out_in_hubspot();
+    once_more = once_more.opt_out_known(Service::Mailchimp, true);
+    once_more.member.as_mut().unwrap().opted = Some(NOW);
+    once_more = once_more.next();
+    assert!(once_more.memory.opted_in_again.is_some());
+    once_more.member.as_mut().unwrap().status = MemberStatus::Unsubscribed;
+    once_more.rests(PersonState::OptedOut);
+    let memory = once_more.decision().memory;
+    assert_eq!((memory.opted_in_again, memory.opt_out.unwrap().at), (None, Timestamp(50)));
+}
+
+#[test]
 fn r21a_what_was_seen_before_the_delivery_is_no_opt_in() {
     let mut stage = ann()
         .in_lists(&[987])

@@ -15,6 +15,7 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
     if let Some(opt_out) = &person.opt_out {
         let told = match opt_out.delivered {
             Some(at) => format!("both sides have it since {at}"),
+            None if person.opted_in_again.is_some() => "taken back since by their own hand".to_owned(),
             None => "the other side has not taken it yet, or has nobody who could get mail".to_owned(),
         };
         held(

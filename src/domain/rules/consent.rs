@@ -84,13 +84,20 @@ pub(super) fn is_cleaned(sight: &Sight<'_>) -> bool {
 pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
     let there = opted_out_in_mailchimp(sight);
     let here = opted_out_in_hubspot(sight) || opted_out_by_address(sight);
-    if memory.opt_out.is_none() && (there || here) {
+    if (memory.opt_out.is_none() || is_out_once_more(sight, memory, there, here)) && (there || here) {
+        memory.opted_in_again = None;
         let seen = if there { Service::Mailchimp } else { Service::HubSpot };
         let when = match seen {
             Service::Mailchimp => sight.view.member.and_then(|member| member.changed),
             Service::HubSpot => sight.contacts.iter().find(|c| c.opted_out).and_then(|c| c.modified),
         };
         memory.opt_out = Some(OptOutMemory { seen, at: when.unwrap_or(sight.world.seen), delivered: None });
+    }
+    if is_back_on_both_sides(sight, memory)
+        && let Some(opt_out) = memory.opt_out.as_mut()
+    {
+        // Whatever either side shows from now on is another one, and nobody has been told of it.
+        opt_out.delivered = None;
     }
     let there = out_in_mailchimp(sight, memory);
     // Where nothing shows it any more, nobody has taken it back either.
@@ -102,6 +109,30 @@ pub(super) fn remember(sight: &Sight<'_>, memory: &mut Person) {
     } else if there && every_contact_opted_out(sight) && sight.view.address != AddressView::Second {
         opt_out.delivered = opt_out.delivered.or(Some(sight.world.seen));
     }
+}
+
+/// Whether they have opted out anew after they had been seen opted in again by their own hand: Mailchimp shows them
+/// unsubscribed where it showed them subscribed, or HubSpot opted out where both sides had them in.
+fn is_out_once_more(sight: &Sight<'_>, memory: &Person, there: bool, here: bool) -> bool {
+    let was_in = sight.view.memory.opted_in_again.is_some();
+    was_in && (there || (here && untold(memory).is_some()))
+}
+
+/// Whether an opt-out that both sides had is over on both, by the person's own hand: subscribed since, and HubSpot shows
+/// the same contact opted in, long after it was told. Neither side is written to (R21a).
+fn is_back_on_both_sides(sight: &Sight<'_>, memory: &Person) -> bool {
+    let Some(opt_out) = &memory.opt_out else { return false };
+    let long_ago = opt_out.delivered.is_some_and(|at| sight.world.seen > at.plus(SEARCH_LAG));
+    let subscribed = sight.view.member.filter(|member| member.status == MemberStatus::Subscribed);
+    let since = subscribed.and_then(|member| member.opted);
+    long_ago
+        && since.is_some_and(|since| since > opt_out.at)
+        && is_the_same_contact(sight)
+        && sight.view.address == AddressView::Own
+        && sight.view.memory.email == memory.email
+        && memory.previous_email.is_none()
+        && !opted_out_in_hubspot(sight)
+        && !opted_out_by_address(sight)
 }
 
 /// Whether whom HubSpot was told of is not whom it has now: another record (the survivor of a merge, or one made

@@ -4,6 +4,7 @@
 //! Members have numbers in order of sign-up, never used again.
 
 use super::batches::Batch;
+use super::lagging::Before;
 use super::member::{Field, Hash, Member, Segment, Status, hash_of};
 use super::webhooks::Hook;
 use crate::domain::failure::Service;
@@ -29,6 +30,7 @@ pub struct Audience {
     pub(super) batches: BTreeMap<String, Batch>,
     pub(super) hooks: Vec<Hook>,
     pub(super) connections: usize,
+    pub(super) before: Before,
     /// Journeys started, by member number and segment.
     journeys: BTreeMap<(usize, u64), u32>,
     last_member: usize,
@@ -102,12 +104,9 @@ impl Audience {
             unsubscribed: (status == Status::Unsubscribed).then_some(scene.now),
             opt_outs: Vec::new(),
         };
-        self.by_hash.insert(member.hash(), number);
-        self.by_status.entry(status).or_default().insert(number);
-        self.by_opted.insert((scene.now, number));
-        self.by_changed.insert((scene.now, number));
         let what = What::MemberCreated { email: member.email.clone(), status: status.wire() };
-        self.members.insert(number, member);
+        self.lag_behind(scene, number);
+        self.place(number, member);
         scene.record(Service::Mailchimp, what);
         number
     }
@@ -122,11 +121,12 @@ impl Audience {
 
     /// Gives a member a status; archiving remembers the one before.
     pub fn set_status(&mut self, scene: &mut Scene<'_>, number: usize, to: Status, by_person: bool) {
-        let Some(member) = self.members.get_mut(&number) else { return };
-        let from = member.status;
+        let Some(from) = self.members.get(&number).map(|member| member.status) else { return };
         if from == to {
             return;
         }
+        self.lag_behind(scene, number);
+        let Some(member) = self.members.get_mut(&number) else { return };
         member.hidden = (to == Status::Archived).then_some(from);
         member.status = to;
         match to {
@@ -169,6 +169,7 @@ impl Audience {
 
     /// Writes merge fields; only real changes count.
     pub fn set_fields(&mut self, scene: &mut Scene<'_>, number: usize, fields: &BTreeMap<String, Value>) {
+        self.lag_behind(scene, number);
         let Some(member) = self.members.get_mut(&number) else { return };
         let mut changed = false;
         for (name, value) in fields {
@@ -198,6 +199,7 @@ impl Audience {
         if self.by_hash.get(&hash).is_some_and(|other| *other != number) {
             return false;
         }
+        self.lag_behind(scene, number);
         let Some(member) = self.members.get_mut(&number) else { return false };
         if member.hash() == hash {
             return true;
@@ -213,19 +215,9 @@ impl Audience {
 
     /// Deletes a member for good: only a sign-up form may bring the address back.
     pub fn forget(&mut self, scene: &mut Scene<'_>, number: usize) {
-        let Some(member) = self.members.remove(&number) else { return };
-        self.by_hash.remove(&member.hash());
+        self.lag_behind(scene, number);
+        let Some(member) = self.take_away(number) else { return };
         self.forgotten.insert(member.hash());
-        self.by_opted.remove(&(member.opted, number));
-        self.by_changed.remove(&(member.changed, number));
-        if let Some(held) = self.by_status.get_mut(&member.status) {
-            held.remove(&number);
-        }
-        for tag in member.tags.keys() {
-            if let Some(segment) = self.segments.get_mut(tag) {
-                segment.bearers.remove(&number);
-            }
-        }
         scene.record(Service::Mailchimp, What::MemberForgotten { email: member.email });
     }
 
@@ -251,6 +243,7 @@ impl Audience {
     /// Sets a tag; true when it was not borne. A loud one starts a journey for a subscribed member.
     /// `last_changed` does not move: the harder of the two answers the contract leaves open.
     pub fn set_tag(&mut self, scene: &mut Scene<'_>, number: usize, segment: u64, loud: bool) -> bool {
+        self.lag_behind(scene, number);
         let (Some(member), Some(held)) = (self.members.get_mut(&number), self.segments.get_mut(&segment))
         else {
             return false;
@@ -273,6 +266,7 @@ impl Audience {
 
     /// Clears a tag; true when it was borne.
     pub fn clear_tag(&mut self, scene: &mut Scene<'_>, number: usize, segment: u64, loud: bool) -> bool {
+        self.lag_behind(scene, number);
         let (Some(member), Some(held)) = (self.members.get_mut(&number), self.segments.get_mut(&segment))
         else {
             return false;

@@ -8,6 +8,7 @@ mod batches;
 mod consent;
 mod fields;
 mod filling;
+mod lagging;
 mod listing;
 mod member;
 mod members;
@@ -98,7 +99,7 @@ impl Audience {
                 ("POST", []) => Some(self.subscribe(scene, request)),
                 ("GET", ["merge-fields"]) => Some(self.list_fields(request)),
                 ("POST", ["merge-fields"]) => Some(self.create_field(scene, request)),
-                ("GET", ["members"]) => Some(self.list(request)),
+                ("GET", ["members"]) => Some(self.as_listed(scene.now).list(request)),
                 ("POST", ["members"]) => Some(self.post(scene, request)),
                 (_, ["members", who, rest @ ..]) => self.member_call(scene, request, who, rest),
                 ("GET", ["tag-search"]) => Some(self.tag_search(request)),

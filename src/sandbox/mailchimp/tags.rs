@@ -29,7 +29,7 @@ impl Audience {
             ("GET", false, []) => self.show_tag(id),
             ("POST", false, []) => self.tag_many(scene, request, id),
             ("PATCH", false, []) => self.patch_tag(scene, request, id),
-            ("GET", false, ["members"]) => self.bearers(request, id),
+            ("GET", false, ["members"]) => self.as_listed(scene.now).bearers(request, id),
             ("DELETE", false, []) => self.delete_tag(scene, id),
             (_, false, ["members", who @ ..]) if who.len() < 2 => {
                 return self.tag_member_call(scene, request, id, who.first().copied());

@@ -3,6 +3,7 @@ use crate::sandbox::mailchimp::Status;
 use crate::sandbox::scenario::Builder;
 use crate::sandbox::{Act, What};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const ANN: &str = "ann@example.com";
 
@@ -208,6 +209,34 @@ fn bearers_who_are_not_subscribed_come_only_when_asked_for() {
     };
     assert_eq!(total(&mut client, ""), 0);
     assert_eq!(total(&mut client, "&include_unsubscribed=true"), 1);
+}
+
+#[test]
+fn listings_that_lag_show_members_as_they_were_and_single_reads_as_they_are() {
+    let mut client = client();
+    let tag = client.chimp("GET", "/tag-search", None).1["tags"][0]["id"].clone();
+    client.sandbox.settings.listing_lag = Duration::from_secs(30);
+    let member = path(ANN);
+    client.chimp("DELETE", &member, None);
+    client.chimp("POST", "/members", json!({ "email_address": "new@example.com", "status": "subscribed" }));
+    let listed = |client: &mut Client, status: &str| {
+        let page = client.chimp("GET", &format!("/members?count=1000&status={status}"), None).1;
+        let emails = page["members"].as_array().unwrap().iter();
+        emails.map(|member| member["email_address"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let bearers = |client: &mut Client| {
+        client.chimp("GET", &format!("/segments/{tag}/members?count=1000"), None).1["total_items"].clone()
+    };
+    client.wait(29);
+    assert_eq!(client.chimp("GET", &member, None).1["status"], "archived");
+    assert_eq!(listed(&mut client, "archived"), Vec::<String>::new());
+    assert!(listed(&mut client, "subscribed").contains(&ANN.to_owned()));
+    assert!(!listed(&mut client, "subscribed").contains(&"new@example.com".to_owned()));
+    assert_eq!(bearers(&mut client), 1);
+    client.wait(1);
+    assert_eq!(listed(&mut client, "archived"), [ANN]);
+    assert!(listed(&mut client, "subscribed").contains(&"new@example.com".to_owned()));
+    assert_eq!(bearers(&mut client), 0);
 }
 
 #[test]

@@ -23,15 +23,46 @@ use std::fs;
 use std::path::Path;
 
 /// Whose rows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Whose {
     /// Their addresses' hashes.
     pub hashes: BTreeSet<SubscriberHash>,
     /// Their records.
     pub records: BTreeSet<RecordId>,
+    /// Hashes of addresses that their records had in some snapshot: theirs wherever nobody else has them.
+    former: BTreeSet<SubscriberHash>,
 }
 
 impl Whose {
+    /// Whose rows these are.
+    pub fn of(hashes: BTreeSet<SubscriberHash>, records: BTreeSet<RecordId>) -> Whose {
+        Whose { hashes, records, former: BTreeSet::new() }
+    }
+
+    /// Adds the addresses that their records had when this was read.
+    fn learn_from(&mut self, dir: &Path) -> Result<(), SnapshotError> {
+        for contact in RowReader::<Contact>::open(&contacts_path(dir))? {
+            let contact = contact?;
+            if self.records.contains(&contact.record) {
+                self.former.extend(contact.email().map(|email| email.hash()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for one snapshot: a former address that somebody else has there is that one's.
+    fn within(&self, dir: &Path) -> Result<Whose, SnapshotError> {
+        let mut former = self.former.clone();
+        for contact in RowReader::<Contact>::open(&contacts_path(dir))? {
+            let contact = contact?;
+            if let Some(email) = contact.email().filter(|_| !self.records.contains(&contact.record)) {
+                former.remove(&email.hash());
+            }
+        }
+        let hashes = self.hashes.union(&former).copied().collect();
+        Ok(Whose::of(hashes, self.records.clone()))
+    }
+
     fn has(&self, contact: &Contact) -> bool {
         self.records.contains(&contact.record)
             || contact.email().is_some_and(|email| self.hashes.contains(&email.hash()))
@@ -51,8 +82,17 @@ impl Whose {
 /// When a directory or file cannot be read or written.
 pub fn erase(snapshots: &Path, whose: &Whose) -> Result<u64, SnapshotError> {
     let mut touched = 0;
-    for dir in directories(snapshots)? {
-        match erase_in(&dir, whose) {
+    let dirs = directories(snapshots)?;
+    let mut whose = whose.clone();
+    for dir in &dirs {
+        match whose.learn_from(dir) {
+            // It goes as a whole, below.
+            Err(SnapshotError::Unfinished { .. } | SnapshotError::Damaged { .. }) => {}
+            learned => learned?,
+        }
+    }
+    for dir in dirs {
+        match erase_in(&dir, &whose) {
             Ok(held_any) => touched += u64::from(held_any),
             Err(SnapshotError::Unfinished { .. } | SnapshotError::Damaged { .. }) => {
                 fs::remove_dir_all(&dir).map_err(SnapshotError::io(&dir))?;
@@ -75,6 +115,7 @@ pub fn erase_from(snapshot: &Snapshot, whose: &Whose) -> Result<Snapshot, Snapsh
 
 fn erase_in(dir: &Path, whose: &Whose) -> Result<bool, SnapshotError> {
     let mut header = Header::read(dir)?;
+    let whose = &whose.within(dir)?;
     let before = header.clone();
     let counts = &mut header.counts;
     let mut gone: u64 = 0;
