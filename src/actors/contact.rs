@@ -389,6 +389,7 @@ impl Contact {
             attempts: state.attempts,
             planned_at: status.planned_at,
             sent_at: state.sent_at,
+            noted_at: state.noted_at,
             ahead: ahead(status, &lane_steps, direction),
             opts_out_in: opts_out_in(status, &lane_steps),
             enrolls_from: enrolls_from(status),

@@ -284,7 +284,8 @@ impl Backend for System {
                 )),
             },
             Subject::Move(_) | Subject::Run(_) | Subject::Person(_) => {
-                self.own("status", |app| async move { app.status(subject).await }).await
+                let call = Call::Status(subject.clone());
+                self.answer(&call, "status", |app| async move { app.status(subject).await }).await
             }
         }
     }
@@ -440,13 +441,18 @@ impl Backend for System {
         request: PeopleRequest,
         take: &mut (dyn FnMut(PeoplePage) -> Option<PeopleRequest> + Send),
     ) -> Answer<()> {
-        let mut next = Some(request);
-        while let Some(request) = next {
-            let Some(answer) = self.ask(&Call::People(request.clone())).await else {
-                // The directory is free: it is held from here to the last page.
-                return self.own("people", |app| page_by_page(app, request, take)).await;
-            };
-            next = take(answer?);
+        let (mut next, mut rounds) = (Some(request), 0);
+        while let Some(request) = next.take() {
+            if let Some(answer) = self.ask(&Call::People(request.clone())).await {
+                next = take(answer?);
+                continue;
+            }
+            rounds += 1;
+            // The directory is free: it is held from here to the last page.
+            match self.own("people", |app| page_by_page(app, request.clone(), &mut *take)).await {
+                Err(failure) if failure.is(Code::StateInUse) && rounds < OWNER_TRIES => next = Some(request),
+                done => return done,
+            }
         }
         Ok(())
     }

@@ -225,9 +225,9 @@ impl Call {
             | Call::Resume(_)
             | Call::Adopt(_)
             | Call::NotifyTest
-            | Call::Release(_)
-            | Call::Undo(_)
-            | Call::Forget(_) => false,
+            | Call::Release(_) => false,
+            Call::Undo(request) => !request.apply,
+            Call::Forget(request) => request.dry_run,
             Call::State(request) => matches!(request, StateRequest::Size | StateRequest::Check),
             Call::Webhooks(request) => !request.setup,
             Call::ClearMirror(request) => request.confirm.is_none(),

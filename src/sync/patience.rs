@@ -223,9 +223,12 @@ pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
         if workspace.is_stopping() {
             return Err(RunError::Stopped);
         }
+        let mut stop = workspace.stop.clone();
         let answer = tokio::select! {
             biased;
             answer = call() => answer,
+            // What is asked for here is looked at anew by the next run: nobody who is asked to stop waits for it.
+            _ = stop.wait_for(|stop| *stop) => return Err(RunError::Stopped),
             failure = workspace.patience_ends(&services) => return Err(failure.into()),
         };
         let failure = match answer {
@@ -245,7 +248,6 @@ pub async fn patiently<T, Fut: Future<Output = CallResult<T>>>(
             _ => tracing::debug!(what = %failure.what, class = ?failure.class, "asking again"),
         }
         pause *= 2;
-        let mut stop = workspace.stop.clone();
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => {}

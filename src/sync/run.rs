@@ -224,6 +224,7 @@ pub async fn sync(
     };
     if end == RunEnd::Interrupted && matches!(run.phase, RunPhase::Scanning) {
         // It stays as it is, and the next start goes on with its pages.
+        reporting::count_people(workspace, &mut run)?;
         put(workspace, &run).await?;
         run.phase = RunPhase::Finished(RunEnd::Interrupted);
         return Ok(run);

@@ -2,6 +2,7 @@
 
 use crate::support::{Stage, events, refused};
 use hsmc::domain::token::TokenScope;
+use hsmc::serve::tokens::{TokenAnswer, TokenRequest};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -105,4 +106,21 @@ async fn more_than_may_go_on_at_once_are_not_begun() {
     let response = turned_away.expect("there is no bound");
     assert!(response.headers().contains_key("retry-after"));
     assert_eq!(refused(response).await, (429, "HSMC1204".to_owned()));
+}
+
+/// Whoever revokes a token wants nothing more to flow to whoever has it.
+#[tokio::test]
+async fn a_stream_ends_once_its_token_is_revoked() {
+    let stage = Stage::new().await;
+    let token = stage.token(TokenScope::Operate, None).await;
+    let _running = stage.app.workspace.running.lock().await;
+    let response = stage.send("POST", "/v1/parked/release", Some(&token), Some(json!("All"))).await;
+    let place = response.headers()["location"].to_str().unwrap().to_owned();
+    let stream = stage.send("GET", &format!("{place}/events"), Some(&token), None).await;
+    assert_eq!(stream.status(), 200);
+    let TokenAnswer::Tokens(tokens) = stage.app.tokens(TokenRequest::List).await.unwrap() else { panic!() };
+    stage.app.tokens(TokenRequest::Revoke(tokens[0].id.parse().unwrap())).await.unwrap();
+    // What it waits for goes on: the stream ends all the same.
+    let last = events(&stream.text().await.unwrap()).pop().map(|(_, view)| view["state"].clone());
+    assert!(last.is_none_or(|state| state == "running"));
 }

@@ -7,6 +7,7 @@ use hsmc::sandbox::mailchimp::Status;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::parked::ReleaseRequest;
 use hsmc::serve::requests::AdoptRequest;
+use hsmc::serve::views::RunState;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -278,4 +279,43 @@ async fn an_archive_or_a_tag_answered_by_somebody_else_is_looked_at_and_sent_aga
         assert_eq!(world.person("ada"), "archived []; lists [946]", "{body}");
         world.assert_settled().await;
     }
+}
+
+/// Their restore took effect, and the process ended before it knew. Whatever befell them since, the call is not made
+/// again: nobody can see whether they opted out before another hand archived them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r6_a_restore_that_took_effect_unseen_is_not_made_again_for_whom_others_archived_since() {
+    let mut world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    let patience = std::mem::replace(&mut world.patience, Duration::from_secs(5));
+    world.synced().await;
+    world.act(Act::LeaveList { contact: address("ada"), list: GENERAL });
+    world.clock.jump(Duration::from_secs(60));
+    world.synced().await;
+    world.act(Act::JoinList { contact: address("ada"), list: GENERAL });
+    world.clock.jump(Duration::from_secs(60));
+    world.fail(Service::Mailchimp, "PUT", "/members/", FaultKind::LostAfter);
+    let away = FaultKind::Status { code: 503, body: None };
+    let looks = Matches { nth: Some(2), times: Some(1_000), ..Matches::call(Service::Mailchimp, "GET", "/members/") };
+    world.fault(looks, away);
+    assert_eq!(world.sync().await.run.state, RunState::Failed);
+    assert!(world.person("ada").starts_with("subscribed"), "{}", world.person("ada"));
+
+    world.clock.jump(Duration::from_secs(600));
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::Archive { email: address("ada") });
+    world.mend();
+    world.patience = patience;
+    world.clock.jump(Duration::from_secs(600));
+    for _ in 0..3 {
+        world.synced().await;
+        assert!(world.person("ada").starts_with("archived"), "{}", world.person("ada"));
+    }
+    let app = world.open();
+    assert_eq!(app.why(&address("ada")).await.unwrap().state.word, "archived-by-others");
+    app.close().await;
+    world.assert_settled().await;
 }

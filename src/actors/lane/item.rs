@@ -56,6 +56,8 @@ pub struct LaneItem {
     pub planned_at: Timestamp,
     /// When the last call left, for probes that list what has changed since.
     pub sent_at: Option<Timestamp>,
+    /// The same by the clock of the process that sent it.
+    pub noted_at: Option<Timestamp>,
     /// The steps that come after these.
     pub ahead: usize,
     /// Of an opt-out: the lanes that come after this one.

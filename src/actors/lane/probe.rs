@@ -2,6 +2,7 @@
 //! whom an answer does not name stays in doubt.
 
 use super::away::audience_is_there;
+use super::last_look::archived_meanwhile;
 use super::list::urgency;
 use super::outcome::{holds, in_doubt, of_failure, refused};
 use super::perform::Ready;
@@ -22,6 +23,8 @@ use std::time::Duration;
 const SINGLY: usize = 20;
 /// Listings may lag behind single reads (Mailchimp contract §17.8).
 const OVERLAP: Duration = Duration::from_secs(300);
+/// What is known of the difference between two clocks is not known to the second.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
 
 /// Probes one batch of a lane. Every item is answered.
 pub async fn probe(shared: &Shared, target: &Target, ready: Vec<Ready>) {
@@ -205,6 +208,9 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
                     let there = audience_is_there(shared).await;
                     there.map_or_else(|failure| again(shared, &failure), |()| StepOutcome::Done)
                 }
+                Ok(Some(member)) if is_archived_since(shared, &one, &member) => {
+                    StepOutcome::Refused(archived_meanwhile())
+                }
                 Ok(member) => {
                     holds(member_holds(&one.step.step, &one.step.before, &one.person, member.as_ref()))
                 }
@@ -213,6 +219,16 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
             one.item.settle_all(outcome).await;
         })
         .await;
+}
+
+/// Whether somebody has changed an archived member after the call that was to bring them back had left: it has brought
+/// them back, and they were archived again by another hand. Whatever they did in between, nothing shows it (R6).
+fn is_archived_since(shared: &Shared, one: &Ready, member: &Member) -> bool {
+    let brings_back = matches!(one.step.step, Step::RestoreMember { .. } | Step::ReturnMember { .. });
+    let left = one.item.noted_at.map(|at| shared.audience_clock.offset().of_theirs(at).plus(CLOCKS_DIFFER));
+    brings_back
+        && member.status == MemberStatus::Archived
+        && left.zip(member.changed).is_some_and(|(left, changed)| changed > left)
 }
 
 /// Members changed since the oldest of these calls was sent, archived ones too.

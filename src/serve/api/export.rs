@@ -3,7 +3,7 @@
 //! Never: a whole file that is not. What breaks off on the way breaks the connection off, so that no client takes the
 //! part for the whole.
 
-use super::guard::Place;
+use super::guard::{Caller, Place};
 use super::{Api, Problem};
 use crate::domain::code::Code;
 use crate::serve::export::{FileFormat, Sheet};
@@ -41,6 +41,7 @@ impl Write for Waiting {
 
 struct Export {
     api: Arc<Api>,
+    caller: Option<Caller>,
     /// Held to the last byte.
     _place: Place,
     request: PeopleRequest,
@@ -55,7 +56,7 @@ struct Export {
 /// Everybody that a request asks for. The first page is read before anything is answered: what is wrong with the question
 /// is a problem like any other.
 pub(super) async fn answer(
-    api: Arc<Api>,
+    (api, caller): (Arc<Api>, Option<Caller>),
     request: PeopleRequest,
     format: FileFormat,
 ) -> Result<Response, Problem> {
@@ -66,7 +67,7 @@ pub(super) async fn answer(
     let sheet = format.sheet(waiting.clone(), &page.columns).map_err(|problem| {
         Problem::of(&Trouble::failed(Code::Inside, format!("the file cannot be begun: {problem}")))
     })?;
-    let export = Export { api, _place: place, request, sheet, waiting, page: Some(page), cursor: None };
+    let export = Export { api, caller, _place: place, request, sheet, waiting, page: Some(page), cursor: None };
     let name = format!("attachment; filename=\"people.{}\"", format.ending());
     let headers = [(header::CONTENT_TYPE, format.media().to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(stream::try_unfold(export, next))).into_response())
@@ -74,6 +75,9 @@ pub(super) async fn answer(
 
 /// The next bytes.
 async fn next(mut export: Export) -> io::Result<Option<(Vec<u8>, Export)>> {
+    if !export.api.may_go_on(export.caller) {
+        return Err(io::Error::other("the token is good no longer"));
+    }
     let page = match (export.page.take(), export.cursor.take()) {
         (Some(page), _) => page,
         (None, Some(cursor)) => {

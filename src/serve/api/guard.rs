@@ -99,6 +99,15 @@ impl Api {
     }
 }
 
+impl Api {
+    /// Whether an answer that takes its time may go on: the token it was asked with is good still.
+    pub(super) fn may_go_on(&self, caller: Option<Caller>) -> bool {
+        let Some(Caller(id)) = caller else { return true };
+        let kept = self.owner.token(id).ok().flatten();
+        kept.is_some_and(|token| token.is_good(self.owner.now()).is_ok())
+    }
+}
+
 fn too_many(seconds: u64) -> Problem {
     let detail = format!("more requests than the config lets through; try again in {seconds} s");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail).retry_after(seconds)

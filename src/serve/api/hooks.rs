@@ -99,13 +99,21 @@ impl Hooks {
         }
     }
 
-    fn count_refused(&self, service: Service, why: Refusal, times: usize) {
-        *held(&self.counted.refused).entry((service, why)).or_default() += times as u64;
+    /// How many there have been by now.
+    fn count_refused(&self, service: Service, why: Refusal, times: usize) -> u64 {
+        let mut refused = held(&self.counted.refused);
+        let count = refused.entry((service, why)).or_default();
+        *count += times as u64;
+        *count
     }
 
     fn refuse(&self, service: Service, why: Refusal) -> Problem {
-        self.count_refused(service, why, 1);
-        tracing::debug!(%service, why = why.word(), "a webhook is refused");
+        let times = self.count_refused(service, why, 1);
+        // The first, the tenth, the hundredth: a wrong clock or secret refuses all of them.
+        if 10_u64.pow(times.ilog10()) == times {
+            let code = Code::WebhookRefused;
+            tracing::warn!(%service, why = why.word(), times, %code, "webhooks are refused: `hsmc explain` says what to do");
+        }
         let problem = Problem::new(why.status(), Code::WebhookRefused, format!("refused: {}", why.word()));
         if why == Refusal::Busy { problem.retry_after(1) } else { problem }
     }

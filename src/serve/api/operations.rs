@@ -1,6 +1,7 @@
 //! What was begun over HTTP and goes on: a run, an approval, a pull. Each has a number, and whoever asks by it sees how
 //! it stands and what came of it. Only the newest are remembered; what they did is in the journal or the mirror.
 
+use super::guard::Caller;
 use super::problem::Problem;
 use super::{Api, Owner};
 use crate::domain::code::Code;
@@ -177,6 +178,7 @@ impl Operations {
 /// What somebody who follows has been told last.
 struct Following {
     api: Arc<Api>,
+    caller: Option<Caller>,
     told: watch::Receiver<OperationView>,
     behind: Option<Value>,
     is_first: bool,
@@ -199,13 +201,13 @@ impl Following {
 }
 
 /// Tells how it stands: `operation` when that changes, `run` or `pull` when what goes on behind it does; ends when it
-/// is over.
-pub(super) fn follow(api: Arc<Api>, id: u64) -> Result<Response, Problem> {
+/// is over, or the token is good no longer.
+pub(super) fn follow(api: Arc<Api>, caller: Option<Caller>, id: u64) -> Result<Response, Problem> {
     let told = api.operations.told(id)?;
-    let following = Following { api, told, behind: None, is_first: true, is_over: false };
+    let following = Following { api, caller, told, behind: None, is_first: true, is_over: false };
     let events = stream::unfold(following, |mut following| async move {
         loop {
-            if following.is_over {
+            if following.is_over || !following.api.may_go_on(following.caller) {
                 return None;
             }
             let view = following.told.borrow_and_update().clone();

@@ -31,6 +31,8 @@ pub(super) struct Nothing {}
 /// A request that was let in and understood.
 pub(super) struct Ask<P = Nothing, Q = Nothing, B = Nothing> {
     pub(super) api: Arc<Api>,
+    /// Who asks; none where no token is needed.
+    pub(super) caller: Option<Caller>,
     pub(super) path: P,
     pub(super) query: Q,
     pub(super) body: B,
@@ -245,7 +247,7 @@ where
     let within = api.settings.answer_within;
     let work = tokio::spawn(async move {
         let _place = place;
-        handler(Ask { api, path, query, body }).await
+        handler(Ask { api, caller, path, query, body }).await
     });
     match tokio::time::timeout(within, work).await {
         Ok(Ok(done)) => done,

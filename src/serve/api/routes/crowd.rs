@@ -98,7 +98,7 @@ pub(super) fn add(routes: &mut Routes) {
         |ask: Ask<Nothing, Nothing, ExportBody>| async move {
             let ExportBody { format, segment, filter, sort, columns } = ask.body;
             let request = PeopleRequest { segment, filter, sort, columns, ..PeopleRequest::default() };
-            export::answer(ask.api, request, format).await
+            export::answer((ask.api, ask.caller), request, format).await
         },
     );
     routes.add(

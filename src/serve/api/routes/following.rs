@@ -134,6 +134,6 @@ pub(super) fn add(routes: &mut Routes) {
              `pull` (a `PullView`), each with the view as JSON",
         ),
         Given::text("text/event-stream"),
-        |ask: Ask<OperationPath>| async move { follow(ask.api, ask.path.operation) },
+        |ask: Ask<OperationPath>| async move { follow(ask.api, ask.caller, ask.path.operation) },
     );
 }
