@@ -34,13 +34,16 @@ pub struct Whom {
     pub record: Option<RecordId>,
     /// Their member.
     pub member: Option<SubscriberHash>,
+    /// The address that their contact has, as far as is known; none where it is another one than theirs anyway.
+    pub address: Option<SubscriberHash>,
 }
 
 impl Whom {
     /// By what is remembered of the person.
     pub fn of(person: &Person) -> Whom {
         let member = person.member_email().map(|email| email.hash());
-        Whom { person: person.id, record: person.record, member }
+        let address = person.email.as_ref().filter(|_| person.second.is_none()).map(|email| email.hash());
+        Whom { person: person.id, record: person.record, member, address }
     }
 }
 
@@ -53,6 +56,8 @@ pub enum Bar {
     Archived,
     /// HubSpot has their contact no longer, deleted or merged into another: nobody sees what they had said there.
     Gone,
+    /// Their contact has another address by now: nobody sees what they had said under the one before.
+    Renamed,
 }
 
 /// Who may not get mail now, and when that was read.
@@ -128,24 +133,22 @@ pub async fn barred_members(shared: &Shared, people: &[Whom], since: Timestamp) 
 /// # Errors
 /// When a call fails.
 pub async fn barred_contacts(shared: &Shared, people: &[Whom]) -> CallResult<BTreeMap<PersonId, Bar>> {
-    // Several people may have one contact: a second member's is that of the first.
-    let mut by_record: BTreeMap<RecordId, Vec<PersonId>> = BTreeMap::new();
-    for one in people {
-        if let Some(record) = one.record {
-            by_record.entry(record).or_default().push(one.person);
-        }
-    }
-    let records: Vec<RecordId> = by_record.keys().copied().collect();
-    let mut bars: BTreeMap<RecordId, Option<Bar>> =
-        records.iter().map(|record| (*record, Some(Bar::Gone))).collect();
+    let records: BTreeSet<RecordId> = people.iter().filter_map(|one| one.record).collect();
+    let records: Vec<RecordId> = records.into_iter().collect();
+    let mut found: BTreeMap<RecordId, Contact> = BTreeMap::new();
     for chunk in records.chunks(100) {
         let contacts: Vec<Contact> = shared.crm.contacts(Priority::HandOver, chunk).await?;
-        bars.extend(
-            contacts.iter().map(|contact| (contact.record, contact.opted_out.then_some(Bar::OptedOut))),
-        );
+        found.extend(contacts.into_iter().map(|contact| (contact.record, contact)));
     }
-    let barred = bars.into_iter().filter_map(|(record, bar)| Some((by_record.get(&record)?, bar?)));
-    Ok(barred.flat_map(|(people, bar)| people.iter().map(move |person| (*person, bar))).collect())
+    let bar = |one: &Whom| match found.get(&one.record?) {
+        None => Some(Bar::Gone),
+        Some(contact) if contact.opted_out => Some(Bar::OptedOut),
+        Some(contact) => {
+            let now = contact.email().map(|email| email.hash());
+            one.address.zip(now).is_some_and(|(known, now)| known != now).then_some(Bar::Renamed)
+        }
+    };
+    Ok(people.iter().filter_map(|one| Some((one.person, bar(one)?))).collect())
 }
 
 /// Whom an archive would hide: the status of each who is unsubscribed or cleaned now, read at this moment.

@@ -61,7 +61,9 @@ impl From<RunError> for Trouble {
                 Trouble { place, ..Trouble::usage(code, what).with_way_out(way_out) }
             }
             RunError::NotNow { what, way_out, .. } => Trouble::usage(code, what).with_way_out(way_out),
-            RunError::Stopped | RunError::Scan(ScanError::Stopped) => Trouble { exit: 130, ..Trouble::failed(code, error.to_string()) },
+            RunError::Stopped | RunError::Scan(ScanError::Stopped) => {
+                Trouble { exit: 130, ..Trouble::failed(code, error.to_string()) }
+            }
             RunError::Call(ref failure) | RunError::Scan(ScanError::Call { ref failure, .. }) => {
                 Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
             }

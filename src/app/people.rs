@@ -43,8 +43,10 @@ impl From<QueryError> for Trouble {
     fn from(error: QueryError) -> Trouble {
         let message = error.to_string();
         match error {
-            QueryError::NoCursor | QueryError::OtherQuestion => Trouble::usage(Code::CommandLine, message)
-                .with_way_out("take the cursor of the last page, or begin anew without one"),
+            QueryError::NoCursor | QueryError::OtherQuestion | QueryError::OtherCrowd => {
+                Trouble::usage(Code::CommandLine, message)
+                    .with_way_out("take the cursor of the last page, or begin anew without one")
+            }
             QueryError::Crowd(_) => {
                 Trouble::failed(Code::NothingKept, message).with_way_out("hsmc pull contacts --full")
             }
@@ -65,11 +67,15 @@ impl App {
         }
         let now = self.workspace.shared.clock.now();
         let columns = query.columns.iter().map(ToString::to_string).collect();
+        let is_whole = mirror.watermark(&ObjectType::contacts())?.is_some();
+        let missing = (!is_whole).then(|| {
+            "contacts were not pulled to their end yet: not everybody is here (`hsmc pull contacts` goes on)".to_owned()
+        });
         let hands = self.workspace.shared.hands.as_ref();
         let rows =
             long_work(hands, move |_| -> Done<_> { Ok(page(&Mirrored::over(&mirror)?, &query, now)?) });
         let rows = rows.await??;
-        Ok(PeoplePage { columns, rows: rows.rows, next: rows.next, at: rows.at })
+        Ok(PeoplePage { columns, rows: rows.rows, next: rows.next, at: rows.at, missing })
     }
 
     /// The segments of the config, or one of them with some of its members.

@@ -12,6 +12,14 @@ pub trait Crowd {
     /// They cannot be read.
     fn after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<One>, CrowdError>;
 
+    /// Which crowd it is: another number once all of them were let go and read anew. A cursor is of one crowd.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn generation(&self) -> Result<i64, CrowdError> {
+        Ok(0)
+    }
+
     /// Everybody for whom a rule may hold, where they can be looked up; none where all must be read.
     ///
     /// # Errors

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct Cursor {
     /// A number of the question: a cursor of another one is refused.
     pub(super) question: u32,
+    /// Of which crowd: a cursor from before the mirror was emptied is refused.
+    #[serde(default)]
+    pub(super) crowd: i64,
     /// The moment people are judged by.
     pub(super) at: Timestamp,
     /// The last one's record.

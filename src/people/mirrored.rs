@@ -145,6 +145,11 @@ impl Mirrored<'_> {
 }
 
 impl Crowd for Mirrored<'_> {
+    fn generation(&self) -> Result<i64, CrowdError> {
+        let identity = self.mirror.identity().map_err(|error| CrowdError(error.to_string()))?;
+        Ok(identity.map_or(0, |identity| identity.generation.0))
+    }
+
     fn among(&self, rule: &Rule) -> Result<Option<Vec<One>>, CrowdError> {
         let found = |records: BTreeSet<RecordId>| -> Result<Vec<One>, ShelfError> {
             records.into_iter().filter_map(|record| self.one(record).transpose()).collect()

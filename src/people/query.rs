@@ -54,6 +54,9 @@ pub enum QueryError {
     /// The cursor is of another question.
     #[error("the cursor is of another question: of another rule, order or columns")]
     OtherQuestion,
+    /// The cursor is of people who were let go since.
+    #[error("the mirror was emptied since this cursor was given")]
+    OtherCrowd,
     /// People cannot be read.
     #[error(transparent)]
     Crowd(#[from] CrowdError),
@@ -64,13 +67,16 @@ pub enum QueryError {
 /// # Errors
 /// The cursor is no cursor of this query, or people cannot be read.
 pub fn page(crowd: &dyn Crowd, query: &Query, now: Timestamp) -> Result<Rows, QueryError> {
-    let question = question(query);
+    let (question, generation) = (question(query), crowd.generation()?);
     let cursor = match &query.cursor {
         None => None,
         Some(text) => {
             let cursor = Cursor::read(text).ok_or(QueryError::NoCursor)?;
             if cursor.question != question {
                 return Err(QueryError::OtherQuestion);
+            }
+            if cursor.crowd != generation {
+                return Err(QueryError::OtherCrowd);
             }
             Some(cursor)
         }
@@ -82,8 +88,9 @@ pub fn page(crowd: &dyn Crowd, query: &Query, now: Timestamp) -> Result<Rows, Qu
         Some(sort) => in_order(crowd, query, sort, cursor.as_ref(), limit, at)?,
     };
     let last = chosen.last().filter(|_| more);
-    let next =
-        last.map(|(record, value, _)| Cursor { question, at, record: *record, value: value.clone() }.text());
+    let next = last.map(|(record, value, _)| {
+        Cursor { question, crowd: generation, at, record: *record, value: value.clone() }.text()
+    });
     Ok(Rows { rows: chosen.into_iter().map(|(_, _, row)| row).collect(), next, at })
 }
 

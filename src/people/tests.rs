@@ -85,6 +85,25 @@ fn a_cursor_of_another_question_is_refused_and_so_is_any_other_text() {
     }
 }
 
+/// An export that goes on behind an emptied mirror would look whole.
+#[test]
+fn a_cursor_from_before_everybody_was_let_go_is_refused() {
+    struct Anew(Village, i64);
+    impl Crowd for Anew {
+        fn after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<One>, CrowdError> {
+            self.0.after(after, limit)
+        }
+        fn generation(&self) -> Result<i64, CrowdError> {
+            Ok(self.1)
+        }
+    }
+    let people = || village(&[Some("a"), Some("b")]);
+    let next = page(&Anew(people(), 1), &query(None, None, 1), Timestamp(0)).unwrap().next;
+    let on = Query { cursor: next, ..query(None, None, 1) };
+    assert_eq!(records(&page(&Anew(people(), 1), &on, Timestamp(0)).unwrap().rows), [2]);
+    assert_eq!(page(&Anew(people(), 2), &on, Timestamp(0)), Err(QueryError::OtherCrowd));
+}
+
 /// Whoever would turn cold between the first page and the last is judged by the first page's moment.
 #[test]
 fn all_pages_of_a_question_are_of_one_moment() {

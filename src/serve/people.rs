@@ -35,6 +35,9 @@ pub struct PeoplePage {
     pub next: Option<String>,
     /// The moment that rules were judged by, the same for every page.
     pub at: Timestamp,
+    /// Why somebody may be missing; none where all contacts have been pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
 }
 
 /// Segments asked for.

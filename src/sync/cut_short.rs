@@ -1,13 +1,13 @@
 //! Moves that were cut short and may still be taken back, once it is more than a minute ago that they were planned.
 //!
 //! Promises: before they go on, it is looked whether they are still wanted; a move whose person has opted out since, or
-//! a handover whose exit tag was taken away again (R15), is unwound instead. Never: looking at a move that can only go
-//! forward.
+//! a handover whose exit tag was taken away again (R15), is unwound instead; a handover whose person has opted out since
+//! ends there, and the opt-out goes next (design §3.5). Never: looking at a move that can only go forward.
 
 use super::error::RunError;
 use super::guard::{Guard, exit_tag};
 use super::workspace::Workspace;
-use crate::domain::event::{Direction, MoveEvent};
+use crate::domain::event::{Direction, MoveEnd, MoveEvent};
 use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId};
 use crate::domain::moves::MoveKind;
@@ -28,8 +28,20 @@ pub(super) type Handed = (PersonId, MoveId, Priority);
 /// What to look for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Doubt {
+    /// Of what starts mail: whether they have opted out since.
     Consent,
+    /// Of a handover: the same, and whether the exit tag is borne still.
     ExitTag,
+    /// Of a handover that has begun to take tags away: whether they have opted out since.
+    OptOut,
+}
+
+/// What becomes of a move that nothing leads to any more.
+enum Unwanted {
+    /// What was done is taken back.
+    Unwind(Refusal),
+    /// An opt-out takes its place.
+    Supersede,
 }
 
 impl Doubt {
@@ -42,7 +54,7 @@ impl Doubt {
             MoveKind::HandOver => {
                 let exit_tag = exit_tag(&status.draft);
                 let clears = |step: &Step| matches!(step, Step::ClearTag { tag } if Some(tag) == exit_tag);
-                (!status.has_begun_with(clears)).then_some(Doubt::ExitTag)
+                Some(if status.has_begun_with(clears) { Doubt::OptOut } else { Doubt::ExitTag })
             }
             kind => kind.needs_consent().then_some(Doubt::Consent),
         }
@@ -80,14 +92,19 @@ impl CutShort {
             let at = workspace.shared.clock.now();
             let mut batch = Batch::new();
             for ((person, id, _), _) in chunk {
-                if let Some(because) = unwanted.get(id).cloned() {
-                    journal.append_event(&mut batch, *id, *person, &MoveEvent::Unwinding { because, at })?;
-                }
+                let event = match unwanted.get(id) {
+                    Some(Unwanted::Unwind(because)) => MoveEvent::Unwinding { because: because.clone(), at },
+                    Some(Unwanted::Supersede) => MoveEvent::Ended { end: MoveEnd::Superseded, at },
+                    None => continue,
+                };
+                journal.append_event(&mut batch, *id, *person, &event)?;
             }
             if !batch.is_empty() {
                 journal.commit(batch).await?;
             }
-            workspace.moves.submit(chunk.iter().map(|(handed, _)| *handed).collect()).await;
+            let goes_on = |id: &MoveId| !matches!(unwanted.get(id), Some(Unwanted::Supersede));
+            let handed = chunk.iter().map(|(handed, _)| *handed).filter(|(_, id, _)| goes_on(id));
+            workspace.moves.submit(handed.collect()).await;
         }
         Ok(())
     }
@@ -98,25 +115,26 @@ async fn unwanted(
     workspace: &Workspace,
     guard: &mut Guard<'_>,
     chunk: &[(Handed, Doubt)],
-) -> Result<BTreeMap<MoveId, Refusal>, RunError> {
+) -> Result<BTreeMap<MoveId, Unwanted>, RunError> {
     let mut unwanted = BTreeMap::new();
     let mut people = Vec::new();
     for ((person, id, _), doubt) in chunk {
-        match doubt {
-            Doubt::Consent => people.extend(workspace.shared.journal.person(*person)?),
-            Doubt::ExitTag if guard.is_withdrawn(*id, *person).await? => {
-                let message = "no longer bears the exit tag".to_owned();
-                unwanted.insert(*id, Refusal { code: RefusalCode::Unwanted, message });
-            }
-            Doubt::ExitTag => {}
+        people.extend(workspace.shared.journal.person(*person)?);
+        if *doubt == Doubt::ExitTag && guard.is_withdrawn(*id, *person).await? {
+            let message = "no longer bears the exit tag".to_owned();
+            unwanted.insert(*id, Unwanted::Unwind(Refusal { code: RefusalCode::Unwanted, message }));
         }
     }
     let opted_out = guard.opted_out(&people).await?;
-    for ((person, id, _), doubt) in chunk {
-        if *doubt == Doubt::Consent && opted_out.contains(person) {
-            let message = "opted out since the plan was made".to_owned();
-            unwanted.insert(*id, Refusal { code: RefusalCode::Compliance, message });
-        }
+    for ((_, id, _), doubt) in chunk.iter().filter(|((person, ..), _)| opted_out.contains(person)) {
+        let what = match doubt {
+            Doubt::Consent => {
+                let message = "opted out since the plan was made".to_owned();
+                Unwanted::Unwind(Refusal { code: RefusalCode::Compliance, message })
+            }
+            Doubt::ExitTag | Doubt::OptOut => Unwanted::Supersede,
+        };
+        unwanted.insert(*id, what);
     }
     Ok(unwanted)
 }

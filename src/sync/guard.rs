@@ -68,6 +68,7 @@ impl<'a> Guard<'a> {
                     Bar::Archived if comes_back.contains(&person) => continue,
                     Bar::Archived => "archived by somebody else since the plan was made",
                     Bar::Gone => "HubSpot has the contact no longer",
+                    Bar::Renamed => "the contact has another address by now",
                 };
                 refused.insert(person, why);
             }

@@ -218,3 +218,22 @@ async fn a_handover_cut_short_is_taken_back_once_its_exit_tag_is_gone_and_goes_o
         world.assert_settled().await;
     }
 }
+
+/// An opt-out goes before whatever else is open for that person, whichever process began it (design §3.5).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since() {
+    let world = World::new(|builder| {
+        people::finished(builder, "ada");
+    })
+    .await;
+    for part in ["/segments", "/tags", "/batches"] {
+        world.fail(Service::Mailchimp, "POST", part, FaultKind::Status { code: 503, body: None });
+    }
+    world.sync().await;
+    world.mend();
+    world.act(Act::OptOut { email: address("ada"), subscription: None });
+    world.clock.jump(Duration::from_secs(600));
+    world.synced().await;
+    assert!(world.person("ada").starts_with("unsubscribed"), "{}", world.person("ada"));
+    world.assert_settled().await;
+}

@@ -4,7 +4,8 @@ use crate::merging::journeys_since;
 use crate::support::World;
 use crate::support::people::{self, DEALS, GENERAL, address};
 use hsmc::domain::code::Code;
-use hsmc::sandbox::{Act, What};
+use hsmc::domain::failure::Service;
+use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::views::ReportView;
 use hsmc::sync::scan::Source;
 use std::time::Duration;
@@ -367,4 +368,26 @@ async fn r10_a_rename_that_is_refused_for_good_is_not_tried_again() {
         }
         assert_eq!(planned, [Some(1), None, None, None], "{members:?}");
     }
+}
+
+/// Nobody is subscribed under an address that their contact no longer has: what they said under it, nothing shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_an_enrolment_cut_short_does_not_go_on_under_an_address_that_was_left_after_an_opt_out() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.fail(Service::Mailchimp, "POST", "/lists/", FaultKind::Status { code: 503, body: None });
+    world.sync().await;
+    assert_eq!(world.person("ada"), "no member; lists [987]");
+    world.mend();
+    world.act(Act::OptOut { email: address("ada"), subscription: None });
+    let (contact, property) = (address("ada"), "email".to_owned());
+    world.act(Act::SetProperty { contact, property, value: address("ada.new") });
+    world.clock.jump(Duration::from_secs(600));
+    for _ in 0..3 {
+        world.sync().await;
+    }
+    assert!(world.person("ada").starts_with("no member"), "{}", world.person("ada"));
+    assert!(world.person("ada.new").starts_with("no member"), "{}", world.person("ada.new"));
 }

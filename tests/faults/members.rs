@@ -299,7 +299,8 @@ async fn r6_a_restore_that_took_effect_unseen_is_not_made_again_for_whom_others_
     world.clock.jump(Duration::from_secs(60));
     world.fail(Service::Mailchimp, "PUT", "/members/", FaultKind::LostAfter);
     let away = FaultKind::Status { code: 503, body: None };
-    let looks = Matches { nth: Some(2), times: Some(1_000), ..Matches::call(Service::Mailchimp, "GET", "/members/") };
+    let looks =
+        Matches { nth: Some(2), times: Some(1_000), ..Matches::call(Service::Mailchimp, "GET", "/members/") };
     world.fault(looks, away);
     assert_eq!(world.sync().await.run.state, RunState::Failed);
     assert!(world.person("ada").starts_with("subscribed"), "{}", world.person("ada"));

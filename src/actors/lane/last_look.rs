@@ -37,7 +37,7 @@ fn brings_back(ready: &Ready) -> bool {
 }
 
 fn whom(ready: &Ready) -> Whom {
-    Whom { person: ready.item.person, record: ready.person.record, member: ready.member_hash() }
+    Whom { member: ready.member_hash(), ..Whom::of(&ready.person) }
 }
 
 /// The oldest plan of these.
@@ -75,6 +75,10 @@ pub async fn last_look(shared: &Shared, ready: Vec<Ready>) -> Vec<Ready> {
             }
             Some(Bar::Gone) => {
                 let refusal = refused(RefusalCode::NotFound, "HubSpot has the contact no longer");
+                one.item.settle_all(refusal).await;
+            }
+            Some(Bar::Renamed) => {
+                let refusal = refused(RefusalCode::Unwanted, "the contact has another address by now");
                 one.item.settle_all(refusal).await;
             }
             Some(Bar::Archived) if !brings_back(&one) => {

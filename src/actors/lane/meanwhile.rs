@@ -25,7 +25,7 @@ const YOUNG: Duration = Duration::from_secs(10);
 pub async fn remember_opt_outs(shared: &Shared, items: &[LaneItem]) {
     let now = shared.clock.now();
     let watched: Vec<&LaneItem> = items.iter().filter(|item| is_watched(item, now)).collect();
-    let Some(since) = watched.iter().filter_map(|item| item.sent_at).min() else { return };
+    let Some(since) = watched.iter().filter_map(|item| left_at(item)).min() else { return };
     let silent = match unsubscribed_since(shared, since).await {
         Ok(silent) => silent,
         Err(failure) => {
@@ -53,7 +53,12 @@ fn is_watched(item: &LaneItem, now: Timestamp) -> bool {
     let was_silent = |before: &Before| matches!(before, Before::Status(status) if silent.contains(status));
     let archives =
         item.first().is_some_and(|step| step.step == Step::ArchiveMember && !was_silent(&step.before));
-    archives && item.sent_at.is_some_and(|sent| now.since(sent) > YOUNG)
+    archives && left_at(item).is_some_and(|sent| now.since(sent) > YOUNG)
+}
+
+/// When it was handed over, by whichever process: what an earlier one left behind is looked at before anything else.
+fn left_at(item: &LaneItem) -> Option<Timestamp> {
+    item.noted_at.or(item.sent_at)
 }
 
 async fn remember(shared: &Shared, id: PersonId, at: Timestamp) -> Result<(), JournalError> {

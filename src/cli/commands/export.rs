@@ -29,7 +29,8 @@ pub(super) async fn people<B: Backend>(
     }
     let most = args.limit.or((format == Format::Table).then_some(TABLE_ROWS)).unwrap_or(u64::MAX);
     let request = args.request();
-    let mut written = Written { format, show, sheet: None, rows: 0, next: None, problem: None };
+    let mut written =
+        Written { format, show, sheet: None, rows: 0, next: None, missing: None, problem: None };
     let first = PeopleRequest { limit: page_of(most), ..request.clone() };
     backend
         .people(first, &mut |page| {
@@ -53,6 +54,7 @@ struct Written<'a> {
     sheet: Option<Box<dyn Sheet + Send>>,
     rows: u64,
     next: Option<String>,
+    missing: Option<String>,
     problem: Option<io::Error>,
 }
 
@@ -66,7 +68,7 @@ impl Written<'_> {
             return None;
         }
         self.rows += rows;
-        self.next = page.next;
+        (self.next, self.missing) = (page.next, page.missing);
         self.next.clone().filter(|_| self.rows < most)
     }
 
@@ -93,10 +95,15 @@ impl Written<'_> {
             }
             Ok(()) => {}
         }
+        if let Some(why) = &self.missing {
+            self.show.watch.say(why);
+        }
         if let Some(next) = &self.next {
             self.show.watch.say(&format!("there are more; go on with --cursor {next}"));
         } else if self.format != Format::Table {
-            self.show.watch.say(&format!("{} people", number(self.rows)));
+            let rows =
+                if self.rows == 1 { "1 person".to_owned() } else { format!("{} people", number(self.rows)) };
+            self.show.watch.say(&rows);
         }
         Ok(())
     }

@@ -67,7 +67,8 @@ pub(super) async fn answer(
     let sheet = format.sheet(waiting.clone(), &page.columns).map_err(|problem| {
         Problem::of(&Trouble::failed(Code::Inside, format!("the file cannot be begun: {problem}")))
     })?;
-    let export = Export { api, caller, _place: place, request, sheet, waiting, page: Some(page), cursor: None };
+    let export =
+        Export { api, caller, _place: place, request, sheet, waiting, page: Some(page), cursor: None };
     let name = format!("attachment; filename=\"people.{}\"", format.ending());
     let headers = [(header::CONTENT_TYPE, format.media().to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(stream::try_unfold(export, next))).into_response())
