@@ -156,7 +156,7 @@ async fn look_at(workspace: &Workspace, email: &Email) -> Result<Found, RunError
     if own.as_ref().is_some_and(|own| !has(own, email)) && contacts.iter().any(|other| has(other, email)) {
         return Err(RunError::NotNow {
             code: Code::NotNow,
-            what: "the address has changed hands since the last run: HubSpot has another contact with it than hsmc"
+            what: "the address has changed hands since the last run: HubSpot has another contact with it than the one that hsmc knows"
                 .to_owned(),
             way_out: "`hsmc sync`, then ask again; `--dry-run` shows whom it means by then".to_owned(),
         });

@@ -25,6 +25,8 @@ const SINGLY: usize = 20;
 const OVERLAP: Duration = Duration::from_secs(300);
 /// What is known of the difference between two clocks is not known to the second.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+/// So long after hsmc noted its own archive, Mailchimp may date it.
+const ARCHIVE_SHOWS: Duration = Duration::from_secs(30);
 
 /// Probes one batch of a lane. Every item is answered.
 pub async fn probe(shared: &Shared, target: &Target, ready: Vec<Ready>) {
@@ -221,14 +223,16 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
         .await;
 }
 
-/// Whether somebody has changed an archived member after the call that was to bring them back had left: it has brought
-/// them back, and they were archived again by another hand. Whatever they did in between, nothing shows it (R6).
+/// Whether an archived member has changed since hsmc archived them, or since the call that was to bring them back left: it
+/// has brought them back, and another hand has archived them again. Whatever they did in between, nothing shows it (R6).
 fn is_archived_since(shared: &Shared, one: &Ready, member: &Member) -> bool {
     let brings_back = matches!(one.step.step, Step::RestoreMember { .. } | Step::ReturnMember { .. });
-    let left = one.item.noted_at.map(|at| shared.audience_clock.offset().of_theirs(at).plus(CLOCKS_DIFFER));
-    brings_back
-        && member.status == MemberStatus::Archived
-        && left.zip(member.changed).is_some_and(|(left, changed)| changed > left)
+    let theirs = |at| shared.audience_clock.offset().of_theirs(at);
+    let left = one.item.noted_at.map(|at| theirs(at).minus(CLOCKS_DIFFER));
+    let ours = one.person.archived.as_ref().map(|archived| archived.at.plus(ARCHIVE_SHOWS));
+    let is_since =
+        |changed| left.is_some_and(|left| changed >= left) || ours.is_some_and(|ours| changed > ours);
+    brings_back && member.status == MemberStatus::Archived && member.changed.is_some_and(is_since)
 }
 
 /// Members changed since the oldest of these calls was sent, archived ones too.
