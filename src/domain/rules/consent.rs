@@ -118,15 +118,14 @@ fn is_out_once_more(sight: &Sight<'_>, memory: &Person, there: bool, here: bool)
     was_in && (there || (here && untold(memory).is_some()))
 }
 
-/// Whether an opt-out that both sides had is over on both, by the person's own hand: subscribed since, and HubSpot shows
-/// the same contact opted in, long after it was told. Neither side is written to (R21a).
+/// Whether an opt-out that both sides had is over on both, by the person's own hand: subscribed, and HubSpot shows the
+/// same contact opted in, long after it was told. Neither side is written to (R21a).
 fn is_back_on_both_sides(sight: &Sight<'_>, memory: &Person) -> bool {
     let Some(opt_out) = &memory.opt_out else { return false };
     let long_ago = opt_out.delivered.is_some_and(|at| sight.world.seen > at.plus(SEARCH_LAG));
-    let subscribed = sight.view.member.filter(|member| member.status == MemberStatus::Subscribed);
-    let since = subscribed.and_then(|member| member.opted);
+    let subscribed = sight.view.member.is_some_and(|member| member.status == MemberStatus::Subscribed);
     long_ago
-        && since.is_some_and(|since| since > opt_out.at)
+        && subscribed
         && is_the_same_contact(sight)
         && sight.view.address == AddressView::Own
         && sight.view.memory.email == memory.email
