@@ -62,7 +62,6 @@ enum Concern {
     Fates,
     Meanwhile,
     Hsmc,
-    Listings,
 }
 
 fn chance(seed: u64, concern: Concern) -> Chance {
@@ -118,9 +117,7 @@ fn play(seed: u64, keep_trace: bool, scratch: &Path) -> io::Result<Outcome> {
     };
     let folder = Scratch::new(scratch, &format!("seed-{seed}"))?;
     let trace = Arc::new(Trace::new(keep_trace));
-    let mut lagging = accounts.clone();
-    lagging.settings.listing_lag = world::listing_lag(&mut chance(seed, Concern::Listings));
-    let world = Rest::of(seed, lagging, &folder.0, Arc::clone(&trace), false)?;
+    let world = Rest::of(seed, accounts.clone(), &folder.0, Arc::clone(&trace), false)?;
     let (found, touched) = (world.sandbox(), world.stage.touched());
     let forgotten = world.stage.forgotten();
     broken.extend(world.broken);

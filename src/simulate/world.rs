@@ -46,11 +46,6 @@ pub(super) fn accounts(chance: &mut Chance) -> Sandbox {
     builder.build()
 }
 
-/// How far Mailchimp's listings of members lag behind: not at all, in every other world.
-pub(super) fn listing_lag(chance: &mut Chance) -> Duration {
-    if chance.percent(50) { Duration::ZERO } else { chance.time(0, 30_000) }
-}
-
 /// A config as it is drawn: the agency's, with keys of it drawn anew.
 #[derive(Clone)]
 pub(super) struct Drawn {

@@ -16,7 +16,6 @@ use crate::engine::recovery::{Resumption, classify};
 use crate::engine::{MoveStatus, fold};
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Open moves read at once.
 const PAGE: usize = 1_000;
@@ -235,29 +234,6 @@ pub fn just_enrolled(workspace: &Workspace, leftover: &Leftover) -> Result<Vec<P
     Ok(people)
 }
 
-/// Whom this run has put back where they were, moments before it reads: listings may show them as they were in between
-/// (Mailchimp contract §17), and a plan would go by that.
-///
-/// # Errors
-/// When the journal cannot be read.
-pub fn just_put_back(workspace: &Workspace, leftover: &Leftover) -> Result<Vec<PersonId>, RunError> {
-    let journal = &workspace.shared.journal;
-    let now = workspace.shared.clock.now();
-    let mut people = Vec::new();
-    for person in &leftover.people {
-        for id in journal.moves_of_person(*person)? {
-            let Ok(status) = fold(&journal.events(id)?) else { continue };
-            let is_fresh = now.since(status.last_event_at) < LISTINGS_LAG;
-            people.extend(
-                (matches!(status.end(), Some(MoveEnd::Unwound { .. })) && is_fresh).then_some(*person),
-            );
-        }
-    }
-    Ok(people)
-}
-
-/// For so long a listing may show members as they were.
-const LISTINGS_LAG: Duration = Duration::from_secs(600);
 /// The name under which the journal keeps who had moves under way while the present scan was begun.
 const BESIDE: &str = "people beside the scan";
 

@@ -340,10 +340,7 @@ async fn phases(
     let deciding = workspace.deciding.lock().await;
     let mut planning = prepare(workspace, picture, &accounts).await?;
     planning.held = held;
-    let just_now = recovering::just_enrolled(workspace, leftover)?
-        .into_iter()
-        .chain(recovering::just_put_back(workspace, leftover)?);
-    for person in just_now.chain(beside) {
+    for person in recovering::just_enrolled(workspace, leftover)?.into_iter().chain(beside) {
         planning.held.entry(person).or_default();
     }
     for person in workspace.shared.journal.damaged_people() {

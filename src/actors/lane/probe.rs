@@ -227,11 +227,13 @@ async fn members(shared: &Shared, ready: Vec<Ready>) {
 /// has brought them back, and another hand has archived them again. Whatever they did in between, nothing shows it (R6).
 fn is_archived_since(shared: &Shared, one: &Ready, member: &Member) -> bool {
     let brings_back = matches!(one.step.step, Step::RestoreMember { .. } | Step::ReturnMember { .. });
-    let theirs = |at| shared.audience_clock.offset().of_theirs(at);
-    let left = one.item.noted_at.map(|at| theirs(at).minus(CLOCKS_DIFFER));
-    let ours = one.person.archived.as_ref().map(|archived| archived.at.plus(ARCHIVE_SHOWS));
-    let is_since =
-        |changed| left.is_some_and(|left| changed >= left) || ours.is_some_and(|ours| changed > ours);
+    let left = || Some(shared.audience_clock.offset().of_theirs(one.item.noted_at?).minus(CLOCKS_DIFFER));
+    let known = match &one.person.archived {
+        Some(archived) => Some(archived.at.plus(ARCHIVE_SHOWS)),
+        // Others archived them, and an operator has settled that.
+        None => left(),
+    };
+    let is_since = |changed| known.is_some_and(|known| changed > known);
     brings_back && member.status == MemberStatus::Archived && member.changed.is_some_and(is_since)
 }
 
