@@ -1,12 +1,13 @@
 //! Moves that were cut short and may still be taken back, once it is more than a minute ago that they were planned.
 //!
 //! Promises: before they go on, it is looked whether they are still wanted; a move whose person has opted out since, or
-//! a handover whose exit tag was taken away again (R15), is unwound instead; a handover whose person has opted out since
-//! ends there, and the opt-out goes next (design §3.5). Never: looking at a move that can only go forward.
+//! a handover whose exit tag was taken away again (R15), is unwound instead; a handover whose person has opted out in
+//! HubSpot since ends there, and the opt-out goes next (design §3.5). Never: looking at a move that can only go forward.
 
 use super::error::RunError;
 use super::guard::{Guard, exit_tag};
 use super::workspace::Workspace;
+use crate::actors::reading::Whom;
 use crate::domain::event::{Direction, MoveEnd, MoveEvent};
 use crate::domain::failure::{Refusal, RefusalCode};
 use crate::domain::id::{MoveId, PersonId};
@@ -30,9 +31,9 @@ pub(super) type Handed = (PersonId, MoveId, Priority);
 enum Doubt {
     /// Of what starts mail: whether they have opted out since.
     Consent,
-    /// Of a handover: the same, and whether the exit tag is borne still.
+    /// Of a handover: whether the exit tag is borne still, and whether they have opted out in HubSpot since.
     ExitTag,
-    /// Of a handover that has begun to take tags away: whether they have opted out since.
+    /// Of a handover that has begun to take tags away: whether they have opted out there since.
     OptOut,
 }
 
@@ -117,24 +118,31 @@ async fn unwanted(
     chunk: &[(Handed, Doubt)],
 ) -> Result<BTreeMap<MoveId, Unwanted>, RunError> {
     let mut unwanted = BTreeMap::new();
-    let mut people = Vec::new();
+    let (mut mailed, mut handed_over) = (Vec::new(), Vec::new());
     for ((person, id, _), doubt) in chunk {
-        people.extend(workspace.shared.journal.person(*person)?);
+        let known = workspace.shared.journal.person(*person)?;
+        match doubt {
+            Doubt::Consent => mailed.extend(known),
+            // Of one that is in memory Mailchimp was told, or is by a move of its own.
+            Doubt::ExitTag | Doubt::OptOut => {
+                handed_over.extend(known.filter(|known| known.opt_out.is_none()).as_ref().map(Whom::of));
+            }
+        }
         if *doubt == Doubt::ExitTag && guard.is_withdrawn(*id, *person).await? {
             let message = "no longer bears the exit tag".to_owned();
             unwanted.insert(*id, Unwanted::Unwind(Refusal { code: RefusalCode::Unwanted, message }));
         }
     }
-    let opted_out = guard.opted_out(&people).await?;
-    for ((_, id, _), doubt) in chunk.iter().filter(|((person, ..), _)| opted_out.contains(person)) {
-        let what = match doubt {
-            Doubt::Consent => {
-                let message = "opted out since the plan was made".to_owned();
-                Unwanted::Unwind(Refusal { code: RefusalCode::Compliance, message })
-            }
-            Doubt::ExitTag | Doubt::OptOut => Unwanted::Supersede,
-        };
-        unwanted.insert(*id, what);
+    let no_mail = guard.opted_out(&mailed).await?;
+    // Whoever unsubscribed or bounced in Mailchimp is handed over and not archived: the look before an archive sees it.
+    let to_be_told = guard.opted_out_in_hubspot(&handed_over).await?;
+    for ((person, id, _), _) in chunk {
+        if no_mail.contains(person) {
+            let message = "opted out since the plan was made".to_owned();
+            unwanted.insert(*id, Unwanted::Unwind(Refusal { code: RefusalCode::Compliance, message }));
+        } else if to_be_told.contains(person) {
+            unwanted.insert(*id, Unwanted::Supersede);
+        }
     }
     Ok(unwanted)
 }

@@ -188,8 +188,16 @@ impl<'a> Guard<'a> {
                 whom.extend(person.filter(|person| person.opt_out.is_none()).as_ref().map(Whom::of));
             }
         }
-        let contacts =
-            patiently(self.workspace, Service::HubSpot, || reading::barred_contacts(shared, &whom));
+        self.opted_out_in_hubspot(&whom).await
+    }
+
+    /// Who of these has opted out in HubSpot: what an archive would keep from Mailchimp.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn opted_out_in_hubspot(&self, whom: &[Whom]) -> Result<BTreeSet<PersonId>, RunError> {
+        let shared = &self.workspace.shared;
+        let contacts = patiently(self.workspace, Service::HubSpot, || reading::barred_contacts(shared, whom));
         let barred = contacts.await?.into_iter();
         Ok(barred.filter(|(_, bar)| *bar == Bar::OptedOut).map(|(person, _)| person).collect())
     }

@@ -6,6 +6,7 @@ use crate::support::{World, ran};
 use hsmc::domain::event::{MoveEvent, StepOutcome};
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::MoveId;
+use hsmc::domain::port::Clock;
 use hsmc::engine::fold;
 use hsmc::sandbox::{Act, Fault, FaultKind, Matches, What};
 use hsmc::serve::requests::{AdoptRequest, SyncRequest};
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 /// So many that most go in a batch, whoever comes first alone.
 const REFRESHED: usize = 12;
+const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The names of many have changed, which goes in batches; those take Mailchimp a day.
@@ -226,6 +228,39 @@ async fn whom_a_batch_archives_while_no_hsmc_runs_is_not_subscribed_again_before
     world.synced().await;
     assert!(world.person(&settled).starts_with("subscribed"), "{}", world.person(&settled));
     assert!(world.person(&out).starts_with("archived"), "{}", world.person(&out));
+}
+
+/// What an earlier process left with Mailchimp is looked at before anything else: a moment later the archive hides it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_had_opted_out_before_a_restart_is_told_of_although_the_batch_archives_them_right_after() {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::finished(builder, &name);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    // Within the hour: a call of an earlier process counts as sent when this one began.
+    world.sandbox().settings.batch_delay = HALF_AN_HOUR;
+    world.synced().await;
+    let app = world.open();
+    let journal = &app.workspace.shared.journal;
+    let open = journal.open_moves(None, 1).unwrap()[0];
+    let is_ticket = |event: &MoveEvent| match event {
+        MoveEvent::Outcome { outcome: StepOutcome::Ticket(_), at, .. } => Some(*at),
+        _ => None,
+    };
+    let submitted = journal.events(open).unwrap().iter().find_map(is_ticket).unwrap();
+    let id = journal.person_of_move(open).unwrap().unwrap();
+    let email = journal.person(id).unwrap().unwrap().email.unwrap().as_str().to_owned();
+    app.close().await;
+    world.act(Act::Unsubscribe { email: email.clone() });
+    let until_due = submitted.plus(HALF_AN_HOUR).since(world.clock.now());
+    world.clock.jump(until_due.saturating_sub(Duration::from_secs(10)));
+    world.synced().await;
+    let name = email.trim_end_matches("@example.com");
+    assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");
+    world.assert_settled().await;
 }
 
 /// Nobody knows its id, or whether it was taken: it archives two minutes later whoever has opted out by then.

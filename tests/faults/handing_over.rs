@@ -237,3 +237,26 @@ async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since
     assert!(world.person("ada").starts_with("unsubscribed"), "{}", world.person("ada"));
     world.assert_settled().await;
 }
+
+/// A bounce is no opt-out, and nothing would take the handover's place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_cut_short_goes_on_for_whom_mailchimp_shows_silent_since() {
+    for act in [Act::Clean { email: address("ada") }, Act::Unsubscribe { email: address("ada") }] {
+        let world = World::new(|builder| {
+            people::finished(builder, "ada");
+        })
+        .await;
+        for part in ["/segments", "/tags", "/batches"] {
+            world.fail(Service::Mailchimp, "POST", part, FaultKind::Status { code: 503, body: None });
+        }
+        world.sync().await;
+        world.mend();
+        world.act(act.clone());
+        world.clock.jump(Duration::from_secs(600));
+        world.synced().await;
+        let person = world.person("ada");
+        assert!(person.contains("946") && !person.contains("987"), "{act:?}: {person}");
+        assert!(!person.starts_with("archived"), "{act:?}: {person}");
+        world.assert_settled().await;
+    }
+}

@@ -7,6 +7,7 @@ use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, Matches, What};
 use hsmc::serve::requests::SyncRequest;
 use hsmc::serve::views::RunState;
+use std::time::Duration;
 
 const SETTLED: &str = "subscribed [General Single]; lists [987]";
 
@@ -174,4 +175,31 @@ async fn a_list_that_hubspot_is_rebuilding_takes_nobody_for_gone() {
     world.act(Act::Processing { list: GENERAL, status: "COMPLETE".to_owned() });
     world.synced().await;
     assert_eq!(world.person("p7"), "archived []; lists []");
+}
+
+/// Mailchimp's listings may show members as they were half a minute ago (contract §17).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listings_that_lag_enroll_nobody_twice_and_hold_up_neither_handovers_nor_opt_outs() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+        people::enrolled(builder, "dora", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.sandbox().settings.listing_lag = Duration::from_secs(30);
+    people::act_new(&world, "eve", GENERAL);
+    world.act(Act::SetTag { email: address("bram"), tag: "General Single Finished".to_owned() });
+    world.act(Act::Unsubscribe { email: address("dora") });
+    // One run after another, the listings behind each of them.
+    for _ in 0..3 {
+        world.synced().await;
+        world.clock.jump(Duration::from_secs(20));
+    }
+    let journeys = |name: &str| world.sandbox().mailchimp.journeys(&address(name), "General Single");
+    assert_eq!((journeys("ada"), journeys("eve")), (1, 1));
+    assert_eq!(world.person("bram"), "archived []; lists [946]");
+    assert!(world.person("dora").ends_with("opted out"), "{}", world.person("dora"));
+    world.clock.jump(Duration::from_secs(60));
+    world.assert_settled().await;
 }

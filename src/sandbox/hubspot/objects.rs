@@ -2,7 +2,6 @@
 //! them; what changes them (`filling`, or an act) leaves no effects.
 
 use super::answers::{envelope, error, invalid, not_found};
-use super::history::History;
 use super::index::Index;
 use super::portal::Portal;
 use super::record::{Definition, Record};
@@ -48,14 +47,7 @@ impl Portal {
         properties: BTreeMap<String, String>,
     ) -> u64 {
         let id = self.next_id();
-        let record = Record {
-            id,
-            properties,
-            created: scene.now,
-            modified: scene.now,
-            merged: Vec::new(),
-            history: History::begin(scene),
-        };
+        let record = Record::new(scene, id, properties);
         self.keep_object(scene, kind, record);
         id
     }
@@ -110,14 +102,8 @@ impl Portal {
         properties.extend(first.properties.clone());
         let id = self.next_id();
         let merged = first.merged.iter().chain(&second.merged).copied().chain([primary, other]).collect();
-        let record = Record {
-            id,
-            properties,
-            created: first.created.min(second.created),
-            modified: scene.now,
-            merged,
-            history: History::begin(scene),
-        };
+        let created = first.created.min(second.created);
+        let record = Record { created, merged, ..Record::new(scene, id, properties) };
         self.keep_object(scene, kind, record);
         for old in [primary, other] {
             self.relink(kind, old, id);

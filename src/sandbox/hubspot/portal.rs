@@ -1,7 +1,6 @@
 //! The portal's state and the changes it can undergo. Every change keeps the indices true, moves
 //! `lastmodifieddate`, lets dynamic lists follow, reaches search later, and is written down.
 
-use super::history::History;
 use super::index::Index;
 use super::record::{Definition, Joined, List, Record, Rule, Subscription, folded};
 use crate::domain::failure::Service;
@@ -117,14 +116,7 @@ impl Portal {
     /// Makes a contact; duplicates and values are the caller's to check.
     pub fn create_contact(&mut self, scene: &mut Scene<'_>, properties: BTreeMap<String, String>) -> u64 {
         let id = self.next_id();
-        let mut record = Record {
-            id,
-            properties,
-            created: scene.now,
-            modified: scene.now,
-            merged: Vec::new(),
-            history: History::begin(scene),
-        };
+        let mut record = Record::new(scene, id, properties);
         record.properties.retain(|_, value| !value.is_empty());
         self.show_opt_outs(&mut record);
         self.keep(scene, record);

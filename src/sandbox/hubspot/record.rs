@@ -2,6 +2,7 @@
 
 use super::history::History;
 use crate::domain::time::Timestamp;
+use crate::sandbox::settings::Scene;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One contact. Its own id, times and list memberships are not among its properties.
@@ -22,6 +23,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// One that is made now.
+    pub(super) fn new(scene: &Scene<'_>, id: u64, properties: BTreeMap<String, String>) -> Record {
+        let history = History::begin(scene);
+        Record { id, properties, created: scene.now, modified: scene.now, merged: Vec::new(), history }
+    }
+
     /// A property's value as the API shows it.
     pub fn value(&self, property: &str) -> Option<String> {
         match property {
