@@ -59,3 +59,4 @@ pub mod simulate;
 pub mod sync;
 pub mod telemetry;
 mod threads;
+mod tls;

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Each module of the crate, from the bottom up, with the other modules it may import.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("telemetry", &[]),
+    ("tls", &[]),
+    ("telemetry", &["tls"]),
     ("threads", &[]),
     ("failpoint", &["domain"]),
     ("config", &["domain"]),
@@ -23,13 +24,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("mirror", &["journal", "domain"]),
     ("people", &["mirror", "journal", "domain"]),
     ("engine", &["failpoint", "domain"]),
-    ("connect", &["domain"]),
+    ("connect", &["tls", "domain"]),
     ("actors", &["engine", "journal", "failpoint", "threads", "domain"]),
     // The journal's own words, not its store: docs/decisions/0005-sync-reads-the-journal.md.
     ("sync", &["actors", "engine", "journal", "failpoint", "domain"]),
     ("sandbox", &["domain"]),
     // The sandbox's HTTP face, and no sync: docs/decisions/0006-serve-carries-values.md.
-    ("serve", &["sandbox", "telemetry", "domain"]),
+    ("serve", &["sandbox", "telemetry", "tls", "domain"]),
     (
         "app",
         &[

@@ -132,7 +132,12 @@ impl From<PullError> for Trouble {
             PullError::Call { ref failure, .. } => {
                 Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
             }
-            _ => Trouble::failed(code, error.to_string()),
+            PullError::Shelf(ShelfError::Disk(_)) => Trouble::failed(code, error.to_string()).with_way_out(
+                "free space on the state directory's disk, or make it writable, then pull again: it goes on where it stood",
+            ),
+            PullError::Circle { .. } | PullError::Unbelievable { .. } | PullError::BrokenOff(_) => {
+                Trouble::failed(code, error.to_string())
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod error;
 mod exit_code;
 mod holding;
+mod printable;
 mod progress;
 pub mod render;
 mod signals;

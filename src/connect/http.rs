@@ -196,6 +196,7 @@ impl Http {
     /// # Errors
     /// TLS cannot be set up on this machine.
     pub fn new(settings: &HttpSettings) -> Result<Http, HttpProblem> {
+        crate::tls::set_up();
         let client = reqwest::Client::builder()
             .user_agent(concat!("hsmc/", env!("CARGO_PKG_VERSION")))
             .timeout(settings.timeout)

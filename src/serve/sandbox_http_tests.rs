@@ -2,6 +2,7 @@ use super::*;
 use crate::sandbox::scenario;
 
 async fn served() -> (Served, reqwest::Client) {
+    crate::tls::set_up();
     let sandbox = Arc::new(Mutex::new(scenario::tiny(1)));
     (serve(sandbox, 0).await.unwrap(), reqwest::Client::new())
 }

@@ -133,6 +133,7 @@ async fn exchange(path: &Path, call: &Call) -> Asked {
     let silent = |problem: reqwest::Error| {
         Trouble::failed(Code::NoAnswer, format!("the running hsmc does not answer: {problem}"))
     };
+    crate::tls::set_up();
     let client = reqwest::Client::builder().unix_socket(path).connect_timeout(Duration::from_secs(5)).build();
     let client = match client {
         Ok(client) => client,

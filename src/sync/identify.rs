@@ -64,6 +64,7 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
         && let Some(id) = journal.person_by_hash(hash)?
     {
         match journal.person(id)? {
+            Some(person) if is_anothers(row, &person) => {}
             Some(person) => return Ok(Some(person)),
             // Nobody new: their record was lost, and they are held until it is settled what they were.
             None if journal.damaged_people().contains(&id) => {
@@ -115,6 +116,14 @@ fn is_theirs(contact: &Contact, person: &Person) -> bool {
     Some(contact.record) == person.record
         || contact.merged_records().any(|record| Some(record) == person.record)
         || contact.further_emails().any(|email| Some(&email) == person.email.as_ref())
+}
+
+/// Whether an address that somebody's member was given in Mailchimp is another contact's: then the member is theirs (R10).
+pub(super) fn is_anothers(row: &PersonRow, person: &Person) -> bool {
+    let was_given = person.moved.is_some()
+        && person.previous_email.as_ref().is_some_and(|email| row.key == PersonKey::Hash(email.hash()));
+    let mut own = own_contacts(row).peekable();
+    was_given && own.peek().is_some() && !own.any(|contact| is_theirs(contact, person))
 }
 
 /// The people whom the row's contact was known as, when they were several: who stands under the contact's own address,
@@ -453,12 +462,15 @@ pub async fn identify(
         if let PersonKey::Hash(hash) = row.key
             && let Some(person) = renames.old.get(&hash).copied()
         {
-            if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
+            if journal.person(person)?.is_some_and(|person| is_anothers(&row, &person)) {
+                renames.old.remove(&hash);
+            } else if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
                 renames.old.remove(&hash);
                 fresh.extend(left_behind(&row, person, now));
                 continue;
+            } else {
+                renames.note(&row, person);
             }
-            renames.note(&row, person);
         } else if heir(snapshot, &row)?.is_some() {
             joins.push(row.key);
             continue;

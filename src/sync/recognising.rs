@@ -4,7 +4,7 @@
 //! Promises: the same person as [`known`] finds. Never: remembering more than a handful of rows.
 
 use super::error::RunError;
-use super::identify::known;
+use super::identify::{is_anothers, known};
 use super::snapshot::{PersonKey, PersonRow, SnapshotError};
 use crate::domain::email::SubscriberHash;
 use crate::domain::id::PersonId;
@@ -46,12 +46,12 @@ pub(super) fn recognise(journal: &Journal, rows: Vec<PersonRow>) -> Result<Vec<R
     let mut people: BTreeMap<PersonId, Person> = journal.people_numbered(&ascending)?;
     let mut recognised = Vec::with_capacity(rows.len());
     for row in rows {
-        // Taken, not copied. Whoever has a second row, or is known by something else than their address, both of which
-        // are rare, is looked up by itself.
+        // Taken, not copied. Whoever has a second row, or is known by something else than their address, and
+        // whose member's address is another contact's, all of which are rare, is looked up by itself.
         let person = hash(&row).and_then(|hash| people.remove(ids.get(&hash)?));
         let person = match person {
-            Some(person) => Some(person),
-            None => known(journal, &row)?,
+            Some(person) if !is_anothers(&row, &person) => Some(person),
+            _ => known(journal, &row)?,
         };
         recognised.push((row, person));
     }

@@ -34,6 +34,7 @@ pub(super) fn layer<S>() -> io::Result<(impl Layer<S>, Traces)>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
+    crate::tls::set_up();
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();
     let exporter = exporter.map_err(io::Error::other)?;
     let mut resource = Resource::builder();

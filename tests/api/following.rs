@@ -49,6 +49,19 @@ async fn what_cannot_be_done_ends_as_failed_with_its_problem() {
     assert_eq!(refused(response).await, (404, "HSMC1003".to_owned()));
 }
 
+#[tokio::test]
+async fn a_number_of_before_a_restart_is_nobody_elses_after_it() {
+    let stage = Stage::new().await;
+    let token = stage.token(TokenScope::Operate, None).await;
+    let release = json!("All");
+    let before = begun(&stage, &token, "/v1/parked/release", release.clone()).await["id"].clone();
+    let stage = stage.restarted().await;
+    let after = begun(&stage, &token, "/v1/parked/release", release).await["id"].clone();
+    assert_ne!(before, after);
+    let response = stage.send("GET", &format!("/v1/operations/{before}"), Some(&token), None).await;
+    assert_eq!(refused(response).await, (404, "HSMC1003".to_owned()));
+}
+
 /// Begins something and follows it to its end.
 async fn begun(stage: &Stage, token: &str, path: &str, body: Value) -> Value {
     let response = stage.send("POST", path, Some(token), Some(body)).await;

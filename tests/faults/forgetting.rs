@@ -446,17 +446,24 @@ async fn an_answer_that_is_lost_is_looked_for_and_nothing_is_deleted_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_for_good_it_is_stuck_and_goes_on_once_the_cause_is_mended() {
-    let world = world().await;
-    world.fail(Service::HubSpot, "POST", "gdpr-delete", FaultKind::Status { code: 400, body: None });
-    let view = forget(&world, "ada").await;
-    assert!(matches!(view.state, ForgetState::Stuck { .. }), "{view:?}");
-    // Nobody's record goes before both services are done.
-    assert!(!files_naming(&world, "ada").is_empty());
-    world.mend();
-    world.synced().await;
-    assert_eq!(world.person("ada"), "no member; not in HubSpot");
-    assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
-    world.assert_settled().await;
+    // A right that the token lacks is refused for good too: it comes by nobody's waiting.
+    for (service, part, code) in [
+        (Service::HubSpot, "gdpr-delete", 400),
+        (Service::HubSpot, "gdpr-delete", 403),
+        (Service::Mailchimp, "delete-permanent", 403),
+    ] {
+        let world = world().await;
+        world.fail(service, "POST", part, FaultKind::Status { code, body: None });
+        let view = forget(&world, "ada").await;
+        assert!(matches!(view.state, ForgetState::Stuck { .. }), "{part} {code}: {view:?}");
+        // Nobody's record goes before both services are done.
+        assert!(!files_naming(&world, "ada").is_empty());
+        world.mend();
+        world.synced().await;
+        assert_eq!(world.person("ada"), "no member; not in HubSpot", "{part} {code}");
+        assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
+        world.assert_settled().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

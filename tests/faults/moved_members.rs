@@ -146,3 +146,51 @@ async fn r10_a_member_given_another_contacts_address_is_theirs_and_the_first_get
     world.synced().await;
     assert_eq!(world.person("ada.third"), "no member; lists [987]", "whatever changes about them");
 }
+
+/// A contact with the new address may come later: the member is theirs by then, and the first is enrolled no second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_a_member_given_the_address_of_a_contact_that_comes_later_is_theirs_by_then() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    change_address(&world, "ada", "ada.new");
+    world.synced().await;
+    people::act_new(&world, "ada.new", people::LONG_TERM);
+    for round in 0..3 {
+        world.synced().await;
+        assert_eq!(world.person("ada"), "no member; lists [987]", "{round} {}", world.person("ada.new"));
+    }
+    assert_eq!(world.person("ada.new"), "subscribed [General Single]; lists [1032]");
+    world.assert_settled().await;
+    world.act(Act::Unsubscribe { email: address("ada.new") });
+    world.synced().await;
+    world.synced().await;
+    assert!(world.person("ada.new").ends_with("opted out"), "{}", world.person("ada.new"));
+    world.assert_settled().await;
+}
+
+/// Of a contact that is in no list a scan shows nothing: HubSpot is told under the address that unsubscribed, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_under_an_address_given_in_mailchimp_reaches_whoever_has_it_in_hubspot() {
+    for seen_between in [true, false] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::contact(builder, "ada.new");
+        })
+        .await;
+        world.synced().await;
+        change_address(&world, "ada", "ada.new");
+        if seen_between {
+            world.synced().await;
+        }
+        world.act(Act::Unsubscribe { email: address("ada.new") });
+        world.synced().await;
+        world.synced().await;
+        for name in ["ada", "ada.new"] {
+            assert!(world.person(name).ends_with("opted out"), "{seen_between}: {}", world.person(name));
+        }
+        world.assert_settled().await;
+    }
+}

@@ -3,9 +3,10 @@
 use crate::stage::*;
 use hsmc::domain::id::RecordId;
 use hsmc::domain::object::ObjectType;
+use hsmc::domain::port::Clock;
 use hsmc::mirror::pull::Ask;
 use hsmc::mirror::{Gone, Mode, PullEnd, State};
-use hsmc::sandbox::Act;
+use hsmc::sandbox::{Act, Fault, FaultKind, Matches};
 use std::time::Duration;
 
 const KINDS: [&str; 5] = ["contacts", "companies", "deals", "appointments", CUSTOM];
@@ -272,4 +273,37 @@ async fn a_mirror_of_another_portal_is_refused() {
     puller.belongs_to(1).unwrap();
     puller.belongs_to(1).unwrap();
     assert!(puller.belongs_to(2).is_err());
+}
+
+/// A gateway may cut an answer short: what search counts and does not show is read all the same.
+#[tokio::test]
+async fn a_search_that_shows_less_than_it_counts_leaves_nothing_out() {
+    let stage = Stage::new(30);
+    for shows_some in [true, false] {
+        let mirror = mirror();
+        stage.pull(&mirror, "contacts", &Ask::default()).await.unwrap();
+        stage.pass(Duration::from_secs(600));
+        let changed = &ids(&stage, "contacts")[4..7];
+        for id in changed {
+            stage.act(set("contacts", *id, "city", &format!("York {shows_some}")));
+        }
+        let modified = stage.now().0.to_string();
+        stage.pass(Duration::from_secs(30));
+        let row = |id: &u64| {
+            let mut values = stage.theirs("contacts")[id].clone();
+            values.insert("lastmodifieddate".to_owned(), modified.clone());
+            serde_json::json!({ "id": id.to_string(), "properties": values, "archived": false })
+        };
+        let shown: Vec<_> = changed.iter().take(usize::from(shows_some)).map(row).collect();
+        let body = serde_json::json!({ "total": changed.len(), "results": shown }).to_string();
+        let search = Matches {
+            times: Some(1),
+            ..Matches::call(hsmc::domain::failure::Service::HubSpot, "POST", "contacts/search")
+        };
+        let kind = FaultKind::Status { code: 200, body: Some(body) };
+        stage.sandbox.lock().unwrap().add_fault(Fault { matches: search, kind });
+        let pull = stage.pull(&mirror, "contacts", &Ask::default()).await.unwrap();
+        assert_eq!((pull.end.clone(), pull.counts.changed), (PullEnd::Done, 3), "{shows_some}: {pull:?}");
+        stage.assert_same(&mirror, "contacts");
+    }
 }

@@ -3,6 +3,7 @@
 use super::perform::Ready;
 use crate::actors::context::Shared;
 use crate::domain::email::SubscriberHash;
+use crate::domain::failure::{CallFailure, FailureClass};
 use crate::domain::id::RecordId;
 use crate::domain::port::{CallResult, ItemOutcome, Priority};
 use crate::domain::step::OptOutScope;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 pub async fn member(shared: &Shared, ready: &Ready) -> CallResult<ItemOutcome> {
     let mut outcome = ItemOutcome::AlreadyHeld;
     for hash in hashes(ready) {
-        match shared.audience.erase(ready.item.priority, hash).await? {
+        match shared.audience.erase(ready.item.priority, hash).await.map_err(for_good)? {
             ItemOutcome::AlreadyHeld => {}
             ItemOutcome::Done => outcome = ItemOutcome::Done,
             other => return Ok(other),
@@ -34,7 +35,15 @@ pub async fn contact(shared: &Shared, ready: &Ready, record: RecordId) -> CallRe
             other => return Ok(other),
         }
     }
-    shared.crm.erase_contact(priority, record).await
+    shared.crm.erase_contact(priority, record).await.map_err(for_good)
+}
+
+/// A right that is missing comes by nobody's waiting: the move is stuck at once, and whoever asked is told.
+fn for_good(failure: CallFailure) -> CallFailure {
+    match failure.class {
+        FailureClass::Misconfigured => CallFailure { class: FailureClass::Permanent, ..failure },
+        _ => failure,
+    }
 }
 
 /// Whether there is no member under any of them.

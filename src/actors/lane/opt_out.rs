@@ -38,9 +38,11 @@ pub async fn opt_out(shared: &Shared, ready: &Ready, scope: OptOutScope) -> Call
 }
 
 /// The addresses that HubSpot keeps the person's consent under (HubSpot contract §12). A second member stands under
-/// another one than their contact's own, which the contact gets its mail under: an opt-out is of both.
+/// another one than their contact's own, which the contact gets its mail under: an opt-out is of both. So it is where the
+/// member was given another address in Mailchimp, which may be that of a contact in no list (R10, R20).
 pub async fn consent_addresses(shared: &Shared, person: &Person) -> CallResult<BTreeSet<Email>> {
     let mut emails: BTreeSet<Email> = person.email.clone().into_iter().collect();
+    emails.extend(person.previous_email.clone().filter(|_| person.moved.is_some()));
     if let Some(record) = person.record.filter(|_| person.second.is_some()) {
         let contact = shared.crm.contact(Priority::OptOut, record).await?;
         emails.extend(contact.and_then(|contact| contact.email()));

@@ -31,6 +31,7 @@ use super::args::{Cli, Command, ParkedCommand};
 use super::backend::Backend;
 use super::error::Failure;
 use super::exit_code::ExitCode;
+use super::printable::printable;
 use super::progress::Watch;
 use super::table::Layout;
 use crate::domain::code::Code;
@@ -115,7 +116,7 @@ impl Show<'_> {
             })?;
             format!("{json}\n")
         } else {
-            text(self.layout)
+            printable(&text(self.layout), self.layout).into_owned()
         };
         write(&shown)
     }

@@ -22,9 +22,9 @@ pub enum PullError {
         /// What was being read.
         what: String,
     },
-    /// Search does not answer in the order it was asked for: going on above the last id would leave records out.
-    #[error("searching {what}: the answer is not in the order of ids")]
-    Unsorted {
+    /// Search does not answer in the order it was asked for, or shows nothing of what it counts: records would be left out.
+    #[error("searching {what}: the answer is not in the order of ids, or shows none of those it counts")]
+    Unbelievable {
         /// What was being read.
         what: String,
     },
@@ -49,7 +49,7 @@ impl PullError {
     pub fn code(&self) -> Code {
         match self {
             PullError::Call { failure, .. } => failure.code(),
-            PullError::Circle { .. } | PullError::Unsorted { .. } => Code::ReadInCircles,
+            PullError::Circle { .. } | PullError::Unbelievable { .. } => Code::ReadInCircles,
             PullError::OtherPortal { .. } => Code::WrongPortal,
             PullError::Shelf(ShelfError::Damaged(_)) => Code::MirrorDamaged,
             PullError::Shelf(ShelfError::Disk(_)) => Code::DiskRefuses,
@@ -59,6 +59,6 @@ impl PullError {
 
     /// Whether the pull's own record can tell of it: the mirror itself is in order.
     pub(super) fn is_theirs(&self) -> bool {
-        matches!(self, PullError::Call { .. } | PullError::Circle { .. } | PullError::Unsorted { .. })
+        matches!(self, PullError::Call { .. } | PullError::Circle { .. } | PullError::Unbelievable { .. })
     }
 }

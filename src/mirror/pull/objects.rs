@@ -348,9 +348,15 @@ impl Objects<'_> {
             let ids: Vec<RecordId> = page.records.iter().map(|row| row.id).collect();
             let goes_on = ids.first().is_none_or(|first| Some(*first) > above);
             if !goes_on || !ids.is_sorted_by(|one, other| one < other) {
-                return Err(PullError::Unsorted { what: self.kind.to_string() });
+                return Err(PullError::Unbelievable { what: self.kind.to_string() });
             }
-            let (last, more) = (ids.last().copied(), page.next.is_some());
+            // It counts what it has found above that id: more than it shows is asked for, whether or not it names a page.
+            let shown = page.records.len() as u64 + page.unreadable;
+            let hides = page.total.is_some_and(|total| total > shown);
+            if hides && ids.is_empty() {
+                return Err(PullError::Unbelievable { what: self.kind.to_string() });
+            }
+            let (last, more) = (ids.last().copied(), hides || page.next.is_some());
             let mut page = if fits { page } else { self.with_values(page).await? };
             self.prove_return(&mut page.records).await?;
             let is_last = last.is_none() || !more;
@@ -383,7 +389,7 @@ impl Objects<'_> {
 /// Whether search cannot be used as it must be: everything is read instead.
 fn is_no_search(error: &PullError) -> bool {
     match error {
-        PullError::Unsorted { .. } => true,
+        PullError::Unbelievable { .. } => true,
         PullError::Call { failure, .. } => failure.class == FailureClass::Permanent,
         _ => false,
     }

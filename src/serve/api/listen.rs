@@ -78,6 +78,7 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Trouble> {
         .and_then(Iterator::collect)
         .map_err(|problem| unusable(certificate, problem.to_string()))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|problem| unusable(key, problem.to_string()))?;
+    crate::tls::set_up();
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, private)

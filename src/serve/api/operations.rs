@@ -72,7 +72,7 @@ enum CameOf {
 /// Something that was begun.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct OperationView {
-    /// Its number, as long as this process runs.
+    /// Its number. It is remembered as long as this process runs, and no other one gets it afterwards.
     pub(super) id: u64,
     /// What.
     pub(super) what: Begun,
@@ -116,12 +116,14 @@ impl Operations {
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, detail);
             return Err(problem.retry_after(10));
         }
-        kept.last += 1;
+        // By the moment it begins, so that a number of before a restart is nobody else's after it.
+        let now = owner.now();
+        kept.last = u64::try_from(now.0).unwrap_or_default().max(kept.last + 1);
         let view = OperationView {
             id: kept.last,
             what,
             state: Standing::Running,
-            started: owner.now(),
+            started: now,
             ended: None,
             answer: None,
             problem: None,
