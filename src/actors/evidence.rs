@@ -66,7 +66,7 @@ fn of_step(
         Step::UnsubscribeMember => {
             Some(ConsentFact { called, answer, ..seen(ConsentChange::OptOutDelivered, id, draft, at) })
         }
-        Step::RestoreMember { .. } => {
+        Step::RestoreMember { .. } | Step::ReturnMember { .. } => {
             Some(ConsentFact { called, answer, ..seen(ConsentChange::Restored, id, draft, at) })
         }
         _ => None,
@@ -79,6 +79,10 @@ fn seen(change: ConsentChange, id: MoveId, draft: &Move, at: Timestamp) -> Conse
         MoveKind::Forget => (Witness::Operator, "asked to be forgotten", "command"),
         MoveKind::OptOutHubSpot => (Witness::Service(Service::Mailchimp), "unsubscribed", "scan"),
         MoveKind::Bounce => (Witness::Service(Service::Mailchimp), "cleaned", "scan"),
+        MoveKind::Undo => (Witness::Operator, "undone", "command"),
+        MoveKind::Restore if draft.reason.text.starts_with("adopted") => {
+            (Witness::Operator, "adopted", "command")
+        }
         MoveKind::Restore => {
             (Witness::Service(Service::Mailchimp), "archived by hsmc while subscribed", "scan")
         }

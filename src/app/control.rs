@@ -30,6 +30,7 @@ use crate::sync::forgetting::forgotten_at;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::{NoProgress, Progress, ScanError};
+use crate::sync::snapshot::{self, PersonKey};
 use async_trait::async_trait;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -49,7 +50,18 @@ impl From<BrokenOff> for Trouble {
 
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Trouble {
-        Trouble::failed(error.code(), error.to_string())
+        failed(error.code(), error.to_string())
+    }
+}
+
+/// A failure; where the disk is at fault, with what helps.
+pub(super) fn failed(code: Code, what: String) -> Trouble {
+    let trouble = Trouble::failed(code, what);
+    match code {
+        Code::DiskRefuses => trouble.with_way_out(
+            "free space on the state directory's disk, or make it writable, then start again: nothing acknowledged is lost",
+        ),
+        _ => trouble,
     }
 }
 
@@ -67,7 +79,7 @@ impl From<RunError> for Trouble {
             RunError::Call(ref failure) | RunError::Scan(ScanError::Call { ref failure, .. }) => {
                 Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
             }
-            other => Trouble::failed(code, other.to_string()),
+            other => failed(code, other.to_string()),
         }
     }
 }
@@ -504,12 +516,22 @@ impl App {
         let (mut batch, mut entries) = (Batch::new(), Vec::new());
         let mut adopted = 0;
         let (at, operator) = (self.workspace.shared.clock.now(), Witness::Operator);
+        let theirs = self.workspace.mailchimp.clock_offset();
+        let snapshots = self.workspace.settings.state.join("snapshots");
+        let picture = snapshot::newest_finished(&snapshots, None).map_err(RunError::from)?;
         for person in people {
             if person.opt_out.is_some() {
                 left_out.push(format!("person {}: opted out, and stays so", person.id));
                 continue;
             }
-            let after = Person { adopted: true, ..person.clone() };
+            let mut after = person.clone();
+            let seen = match (&picture, person.member_email()) {
+                (Some(picture), Some(email)) => {
+                    picture.person(PersonKey::Hash(email.hash())).map_err(RunError::from)?
+                }
+                _ => None,
+            };
+            after.adopt(seen.and_then(|row| row.member?.changed).unwrap_or_else(|| theirs.of_theirs(at)));
             journal.put_person(&mut batch, &after, Some(&person))?;
             let fact = ConsentFact::seen(ConsentChange::Adopted, at, operator, "archived", "command");
             entries.push(ConsentEntry { person: person.id, email: person.email.clone(), fact });

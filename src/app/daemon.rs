@@ -6,11 +6,13 @@ use super::reload::{self, Change, Reload};
 use super::show::{self, Names};
 use super::summary;
 use crate::config::Config;
-use crate::domain::failure::Service;
+use crate::domain::code::Code;
+use crate::domain::failure::{FailureClass, Service};
 use crate::domain::plan::Limit;
 use crate::domain::run::{Run, RunCause, RunEnd, RunPhase};
 use crate::domain::time::Timestamp;
 use crate::sync::RunError;
+use crate::sync::preflight;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::NoProgress;
 use std::sync::{Arc, PoisonError};
@@ -72,7 +74,7 @@ pub async fn run_forever(
 ) -> Result<Ended, RunError> {
     let clock = &app.workspace.shared.clock;
     let every = app.workspace.settings.every;
-    let mut failures = 0u32;
+    let (mut failures, mut is_refused) = (0u32, false);
     let mut due = due.map_or_else(|| first_due(app), |due| due.min(clock.now().plus(every)));
     let mut stop = app.workspace.stop.clone();
     loop {
@@ -96,6 +98,12 @@ pub async fn run_forever(
             }
             () = clock.sleep(due.since(clock.now())) => {}
         }
+        // One look a minute, and no run, for as long as a token or key is refused.
+        is_refused = is_refused && are_credentials_refused(app).await;
+        if is_refused {
+            due = clock.now().plus(FIRST_RETRY);
+            continue;
+        }
         *app.next_run_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let options = RunOptions::of(RunCause::Schedule);
         let started = clock.now();
@@ -117,7 +125,9 @@ pub async fn run_forever(
         let window = app.workspace.rules.enroll_between.as_ref();
         let waits = ended.counts.left_out.contains_key(Limit::EnrollBetween.word());
         let opens = window.filter(|_| waits).map(|window| window.opens(clock.now()));
+        is_refused = ended.code == Some(Code::CredentialsRefused.number());
         due = match failures {
+            _ if is_refused => clock.now().plus(FIRST_RETRY),
             0 => opens.map_or(started.plus(every), |opens| started.plus(every).min(opens)),
             times => clock.now().plus(every.min(FIRST_RETRY * 2u32.saturating_pow(times.min(10) - 1))),
         };
@@ -126,6 +136,12 @@ pub async fn run_forever(
             due = due.max(app.workspace.away_until(service).await.unwrap_or(due));
         }
     }
+}
+
+/// Whether a service still refuses the token or the key: whatever else is wrong, a run tells better.
+async fn are_credentials_refused(app: &App) -> bool {
+    let looked = preflight::glance(&app.workspace).await;
+    looked.is_err_and(|failure| failure.class == FailureClass::Unauthorized)
 }
 
 /// The first run is due at once when something was left open, the last one failed, or is long ago. A plan that waits for a

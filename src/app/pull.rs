@@ -2,7 +2,7 @@
 //! and before it.
 
 use super::App;
-use super::control::Done;
+use super::control::{Done, failed};
 use crate::config::Config;
 use crate::domain::code::Code;
 use crate::domain::email::{Email, SubscriberHash};
@@ -132,12 +132,10 @@ impl From<PullError> for Trouble {
             PullError::Call { ref failure, .. } => {
                 Trouble::failed(code, error.to_string()).with_way_out(failure.class.way_out())
             }
-            PullError::Shelf(ShelfError::Disk(_)) => Trouble::failed(code, error.to_string()).with_way_out(
-                "free space on the state directory's disk, or make it writable, then pull again: it goes on where it stood",
-            ),
-            PullError::Circle { .. } | PullError::Unbelievable { .. } | PullError::BrokenOff(_) => {
-                Trouble::failed(code, error.to_string())
-            }
+            PullError::Shelf(ShelfError::Disk(_))
+            | PullError::Circle { .. }
+            | PullError::Unbelievable { .. }
+            | PullError::BrokenOff(_) => failed(code, error.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `hsmc state`: the state directory itself, asked of the process that owns it or, where none does, of the
 //! directory. No config is needed, and nothing is sent to anybody.
 
-use super::control::Done;
+use super::control::{Done, failed};
 use super::ports::SystemClock;
 use crate::config::Config;
 use crate::domain::code::Code;
@@ -47,7 +47,7 @@ impl From<StoreError> for Trouble {
             StoreError::Locked { .. } => Trouble::failed(error.code(), error.to_string())
                 .with_way_out("wait for the process that uses it, or stop it"),
             StoreError::Newer { .. } => Trouble::usage(error.code(), error.to_string()),
-            other => Trouble::failed(other.code(), other.to_string()),
+            other => failed(other.code(), other.to_string()),
         }
     }
 }

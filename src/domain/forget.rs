@@ -3,6 +3,7 @@
 use super::email::SubscriberHash;
 use super::failure::Service;
 use super::id::{MoveId, PersonId, RecordId};
+use super::person::Person;
 use super::port::BrokenOff;
 use super::time::Timestamp;
 use async_trait::async_trait;
@@ -29,6 +30,30 @@ pub struct Trace {
     pub records: Vec<RecordId>,
     /// What was done by then.
     pub receipt: Receipt,
+}
+
+impl Trace {
+    /// Of somebody forgotten, of whom hsmc had a record again only to carry an opt-out of theirs over.
+    pub fn of_carrier(by: MoveId, person: &Person, at: Timestamp) -> Trace {
+        let emails = [&person.email, &person.previous_email];
+        let receipt = Receipt {
+            person: person.id,
+            by,
+            asked: at,
+            erased: at,
+            ended: None,
+            done: Vec::new(),
+            lines: 0,
+            snapshots: 0,
+            opted_out: true,
+        };
+        Trace {
+            by,
+            hashes: emails.into_iter().flatten().map(|email| email.hash()).collect(),
+            records: person.record.into_iter().collect(),
+            receipt,
+        }
+    }
 }
 
 /// A copy of what a service holds, outside the journal: it lets go of whoever is forgotten.

@@ -8,7 +8,7 @@
 use super::contact::ListInfo;
 use super::id::{ListId, SegmentId};
 use super::member::TagInfo;
-use super::rules::{RuleSet, TagSource};
+use super::rules::{RuleSet, SourceList, TagSource};
 use super::tag::TagName;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl Names {
     pub fn without(mut self, refused: &TagRenaming, why: &str) -> Names {
         self.renamings.retain(|renaming| renaming != refused);
         self.tags.insert(refused.list, refused.from.clone());
-        self.notes.push(kept(refused, why));
+        self.notes.push(kept(refused.list, &refused.from, &refused.to, why));
         self
     }
 
@@ -91,8 +91,7 @@ impl Names {
     }
 }
 
-fn kept(renaming: &TagRenaming, why: &str) -> String {
-    let TagRenaming { list, from, to, .. } = renaming;
+fn kept(list: ListId, from: &TagName, to: &TagName, why: &str) -> String {
     format!("R11: list {list} is named \"{to}\", and its tag stays \"{from}\": {why}")
 }
 
@@ -117,9 +116,31 @@ pub fn names(
             let to = TagName::new(name);
             let bound = tag.and_then(|tag| tags.iter().find(|known| known.segment == tag));
             let named = |name: &TagName| tags.iter().find(|known| known.name == *name);
-            // A tag made since its list was last seen is known by the name the list had then.
-            let of_old = || before.and_then(|before| named(&TagName::new(&before.name)));
-            match bound.or_else(|| named(&to)).or_else(of_old) {
+            // A tag made since its list was last seen is known by the name the list had then. One that has the new name
+            // already may be anybody's.
+            let old =
+                before.filter(|before| !before.name.is_empty()).map(|before| TagName::new(&before.name));
+            let old = old.filter(|old| stands_for(rules, *list, old).is_none());
+            let own = bound.or_else(|| old.as_ref().and_then(named));
+            if let Some(why) = stands_for(rules, *list, &to) {
+                // Whoever may rename lists in HubSpot hands nobody over by that, and protects nobody.
+                tag = own.map(|known| known.segment);
+                match own.map(|known| known.name.clone()).or(old) {
+                    Some(from) => {
+                        names.notes.push(kept(*list, &from, &to, why));
+                        names.tags.insert(*list, from);
+                    }
+                    None => names
+                        .notes
+                        .push(format!("R11: list {list} is named \"{to}\", and gives no entry tag: {why}")),
+                }
+                // Without a tag that is bound to it, the list is still known by the name before.
+                if own.is_some() {
+                    remember(&mut names, *list, before, name, tag, seen);
+                }
+                continue;
+            }
+            match own.or_else(|| named(&to)) {
                 Some(known) => {
                     tag = Some(known.segment);
                     if known.name.as_str() != to.as_str() {
@@ -132,14 +153,47 @@ pub fn names(
             }
             names.tags.insert(*list, to);
         }
-        if !name.is_empty() && before.is_none_or(|before| before.name != name || before.tag != tag) {
-            let same_name = before.filter(|before| before.name == name);
-            let at = same_name.map_or(seen, |before| before.at);
-            names.news.push((*list, ListNaming { name: name.to_owned(), tag, at }));
-        }
+        remember(&mut names, *list, before, name, tag, seen);
     }
     order(&mut names, wanted, tags);
     names
+}
+
+/// Notes what is new about a list's name or its tag.
+fn remember(
+    names: &mut Names,
+    list: ListId,
+    before: Option<&ListNaming>,
+    name: &str,
+    tag: Option<SegmentId>,
+    seen: Timestamp,
+) {
+    if !name.is_empty() && before.is_none_or(|before| before.name != name || before.tag != tag) {
+        let same_name = before.filter(|before| before.name == name);
+        let at = same_name.map_or(seen, |before| before.at);
+        names.news.push((list, ListNaming { name: name.to_owned(), tag, at }));
+    }
+}
+
+/// What a tag stands for in the config, other than the list's own entry tags: written there as an entry tag, the same is
+/// refused (HSMC1107).
+fn stands_for(rules: &RuleSet, list: ListId, tag: &TagName) -> Option<&'static str> {
+    if rules.handovers.iter().any(|handover| handover.exit_tag == *tag) {
+        return Some("that is an exit tag");
+    }
+    if rules.protection().holds(tag) {
+        return Some("that tag protects whoever bears it");
+    }
+    let others = || rules.groups.iter().flat_map(|group| &group.lists).filter(|source| source.list != list);
+    let entry = |source: &SourceList| {
+        matches!(&source.tag, TagSource::Name(name) if name == tag)
+            || source.overrides.iter().any(|over| over.tag == *tag)
+    };
+    let beside = rules.groups.iter().flat_map(|group| &group.lists).any(|source| source.also.contains(tag))
+        || rules.supplemental.iter().any(|extra| extra.tag == *tag)
+        || rules.handovers.iter().any(|handover| handover.exempt.contains(tag))
+        || rules.segments.iter().any(|segment| segment.feeds.as_ref().is_some_and(|feeds| feeds.tag == *tag));
+    (beside || others().any(entry)).then_some("the config has that tag for something else")
 }
 
 /// Puts renamings in an order in which each finds its name free: a name held by a tag that is renamed itself
@@ -163,7 +217,7 @@ fn order(names: &mut Names, wanted: Vec<TagRenaming>, tags: &[TagInfo]) {
         } else if let Some(at) = taken {
             let one = left.remove(at);
             names.tags.insert(one.list, one.from.clone());
-            names.notes.push(kept(&one, "another tag has that name"));
+            names.notes.push(kept(one.list, &one.from, &one.to, "another tag has that name"));
         } else {
             // They wait for each other in a ring. The first steps aside, and comes last.
             let mut one = left.remove(0);

@@ -4,7 +4,7 @@
 use super::email::Email;
 use super::failure::{Refusal, Service};
 use super::id::{ListId, PersonId, RecordId};
-use super::member::MemberStatus;
+use super::member::{Member, MemberStatus};
 use super::moves::MoveKind;
 use super::step::Fingerprint;
 use super::tag::TagName;
@@ -12,6 +12,10 @@ use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+/// What is less is no difference between two clocks that are right.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
 /// The one state a person is in, strongest first (design §3.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -272,6 +276,29 @@ impl Person {
             (None, None) => (UNRESOLVED, self.since),
         };
         Some(refused.unwrap_or_else(unclear))
+    }
+
+    /// Whether an archived member of theirs has changed since hsmc archived it: somebody had brought it back meanwhile, and
+    /// it is they who archived it. Whoever it is may have opted out in between, and nothing shows that (R6, R28).
+    pub fn is_archived_anew(&self, member: &Member) -> bool {
+        // What has parked them may have been a restore, given up: it changed them, too.
+        let given_up = self.parked.as_ref().map(|parked| parked.at);
+        let ours =
+            self.archived.as_ref().map(|archived| given_up.max(Some(archived.at)).unwrap_or(archived.at));
+        member.status == MemberStatus::Archived
+            && ours
+                .zip(member.changed)
+                .is_some_and(|(archived, changed)| changed > archived.plus(CLOCKS_DIFFER))
+    }
+
+    /// Settled by an operator: an archive by others counts from then on as one of which nobody knows what it hides, `at` the
+    /// moment of the member's last change, as it was seen. One that comes later is another, which nobody has settled (R6).
+    pub fn adopt(&mut self, at: Timestamp) {
+        self.adopted = true;
+        if self.state == PersonState::ArchivedByOthers {
+            let hidden = ArchivedByUs { status_before: MemberStatus::Archived, at };
+            self.archived = Some(ArchivedByUs { at, ..self.archived.take().unwrap_or(hidden) });
+        }
     }
 
     /// Nothing keeps them parked any more. What did may have been a restore, given up, and so hsmc's own hand that has

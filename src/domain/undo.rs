@@ -71,6 +71,8 @@ pub struct Present {
     pub contact: Option<Contact>,
     /// The lists the contact is in; none when HubSpot did not say.
     pub lists: Option<BTreeSet<ListId>>,
+    /// HubSpot keeps an opt-out under the archived member's address, which is not its contact's own (R21).
+    pub opted_out_by_address: bool,
 }
 
 /// What hsmc itself knows that an undo depends on.
@@ -185,7 +187,8 @@ fn is_still_due(planned: &PlannedStep, person: &Person, present: &Present) -> bo
     let is_in = |list: &ListId| present.lists.as_ref().map(|lists| lists.contains(list));
     match (&planned.step, &planned.before) {
         (Step::ReturnMember { .. }, Before::Status(before)) => {
-            member.is_some_and(|member| member.status == *before) && !has_opted_out(person, present)
+            member.is_some_and(|member| member.status == *before && !person.is_archived_anew(member))
+                && !has_opted_out(person, present)
         }
         (Step::ArchiveMember, Before::Status(before)) => {
             member.is_some_and(|member| member.status == *before)
@@ -226,6 +229,7 @@ pub fn has_opted_out(person: &Person, present: &Present) -> bool {
     let silent =
         |member: &Member| matches!(member.status, MemberStatus::Unsubscribed | MemberStatus::Cleaned);
     person.opt_out.is_some()
+        || present.opted_out_by_address
         || present.member.as_ref().is_some_and(silent)
         || present.contact.as_ref().is_some_and(|contact| contact.opted_out)
 }
@@ -281,10 +285,14 @@ fn stands(
         Step::ReturnMember { .. } if known.person.archived.as_ref().is_some_and(ArchivedByUs::is_unsure) => {
             return Err("archived while nobody could see whether they unsubscribed: stays archived");
         }
+        Step::ReturnMember { .. } if known.person.record.is_some() && present.contact.is_none() => {
+            return Err("HubSpot has no such record any more: stays archived");
+        }
         Step::ReturnMember { .. } => {
             let ours = known.person.archived.is_some();
             let status = member.map(|member| &member.status);
-            if !ours || status != Some(&MemberStatus::Archived) {
+            let anew = member.is_some_and(|member| known.person.is_archived_anew(member));
+            if !ours || anew || status != Some(&MemberStatus::Archived) {
                 return Err(THEIRS);
             }
             Before::Status(MemberStatus::Archived)

@@ -47,7 +47,7 @@ fn present(status: MemberStatus, tags: &[&str], lists: &[u64]) -> Present {
         modified: None,
     };
     let lists = Some(lists.iter().map(|list| ListId(*list)).collect());
-    Present { member: Some(member), contact: Some(contact), lists }
+    Present { member: Some(member), contact: Some(contact), lists, opted_out_by_address: false }
 }
 
 fn held(step: Step, before: Before) -> PlannedStep {

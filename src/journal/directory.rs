@@ -15,6 +15,14 @@ use std::path::{Path, PathBuf};
 /// is otherwise the same; a directory of format 1 becomes one of format 2 when it is opened.
 pub(crate) const FORMAT: u32 = 2;
 
+/// What the system said of a file. sled hands errors on as what a debugger shows of them; the system's words stand in it.
+pub(crate) fn in_the_systems_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let quoted = text.strip_prefix("Os {").and_then(|rest| rest.split_once("message: \""));
+    let quoted = quoted.and_then(|(_, rest)| rest.split_once('"'));
+    quoted.map_or_else(|| text.clone(), |(message, _)| message.to_owned())
+}
+
 /// Where everything is.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {

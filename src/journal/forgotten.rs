@@ -119,8 +119,15 @@ impl Journal {
             );
         }
         trace.receipt.lines = self.erase_records(consent, batch, person, &trace.records)?;
-        let name = format!("{TRACE}{}", trace.by);
-        self.meta_put(batch, &name, &trace)?;
+        self.put_trace(batch, &trace)
+    }
+
+    /// What is still to be removed from files, the journal's own among them.
+    ///
+    /// # Errors
+    /// The trace is too long.
+    pub fn put_trace(&self, batch: &mut Batch, trace: &Trace) -> JournalResult<()> {
+        self.meta_put(batch, &format!("{TRACE}{}", trace.by), trace)?;
         self.set_must_compact(batch)
     }
 

@@ -34,7 +34,10 @@ impl Trouble {
 
 impl From<sled::Error> for Trouble {
     fn from(error: sled::Error) -> Trouble {
-        Trouble(error.to_string())
+        match error {
+            sled::Error::Io(error) => Trouble(directory::in_the_systems_words(&error)),
+            other => Trouble(other.to_string()),
+        }
     }
 }
 

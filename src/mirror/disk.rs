@@ -50,15 +50,10 @@ pub struct Disk {
 fn guarded<T>(access: impl FnOnce() -> sled::Result<T>) -> Result<T, ShelfError> {
     match catch_unwind(AssertUnwindSafe(access)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => Err(ShelfError::Disk(plain(&error))),
+        Ok(Err(sled::Error::Io(error))) => Err(ShelfError::Disk(directory::in_the_systems_words(&error))),
         Ok(Err(error)) => Err(ShelfError::Damaged(error.to_string())),
         Err(_) => Err(ShelfError::Damaged("sled panicked".to_owned())),
     }
-}
-
-/// What the system said. sled hands some errors on as what a debugger shows of them, and keeps their kind.
-fn plain(error: &std::io::Error) -> String {
-    if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() }
 }
 
 fn on_disk(error: &StoreError) -> ShelfError {
@@ -371,10 +366,13 @@ mod tests {
 
     #[test]
     fn what_the_disk_said_is_told_in_the_systems_words() {
-        let full = std::io::Error::from_raw_os_error(28);
-        assert_eq!(plain(&full), full.to_string());
-        let handed_on = std::io::Error::new(full.kind(), format!("{full:?}"));
-        assert_eq!(plain(&handed_on), "no storage space");
+        let full = || std::io::Error::from_raw_os_error(28);
+        let handed_on = std::io::Error::new(full().kind(), format!("{:?}", full()));
+        for error in [full(), handed_on] {
+            let told = guarded(|| sled::Result::<()>::Err(sled::Error::Io(error))).unwrap_err();
+            assert!(told.to_string().contains("read or written: No space left on device"), "{told}");
+            assert!(!told.to_string().contains("Os {"), "{told}");
+        }
     }
 
     #[test]

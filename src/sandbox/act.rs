@@ -33,6 +33,8 @@ pub enum Act {
     AddMember { email: String, status: String },
     /// Somebody renames a tag.
     RenameTag { tag: String, name: String },
+    /// Somebody deletes a merge field, and everybody's values with it.
+    DeleteField { field: String },
     /// Somebody changes a contact's property (empty = clears it).
     SetProperty { contact: String, property: String, value: String },
     /// Somebody adds a contact to a list; for a dynamic list the property it asks for is set.
@@ -100,7 +102,8 @@ impl Sandbox {
             | Act::Archive { .. }
             | Act::Forget { .. }
             | Act::AddMember { .. }
-            | Act::RenameTag { .. } => self.act_in_mailchimp(act),
+            | Act::RenameTag { .. }
+            | Act::DeleteField { .. } => self.act_in_mailchimp(act),
             _ => self.act_in_hubspot(act),
         }
     }
@@ -121,6 +124,7 @@ impl Sandbox {
                 let segment = audience.tag(scene, tag);
                 return audience.rename_tag(scene, segment, name);
             }
+            Act::DeleteField { field } => return audience.delete_field(field),
             _ => {}
         }
         let (Act::Unsubscribe { email }

@@ -13,6 +13,7 @@ use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::member::MergeField;
 use crate::domain::port::{CallResult, Priority};
+use crate::domain::step::OptOutScope;
 use crate::journal::ledger::{Journal, JournalResult};
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +161,7 @@ pub async fn preflight(workspace: &Workspace) -> Result<Accounts, RunError> {
         workspace.shared.journal.commit(batch).await?;
     }
     sources_are_there(workspace, &definitions)?;
+    subscriptions_are_there(workspace).await?;
     Ok(Accounts::of(workspace, &definitions, fields))
 }
 
@@ -174,6 +176,30 @@ fn sources_are_there(workspace: &Workspace, definitions: &[PropertyDefinition]) 
             place: key(workspace, &format!("merge_fields.{tag}")),
             what: format!("HubSpot has no contact property {property}"),
             way_out: "correct the name, or create the property".to_owned(),
+        }),
+    }
+}
+
+/// An opt-out of a subscription type that is not there would be stuck for good. What HubSpot does not tell stops nobody.
+async fn subscriptions_are_there(workspace: &Workspace) -> Result<(), RunError> {
+    let scopes = workspace.rules.opt_out_scopes.iter();
+    let wanted: Vec<u64> = scopes
+        .filter_map(|scope| match scope {
+            OptOutScope::Subscription(id) => Some(*id),
+            OptOutScope::All => None,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let Ok(types) = workspace.shared.crm.subscription_types(Priority::Scan).await else { return Ok(()) };
+    match wanted.iter().find(|id| !types.iter().any(|kind| kind.id == **id && kind.usable)) {
+        None => Ok(()),
+        Some(id) => Err(RunError::Unfit {
+            code: Code::SubscriptionType,
+            place: key(workspace, "consent.subscriptions"),
+            what: format!("the portal has no subscription type {id}, or it is inactive"),
+            way_out: "name one of the portal's, or \"all\"".to_owned(),
         }),
     }
 }

@@ -9,9 +9,10 @@ use super::restored;
 use super::workspace::Workspace;
 use crate::domain::event::{MoveEnd, MoveEvent, OperatorRequest};
 use crate::domain::id::{MoveId, PersonId, RunId};
-use crate::domain::moves::MoveKind;
+use crate::domain::moves::{Move, MoveKind};
 use crate::domain::plan::move_fingerprint;
 use crate::domain::shown::ShownMove;
+use crate::domain::step::Step;
 use crate::engine::recovery::{Resumption, classify};
 use crate::engine::{MoveStatus, fold};
 use crate::journal::store::Batch;
@@ -193,6 +194,15 @@ pub async fn bring_to_rest(workspace: &Workspace) {
 /// People with moves that have begun, and of which kinds: they get no other, but for an opt-out that is not among them.
 pub type Held = BTreeMap<PersonId, BTreeSet<MoveKind>>;
 
+/// Whether an opt-out is one of subscription types that the config does not name any more.
+fn is_to_another_type(workspace: &Workspace, draft: &Move) -> bool {
+    let named = &workspace.rules.opt_out_scopes;
+    draft
+        .steps
+        .iter()
+        .any(|planned| matches!(&planned.step, Step::OptOut { scope } if !named.contains(scope)))
+}
+
 /// Whoever is held by a move that has begun.
 ///
 /// # Errors
@@ -209,7 +219,12 @@ pub async fn held(workspace: &Workspace) -> Result<Held, RunError> {
         for id in page {
             match journal.events(id).map(|events| fold(&events)) {
                 Ok(Ok(status)) if status.has_begun() || with_actors.contains(&id) => {
-                    held.entry(status.draft.person).or_default().insert(status.draft.kind);
+                    let kinds = held.entry(status.draft.person).or_default();
+                    // One to a subscription type that the config has no more may be stuck for good: it is no reason not to
+                    // make the one that is due now.
+                    if !(status.is_stuck() && is_to_another_type(workspace, &status.draft)) {
+                        kinds.insert(status.draft.kind);
+                    }
                 }
                 Ok(Ok(_)) => {}
                 _ => held.extend(journal.person_of_move(id)?.map(|person| (person, BTreeSet::new()))),

@@ -135,7 +135,9 @@ async fn show(
     planning.narrow(options.narrowing.clone());
     let (planning, limits) = settle(workspace, planning, &context).await?;
     let too_different = planning.too_different();
-    let (planning, mut summary, moves) = planning.show(limits, SHOWN, None).await?;
+    let (mut planning, mut summary, moves) = planning.show(limits, SHOWN, None).await?;
+    planning.held = recovering::held(workspace).await?;
+    let planning = planning.remember_opt_outs().await?;
     note(&mut summary.notes, &planning.names.lines());
     summary.gate = too_different.or(summary.gate);
     note(&mut summary.notes, &accounts.notes);
@@ -360,7 +362,7 @@ async fn phases(
     let (planning, consent) = if opt_outs_flow {
         opt_outs(workspace, run, planning, &limits, &fates.learned).await?
     } else {
-        (planning, None)
+        (planning.remember_opt_outs().await?, None)
     };
     // Opt-outs change who is wanted: what they decided is memory now.
     let (planning, limits) = if consent.is_some() {
@@ -459,6 +461,8 @@ pub(super) async fn opt_outs(
     learned: &Learned,
 ) -> Result<(Planning, Option<Applied>), RunError> {
     let now = workspace.shared.clock.now();
+    let about_all = planning.narrowing.is_about_everybody();
+    let planning = if about_all { planning } else { planning.remember_opt_outs().await? };
     let (planning, journaled) = planning.journal(run.id, Part::OptOuts, limits, now).await?;
     if journaled.due.is_empty() {
         return Ok((planning, None));
@@ -486,14 +490,14 @@ pub(super) async fn opt_outs(
         _ if consent.counts.ended.contains_key("stuck") => RunEnd::Stuck,
         _ => RunEnd::Done,
     };
-    let counts = consent.counts.clone();
+    let (before, counts) = (consent.id, consent.counts.clone());
     enter(&mut consent, None, workspace.shared.clock.now());
     report_and_finish(workspace, consent, end, None).await?;
     failpoint::pass(|| failpoint::CONSENT_OVER.to_owned());
     // The run itself goes on under a number of its own.
     run.id = RunId(workspace.shared.journal.last_run_id()?.map_or(1, |last| last.0 + 1));
     for (kind, count) in counts.planned {
-        run.counts.notes.insert(format!("{kind}: a run of their own carries them"), count);
+        run.counts.notes.insert(format!("{kind}: went before this run, in run {before}"), count);
     }
     if let Some(stuck) = counts.ended.get("stuck") {
         run.counts.ended.insert("stuck".to_owned(), *stuck);

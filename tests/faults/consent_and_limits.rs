@@ -395,3 +395,80 @@ async fn r24_an_opt_out_waits_for_no_move_of_that_person_in_a_list_or_not() {
     world.sync().await;
     world.assert_settled().await;
 }
+
+/// Somebody archives the member before the next run, and with it goes the only sign of the opt-out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_that_nobody_might_carry_over_when_it_was_seen_is_told_although_nothing_shows_it_any_more()
+ {
+    for way in ["plan", "dry run", "others only", "never"] {
+        let mut world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::enrolled(builder, "bram", COMPETITION);
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.clock.jump(Duration::from_secs(3_600));
+        let request = SyncRequest { yes: true, ..SyncRequest::default() };
+        match way {
+            "plan" => drop(world.plan(PlanRequest::default()).await),
+            "dry run" => {
+                let app = world.open();
+                app.sync(SyncRequest { dry_run: true, ..request }, &NoProgress).await.unwrap();
+                app.close().await;
+            }
+            "others only" => {
+                let only = vec![Only::Contact(address("bram"))];
+                world.try_sync(SyncRequest { only, ..request }).await.unwrap();
+            }
+            _ => {
+                world.set("HSMC_SYNC__APPLY", "never");
+                world.try_sync(request).await.unwrap();
+                world.set("HSMC_SYNC__APPLY", "always");
+            }
+        }
+        assert_eq!(world.person("ada"), "unsubscribed [General Single]; lists [987]", "{way}");
+        world.act(Act::Archive { email: address("ada") });
+        world.clock.jump(Duration::from_secs(3_600));
+        world.synced().await;
+        assert!(world.person("ada").starts_with("archived"), "{way}: {}", world.person("ada"));
+        assert!(world.person("ada").ends_with("opted out"), "{way}: {}", world.person("ada"));
+        world.assert_settled().await;
+        let app = world.open();
+        let links = app.consent_of(&address("ada")).await.unwrap().links;
+        assert_eq!(app.verify_consent().await.unwrap().broken, None);
+        app.close().await;
+        assert!(links.len() >= 2, "{way}: seen, and delivered: {links:?}");
+    }
+}
+
+/// A wrong type stops a run (R27), since its opt-outs would be stuck for good; one that was stuck before the config was
+/// mended is no reason not to make the one that is due now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_an_opt_out_stuck_at_a_type_that_the_config_names_no_more_holds_up_no_other() {
+    let mut world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    let of_all = world.config.clone();
+    world.config = of_all.replace("subscriptions = \"all\"", "subscriptions = [\"999\"]");
+    let refused = world.try_sync(SyncRequest { yes: true, ..SyncRequest::default() }).await.unwrap_err();
+    assert!(
+        refused.message.contains("subscription type 999") && refused.place.contains("consent"),
+        "{refused:?}"
+    );
+
+    world.config = of_all.replace("subscriptions = \"all\"", "subscriptions = [\"101\"]");
+    world.synced().await;
+    world.act(Act::Unsubscribe { email: address("ada") });
+    let refusal = r#"{"status":"error","category":"VALIDATION_ERROR","message":"no such subscription"}"#;
+    let gone = FaultKind::Status { code: 400, body: Some(refusal.to_owned()) };
+    // Once, and once more by the next run, which begins with what is stuck.
+    let calls = Matches::call(Service::HubSpot, "POST", "/statuses/ada");
+    world.fault(Matches { times: Some(2), ..calls }, gone);
+    assert_eq!(world.sync().await.run.state, RunState::Stuck);
+    world.config = of_all;
+    let report = world.sync().await;
+    assert_eq!(report.stuck.len(), 1, "the old one is an operator's to skip: {report:?}");
+    assert!(world.person("ada").ends_with("opted out"), "{}", world.person("ada"));
+}

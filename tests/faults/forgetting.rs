@@ -392,6 +392,9 @@ async fn an_opt_out_of_a_forgotten_person_is_still_carried_over_and_leaves_no_re
     app.close().await;
     assert_eq!(chain.broken, None);
     world.assert_settled().await;
+    // What scans kept of them for it goes with the next run.
+    world.synced().await;
+    assert_eq!(files_naming(&world, "ada"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

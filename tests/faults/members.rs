@@ -84,6 +84,47 @@ async fn r06_whom_hsmc_archived_and_somebody_else_archived_again_is_not_restored
     world.assert_settled().await;
 }
 
+/// What the operator has settled is the archive that they had seen, however long the adoption waits for a source list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r06_an_adoption_is_of_no_archive_that_comes_after_it() {
+    for waits in [false, true] {
+        let world = World::new(|builder| {
+            for name in ["ada", "bram"] {
+                people::enrolled(builder, name, GENERAL);
+                builder.archived(&address(name));
+            }
+        })
+        .await;
+        let everybody = ["ada", "bram"];
+        if waits {
+            for name in everybody {
+                world.act(Act::LeaveList { contact: address(name), list: GENERAL });
+            }
+        }
+        world.synced().await;
+        let app = world.open();
+        let whom = everybody.map(address).to_vec();
+        assert_eq!(app.adopt(AdoptRequest::People(whom)).await.unwrap().left_out, Vec::<String>::new());
+        app.close().await;
+        if waits {
+            world.synced().await;
+        }
+        world.clock.jump(Duration::from_secs(3_600));
+        world.act(Act::Resubscribe { email: address("ada") });
+        world.act(Act::Unsubscribe { email: address("ada") });
+        world.act(Act::Archive { email: address("ada") });
+        if waits {
+            for name in everybody {
+                world.act(Act::JoinList { contact: address(name), list: GENERAL });
+            }
+        }
+        world.synced().await;
+        assert!(world.person("ada").starts_with("archived"), "{waits}: {}", world.person("ada"));
+        assert!(world.person("bram").starts_with("subscribed"), "{waits}: {}", world.person("bram"));
+        world.assert_settled().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn archived_by_others_stays_so_until_an_operator_adopts_them() {
     let world = World::new(|builder| {
@@ -143,6 +184,25 @@ async fn a_merge_field_that_is_missing_is_created_once_and_filled() {
     assert_eq!(world.count_since(mark, |what| matches!(what, What::FieldCreated { .. })), 1);
     let state = world.sandbox().state();
     assert_eq!(state["mailchimp"]["members"]["ada@example.com"]["fields"]["BRANCHES"], "3");
+    world.assert_settled().await;
+}
+
+/// The values went with it, and no member counts as changed by that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_field_that_was_deleted_is_made_anew_and_filled_for_everybody() {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    world.act(Act::DeleteField { field: "FNAME".to_owned() });
+    people::act_new(&world, "cleo", GENERAL);
+    world.synced().await;
+    let state = world.sandbox().state();
+    for name in ["ada", "bram"] {
+        assert_eq!(state["mailchimp"]["members"][address(name)]["fields"]["FNAME"], name);
+    }
     world.assert_settled().await;
 }
 

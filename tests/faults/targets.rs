@@ -214,3 +214,18 @@ async fn an_archive_that_no_audience_answers_is_not_taken_for_done() {
     }
     world.assert_settled().await;
 }
+
+/// HubSpot's own rule says who is in it from then on: a handover that would take people out of it goes on without (R15).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_became_dynamic_before_it_was_left_holds_up_nobody() {
+    let world = world().await;
+    let dynamic = r#"{"status":"error","category":"VALIDATION_ERROR","message":"List 987 is DYNAMIC"}"#;
+    let refused = FaultKind::Status { code: 400, body: Some(dynamic.to_owned()) };
+    world.fail(Service::HubSpot, "PUT", "/987/memberships/remove", refused);
+    let report = world.sync().await;
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    for name in NAMES {
+        assert_eq!(world.person(name), "archived []; lists [946, 987]", "{name}");
+    }
+    world.assert_settled().await;
+}

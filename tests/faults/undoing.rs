@@ -1,5 +1,6 @@
 //! Undo (R28): what a run did is taken back, as far as nobody changed it since, and never more than that.
 
+use crate::identity::set_email;
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, FINISHED, GENERAL, LONG_TERM, NEW_AGENTS, address};
 use hsmc::domain::failure::Service;
@@ -301,6 +302,59 @@ async fn r28_only_our_own_archive_of_somebody_subscribed_or_transactional_return
     assert_eq!(world.person("bram"), "transactional [General Single]; lists [717, 987]");
     assert!(world.person("cleo").starts_with("archived []"), "{}", world.person("cleo"));
     assert_eq!(why_it_stays(&done.plan, "cleo")[0], "archive the member: changed since by somebody else");
+}
+
+/// Brought back by a form, unsubscribed and archived by hand, with no run in between: nothing shows the opt-out any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_who_was_brought_back_and_archived_by_others_since_is_never_resubscribed() {
+    let world = World::new(|builder| {
+        let ada = people::enrolled(builder, "ada", GENERAL);
+        builder.join(DEALS, ada);
+        people::enrolled(builder, "cleo", GENERAL);
+    })
+    .await;
+    world.synced().await;
+    assert_eq!(world.person("ada"), "archived []; lists [717]");
+    world.clock.jump(Duration::from_secs(3_600));
+    world.act(Act::Resubscribe { email: address("ada") });
+    world.act(Act::Unsubscribe { email: address("ada") });
+    world.act(Act::Archive { email: address("ada") });
+    let done = undo(&world, 1).await;
+    assert!(world.person("ada").starts_with("archived []"), "{}", world.person("ada"));
+    let stays = why_it_stays(&done.plan, "ada");
+    assert!(stays.contains(&"archive the member: changed since by somebody else".to_owned()), "{stays:?}");
+}
+
+/// HubSpot keeps an opt-out under the address it was given for, and no contact shows it once that has another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r28_who_opted_out_under_an_address_their_contact_had_is_never_resubscribed_under_it() {
+    let world = World::new(|builder| {
+        for name in ["ada", "bram", "cleo"] {
+            let id = people::enrolled(builder, name, GENERAL);
+            builder.join(DEALS, id);
+        }
+    })
+    .await;
+    world.synced().await;
+    world.clock.jump(Duration::from_secs(3_600));
+    world.act(Act::OptOut { email: address("ada"), subscription: None });
+    set_email(&world, "ada", &address("ada.new"));
+    world.act(Act::DeleteContact { contact: address("bram") });
+    let done = undo(&world, 1).await;
+    for name in ["ada", "bram"] {
+        assert!(world.person(name).starts_with("archived []"), "{name}: {}", world.person(name));
+    }
+    assert_eq!(world.person("cleo"), "subscribed [General Single]; lists [717, 987]");
+    let archive =
+        |name| why_it_stays(&done.plan, name).into_iter().find(|line| line.starts_with("archive the"));
+    assert_eq!(archive("ada").unwrap(), "archive the member: opted out since: stays archived");
+    let gone = "archive the member: HubSpot has no such record any more: stays archived";
+    assert_eq!(archive("bram").unwrap(), gone);
+    // Subscribing again is a change of consent, and kept as that (R23).
+    let app = world.open();
+    let links = app.consent_of(&address("cleo")).await.unwrap().links;
+    app.close().await;
+    assert_eq!(links.len(), 1, "{links:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -88,6 +88,43 @@ fn r11_a_name_that_another_tag_has_is_not_taken_from_it() {
     assert!(names.notes[0].contains("another tag has that name"), "{:?}", names.notes);
 }
 
+/// Also where nobody bore the list's tag yet when its list was seen last.
+#[test]
+fn r11_a_tag_that_has_the_new_name_already_is_nobody_elses() {
+    let tags = [a_tag(1, "Old"), a_tag(9, "Foreign")];
+    let names = seen(["Foreign", "Other"], &tags, [("Old", None), ("Other", None)]);
+    assert_eq!((renamings(&names), &names.tags[&ListId(969)]), (Vec::new(), &tag("Old")));
+    assert!(names.notes[0].contains("another tag has that name"), "{:?}", names.notes);
+}
+
+/// Anybody may rename a list in HubSpot: nobody is handed over, or protected, by a name.
+#[test]
+fn r11_a_name_that_stands_for_something_else_in_the_config_is_not_taken() {
+    let all = rules();
+    let exit = all.handovers[0].exit_tag.to_string();
+    let entry = all.groups.iter().flat_map(|group| &group.lists).find_map(|source| match &source.tag {
+        TagSource::Name(name) => Some(name.to_string()),
+        TagSource::ListName => None,
+    });
+    for name in [exit.as_str(), "VIP", "vip", "Team_Berlin", &entry.unwrap()] {
+        for bound in [Some(1), None] {
+            let tags = [a_tag(1, "Old"), a_tag(2, "Other")];
+            let names = seen([name, "Other"], &tags, [("Old", bound), ("Other", Some(2))]);
+            assert_eq!((renamings(&names), &names.tags[&ListId(969)]), (Vec::new(), &tag("Old")), "{name}");
+            assert!(names.notes[0].contains("its tag stays \"Old\""), "{:?}", names.notes);
+            // The next run knows the tag still.
+            let news = names.news.iter().find(|(list, _)| *list == ListId(969)).map(|(_, naming)| naming);
+            assert_eq!(news.and_then(|naming| naming.tag), Some(SegmentId(1)));
+            let again = seen([name, "Other"], &tags, [(name, Some(1)), ("Other", Some(2))]);
+            assert_eq!(again.tags[&ListId(969)], tag("Old"));
+        }
+        // Nobody is enrolled by it where there is no other.
+        let first = seen([name, "Other"], &[], [("", None), ("Other", None)]);
+        assert_eq!(first.tags.get(&ListId(969)), None, "{name}");
+        assert!(first.notes[0].contains("gives no entry tag"), "{:?}", first.notes);
+    }
+}
+
 #[test]
 fn r11_two_lists_renamed_at_once_wait_for_each_other_and_step_aside() {
     let tags = [a_tag(1, "A"), a_tag(2, "B")];

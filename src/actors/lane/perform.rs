@@ -261,7 +261,13 @@ async fn together(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Read
                     }
                     Err(failure) => failure,
                 };
+                // A list that became dynamic is left by its own rule (R15): nobody stays half moved for it.
+                let is_by_rule = *verb == Verb::Leave && failure.refusal == RefusalCode::NotWritable;
                 for ready in part {
+                    if is_by_rule {
+                        ready.item.settle_all(StepOutcome::AlreadyHeld).await;
+                        continue;
+                    }
                     let outcome = of_failure(shared, &failure, ready.item.attempts);
                     ready.item.settle_all(outcome).await;
                 }

@@ -419,6 +419,10 @@ fn nowhere(sight: &Sight<'_>, draft: &mut Draft) -> Ruling {
         (Some(member), None) if member.status == MemberStatus::Archived => {
             Settled(PersonState::ArchivedByOthers, "archived by others".to_owned(), None)
         }
+        (Some(member), Some(_)) if member.status == MemberStatus::Archived && draft.memory.adopted => {
+            let why = "adopted by an operator; in no source list".to_owned();
+            Settled(PersonState::ArchivedByOthers, why, None)
+        }
         (_, Some(_)) => Settled(PersonState::Foreign, "archived by hsmc; in no source list".to_owned(), None),
         _ => Settled(PersonState::Foreign, "R14: in no source list".to_owned(), None),
     }

@@ -17,9 +17,6 @@ use std::time::Duration;
 /// "Signed up to a lot of lists very recently" passes with time; every other refusal does not.
 const SIGNUPS_PASS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is less is no difference between two clocks that are right.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
-
 /// Memory brought up to what both sides show now.
 pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
     let mut memory = sight.view.memory.clone();
@@ -68,26 +65,16 @@ pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
         }
         memory.adopted = false;
     }
-    if member.is_some_and(|member| member.status == MemberStatus::Archived) && is_archived_anew(sight) {
+    if member.is_some_and(|member| sight.view.memory.is_archived_anew(member)) {
         memory.archived = None;
+        // What an operator settled was the archive before.
+        memory.adopted = false;
     }
     // Gone from a source list seen whole: coming back counts as new (R16).
     if let Some(handed_over) = memory.handed_over.as_mut() {
         handed_over.still_in.retain(|list| sight.is_in(*list) || !sight.is_complete(*list));
     }
     memory
-}
-
-/// Whether the archived member has changed since hsmc archived it: somebody had brought it back meanwhile, and it is they
-/// who archived it. Whoever it is may have opted out in between, and nothing shows that (R6).
-fn is_archived_anew(sight: &Sight<'_>) -> bool {
-    let memory = sight.view.memory;
-    // What has parked them may have been a restore, given up: it changed them, too.
-    let given_up = memory.parked.as_ref().map(|parked| parked.at);
-    let ours =
-        memory.archived.as_ref().map(|archived| given_up.max(Some(archived.at)).unwrap_or(archived.at));
-    let changed = sight.view.member.and_then(|member| member.changed);
-    ours.zip(changed).is_some_and(|(archived, changed)| changed > archived.plus(CLOCKS_DIFFER))
 }
 
 /// Since when the member has an address of its own that HubSpot does not have: given to it in Mailchimp, by the

@@ -48,7 +48,8 @@ pub(super) fn restore(sight: &Sight<'_>, place: &Place<'_>) -> Move {
     let fed = fed_afresh(sight);
     steps.extend(fed.taken.into_iter().chain(fed.given));
     steps.push(set(place.tag.clone()));
-    let why = ("R6", format!("archived by hsmc, again in source list {}", place.source.list));
+    let whose = if sight.view.memory.adopted { "adopted by an operator" } else { "archived by hsmc, again" };
+    let why = ("R6", format!("{whose} in source list {}", place.source.list));
     let then = vec![MemoryChange::NotArchived, enrolled(place)];
     sight.draft(MoveKind::Restore, why, steps, then, Some(place.source.list))
 }

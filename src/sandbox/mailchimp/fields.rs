@@ -46,6 +46,16 @@ impl Audience {
         answer
     }
 
+    /// Deletes a merge field; the values go with it, and no member counts as changed. Whether there was one.
+    pub(in crate::sandbox) fn delete_field(&mut self, tag: &str) -> bool {
+        let before = self.fields.len();
+        self.fields.retain(|field| field.tag != tag);
+        for member in self.members.values_mut() {
+            member.fields.remove(tag);
+        }
+        self.fields.len() < before
+    }
+
     /// Defines a merge field, for whoever builds a scenario.
     pub fn define_field(&mut self, tag: &str, name: &str, kind: &str) {
         let id = self.next_number();

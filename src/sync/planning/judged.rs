@@ -26,7 +26,7 @@ pub(super) struct Seen {
     pub(super) person: Person,
     pub(super) verdict: Verdict,
     /// Their record goes again: they were forgotten, and nothing is to be told of them any more.
-    is_to_be_forgotten: bool,
+    pub(super) is_to_be_forgotten: bool,
 }
 
 /// What everybody was found to be.
@@ -110,7 +110,7 @@ impl Planning {
     }
 
     /// One person through the rules. Who was forgotten is passed over, save with an opt-out of theirs.
-    fn judged(&self, row: PersonRow, person: Person) -> Result<Option<Seen>, RunError> {
+    pub(super) fn judged(&self, row: PersonRow, person: Person) -> Result<Option<Seen>, RunError> {
         if identify::stands_elsewhere(&self.snapshot, self.renames(), &row)?
             || !self.narrowing.keeps(&row, &person)
         {

@@ -8,6 +8,7 @@ mod due;
 mod gathering;
 mod judged;
 mod narrowing;
+mod remembering;
 mod unmet;
 mod writing;
 

@@ -56,7 +56,7 @@ impl Narrowing {
     }
 
     /// Whether it is about no lists or people in particular.
-    pub(super) fn is_about_everybody(&self) -> bool {
+    pub fn is_about_everybody(&self) -> bool {
         self.lists.is_empty() && self.emails.is_empty()
     }
 

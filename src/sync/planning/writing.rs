@@ -8,6 +8,7 @@ use super::narrowing::Part;
 use super::{Planning, blocking};
 use crate::domain::consent::{ConsentEntry, seen_by_planning};
 use crate::domain::event::{MoveEnd, MoveEvent};
+use crate::domain::forget::Trace;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::moves::Move;
 use crate::domain::person::Person;
@@ -40,20 +41,7 @@ impl Planning {
     ) -> Result<(Planning, Journaled), RunError> {
         let limits = limits.clone();
         let (planning, journaled, ()) = blocking(self, move |planning, waits| {
-            let mut writer = Writer {
-                journal: planning.journal.clone(),
-                consent: planning.consent.clone(),
-                waits,
-                run,
-                part,
-                now,
-                batch: Batch::new(),
-                entries: Vec::new(),
-                pending: 0,
-                number: 0,
-                met: BTreeSet::new(),
-                journaled: Journaled::default(),
-            };
+            let mut writer = Writer::new(planning, waits, run, part, now);
             if part == Part::Rest {
                 writer.journaled.summary = planning.found.at_rest.clone();
             }
@@ -127,7 +115,7 @@ impl Planning {
     }
 }
 
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     journal: Journal,
     consent: ConsentLedger,
     waits: &'a dyn Waits,
@@ -144,9 +132,32 @@ struct Writer<'a> {
     journaled: Journaled,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        planning: &Planning,
+        waits: &'a dyn Waits,
+        run: RunId,
+        part: Part,
+        now: Timestamp,
+    ) -> Writer<'a> {
+        Writer {
+            journal: planning.journal.clone(),
+            consent: planning.consent.clone(),
+            waits,
+            run,
+            part,
+            now,
+            batch: Batch::new(),
+            entries: Vec::new(),
+            pending: 0,
+            number: 0,
+            met: BTreeSet::new(),
+            journaled: Journaled::default(),
+        }
+    }
+
     /// `carried`: an opt-out of theirs is told by the move that carries it.
-    fn person(&mut self, before: &Person, after: Person, carried: bool) -> Result<(), RunError> {
+    pub(super) fn person(&mut self, before: &Person, after: Person, carried: bool) -> Result<(), RunError> {
         let untold = after.opt_out.as_ref().is_some_and(|opt_out| opt_out.delivered.is_none());
         let has_links = !untold || self.consent.knows(after.id)?;
         for fact in seen_by_planning(before, &after, carried, has_links, self.now) {
@@ -160,10 +171,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A record that was made only to carry an opt-out over goes again.
+    /// A record that was made only to carry an opt-out over goes again, and what scans kept of them for that.
     fn forget(&mut self, person: &Person) -> Result<(), RunError> {
         self.journal.erase_records(&self.consent, &mut self.batch, person, &[])?;
-        self.journal.set_must_compact(&mut self.batch)?;
+        match self.journal.moves_of_person(person.id)?.pop() {
+            Some(by) => {
+                let trace = Trace::of_carrier(by, person, self.now);
+                self.journal.put_trace(&mut self.batch, &trace)?;
+            }
+            None => self.journal.set_must_compact(&mut self.batch)?,
+        }
         self.pending += 1;
         Ok(())
     }
@@ -206,11 +223,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn flush_when_full(&mut self) -> Result<(), RunError> {
+    pub(super) fn flush_when_full(&mut self) -> Result<(), RunError> {
         if self.pending >= CHUNK { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), RunError> {
+    pub(super) fn flush(&mut self) -> Result<(), RunError> {
         self.pending = 0;
         let (batch, entries) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.entries));
         if !batch.is_empty() || !entries.is_empty() {

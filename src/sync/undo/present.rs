@@ -1,12 +1,14 @@
 //! How people stand now, on both sides, read in batches: what an undo is planned on, and looked at again
 //! before it begins.
 
-use crate::domain::email::SubscriberHash;
+use crate::domain::contact::Contact;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::failure::Service;
 use crate::domain::id::{ListId, PersonId, RecordId};
 use crate::domain::member::{Member, MemberStatus};
 use crate::domain::person::Person;
 use crate::domain::port::{MemberQuery, Priority};
+use crate::domain::step::OptOutScope;
 use crate::domain::undo::Present;
 use crate::sync::error::RunError;
 use crate::sync::patience::patiently;
@@ -29,18 +31,43 @@ pub async fn read(workspace: &Workspace, people: &[Person]) -> Result<BTreeMap<P
     let records: Vec<RecordId> = people.iter().filter_map(|person| person.record).collect();
     let (members, (contacts, lists)) =
         futures::try_join!(members(workspace, people), contacts(workspace, &records))?;
+    let mut out_by_address = BTreeSet::new();
+    for person in people {
+        let contact = person.record.and_then(|record| contacts.get(&record));
+        let member = person.member_email().and_then(|email| members.get(&email.hash()));
+        let Some(member) = member.filter(|member| member.status == MemberStatus::Archived) else { continue };
+        if contact.and_then(Contact::email).as_ref() != Some(&member.email)
+            && is_opted_out(workspace, &member.email).await?
+        {
+            out_by_address.insert(person.id);
+        }
+    }
     let present = |person: &Person| {
         let member = person.member_email().and_then(|email| members.get(&email.hash())).cloned();
         let contact = person.record.and_then(|record| contacts.get(&record)).cloned();
         // Without its contact, what is said of a record may be somebody else's.
         let lists =
             person.record.filter(|_| contact.is_some()).and_then(|record| lists.get(&record)).cloned();
-        (person.id, Present { member, contact, lists })
+        let opted_out_by_address = out_by_address.contains(&person.id);
+        (person.id, Present { member, contact, lists, opted_out_by_address })
     };
     Ok(people.iter().map(present).collect())
 }
 
-type Contacts = BTreeMap<RecordId, crate::domain::contact::Contact>;
+/// Whether HubSpot keeps an opt-out under an address that no contact read here has: it shows in none (HubSpot contract §12).
+async fn is_opted_out(workspace: &Workspace, email: &Email) -> Result<bool, RunError> {
+    let narrower = workspace.rules.opt_out_scopes.iter().copied().filter(|scope| *scope != OptOutScope::All);
+    for scope in std::iter::once(OptOutScope::All).chain(narrower) {
+        let crm = &workspace.shared.crm;
+        let ask = || crm.is_opted_out(Priority::HandOver, email, scope);
+        if patiently(workspace, Service::HubSpot, ask).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+type Contacts = BTreeMap<RecordId, Contact>;
 type Lists = BTreeMap<RecordId, BTreeSet<ListId>>;
 
 /// Contacts under the very record asked for, and their lists: a survivor of a merge is somebody else's to judge.
