@@ -476,3 +476,19 @@ fn r06_whom_others_archived_while_they_were_restored_is_not_restored_again() {
         stage.rests(PersonState::ArchivedByOthers);
     }
 }
+
+/// Renamed or deleted in Mailchimp, or taken off: its journey starts anew, which nobody should learn from the mail.
+#[test]
+fn r04_who_gets_an_entry_tag_again_that_hsmc_had_set_is_told_of() {
+    let notes = |stage: Stage| stage.decision().notes.len();
+    let entry = |stage: &Stage| match stage.due() {
+        Some((MoveKind::Enroll, steps)) => steps.last().cloned(),
+        other => panic!("{other:?}"),
+    };
+    let fresh = ann().in_lists(&[987]).subscribed(&[]);
+    let step = entry(&fresh).unwrap();
+    let name = step.split('"').nth(1).unwrap().to_owned();
+    let again = ann().in_lists(&[987]).subscribed(&[]).enrolled(&name, 987);
+    assert_eq!(entry(&again), Some(step));
+    assert_eq!((notes(fresh), notes(again)), (0, 1));
+}

@@ -75,7 +75,8 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
             "",
         );
     }
-    if let Some(archived) = &person.archived {
+    // What an operator has settled is told by the line of their adoption.
+    if let Some(archived) = person.archived.as_ref().filter(|known| !(person.adopted && known.is_unsure())) {
         let (while_, released_by) = match &archived.status_before {
             // The list that holds them is closed to them: that line says what opens it.
             MemberStatus::Subscribed if person.handed_over.is_some() => ("subscribed".to_owned(), ""),

@@ -290,6 +290,11 @@ fn marketed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>) -> Ruling {
 fn subscribed(sight: &Sight<'_>, draft: &mut Draft, place: &Place<'_>, member: &Member) -> Ruling {
     let Some(Kept { tag, retag }) = enroll::keep(sight, place, draft.protected) else {
         let why = format!("R1: in source list {}", place.source.list);
+        if sight.view.memory.enrolled.as_ref().is_some_and(|known| known.tag == place.tag) {
+            let again =
+                "is gone from people whom hsmc had enrolled by it: set again, and its journey starts anew";
+            draft.notes.push(format!("entry tag \"{}\" {again}", place.tag));
+        }
         return Settled(
             PersonState::Enrolled,
             why,

@@ -22,12 +22,14 @@ impl Planning {
     pub async fn remember_opt_outs(self) -> Result<Planning, RunError> {
         let (planning, (), ()) = blocking(self, move |planning, waits| {
             let narrowing = std::mem::take(&mut planning.narrowing);
+            let damaged = planning.journal.damaged_people();
             let mut writer = Writer::new(planning, waits, RunId(0), Part::OptOuts, planning.now);
             for recognised in recognised(&planning.journal, planning.snapshot.people()?) {
                 let (row, person) = recognised?;
                 let Some(person) = person.filter(|person| {
                     person.opt_out.is_none()
                         && !planning.held.contains_key(&person.id)
+                        && !damaged.contains(&person.id)
                         && planning.shows_opt_out(&row, person)
                 }) else {
                     continue;
