@@ -95,6 +95,17 @@ async fn is_writable(shared: &Shared, list: ListId) -> CallResult<bool> {
     Ok(found.iter().any(|found| found.list == list && found.kind != ListKind::Dynamic))
 }
 
+/// Whether the target that is away is a list which HubSpot's own rule fills. What cannot be looked up is taken for none.
+pub async fn is_by_rule(shared: &Shared, target: &Target, failure: &CallFailure) -> bool {
+    match target {
+        Target::List(list) if failure.class == FailureClass::TargetAway => {
+            let found = shared.crm.lists(Priority::HandOver, &[*list]).await.unwrap_or_default();
+            found.iter().any(|found| found.list == *list && found.kind == ListKind::Dynamic)
+        }
+        _ => false,
+    }
+}
+
 /// A read that failed leaves nothing in doubt.
 fn not_in_doubt(class: FailureClass) -> FailureClass {
     match class {

@@ -262,7 +262,7 @@ async fn together(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Read
                     Err(failure) => failure,
                 };
                 // A list that became dynamic is left by its own rule (R15): nobody stays half moved for it.
-                let is_by_rule = *verb == Verb::Leave && failure.refusal == RefusalCode::NotWritable;
+                let is_by_rule = *verb == Verb::Leave && away::is_by_rule(shared, target, &failure).await;
                 for ready in part {
                     if is_by_rule {
                         ready.item.settle_all(StepOutcome::AlreadyHeld).await;

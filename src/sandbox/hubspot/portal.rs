@@ -430,6 +430,11 @@ impl Portal {
         true
     }
 
+    /// Gives a list a rule: it is dynamic from now on. Whoever is in it stays until they change.
+    pub fn rule_list(&mut self, list: u64, rule: Rule) -> bool {
+        self.lists.get_mut(&list).map(|held| held.rule = Some(rule)).is_some()
+    }
+
     /// Brings a deleted list back, with whoever was in it.
     pub fn restore_list(&mut self, list: u64) -> bool {
         let Some(held) = self.deleted_lists.remove(&list) else { return false };
