@@ -46,7 +46,7 @@ impl ByHand {
     }
 }
 
-/// As Mailchimp's paths name a member.
+/// As Mailchimp's paths name a member; what is no address is such a name already.
 fn hash(email: &str) -> String {
     Email::parse(email).map_or_else(|_| email.to_owned(), |email| email.hash().hex())
 }
@@ -67,8 +67,8 @@ pub(in crate::simulate) fn nothing_forbidden(sandbox: &Sandbox, skipped: &BTreeS
                     .is_some_and(|whose| skipped.contains(&whose) || by_hand.back.contains(&whose));
                 let takes_back = *rule == "protected-tag-cleared"
                     && by_call.contains(&(folded(whose), detail.to_lowercase()));
-                let on_its_way =
-                    *rule == "tag-without-member" && forgotten.get(whose).is_some_and(|gone| asked <= gone);
+                let on_its_way = *rule == "tag-without-member"
+                    && forgotten.get(&hash(whose)).is_some_and(|gone| asked <= gone);
                 if !may_be_erased
                     && !takes_back
                     && !on_its_way
