@@ -4,21 +4,20 @@
 use super::show::{self, Names};
 use super::{App, PAUSES, plan_file};
 use crate::domain::code::Code;
-use crate::domain::consent::{ConsentChange, ConsentEntry, ConsentFact, Witness};
 use crate::domain::email::Email;
 use crate::domain::event::OperatorRequest;
 use crate::domain::id::{MoveId, PersonId, RunId};
 use crate::domain::pause::Pauses;
 use crate::domain::person::Person;
-use crate::domain::port::{BrokenOff, Priority};
+use crate::domain::port::BrokenOff;
 use crate::domain::run::RunCause;
 use crate::engine::{MoveStatus, Phase, fold};
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use crate::serve::consent::ConsentRequest;
 use crate::serve::requests::{
-    AdoptRequest, ApplyRequest, ApproveRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject,
-    SyncRequest, Trouble,
+    ApplyRequest, ApproveRequest, Call, Only, OperateRequest, PlanRequest, Scope, Subject, SyncRequest,
+    Trouble,
 };
 use crate::serve::socket::Control;
 use crate::serve::views::{
@@ -30,7 +29,6 @@ use crate::sync::forgetting::forgotten_at;
 use crate::sync::planning::Narrowing;
 use crate::sync::run::{self, RunOptions};
 use crate::sync::scan::{NoProgress, Progress, ScanError};
-use crate::sync::snapshot::{self, PersonKey};
 use async_trait::async_trait;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -469,86 +467,6 @@ impl App {
         journal.commit(batch).await?;
         self.workspace.shared.set_pauses(pauses);
         Ok(())
-    }
-
-    /// Settles that archived members may be restored (R6).
-    ///
-    /// # Errors
-    /// The journal cannot be written, or a list cannot be read.
-    pub async fn adopt(&self, request: AdoptRequest) -> Done<Acknowledgement> {
-        let journal = &self.workspace.shared.journal;
-        let (mut people, mut left_out) = (Vec::new(), Vec::new());
-        match request {
-            AdoptRequest::People(addresses) => {
-                for address in addresses {
-                    match self.person(&address) {
-                        Ok(person) => people.push(person),
-                        Err(trouble) => left_out.push(format!("{address}: {}", trouble.message)),
-                    }
-                }
-            }
-            AdoptRequest::List(list) => {
-                let crm = &self.workspace.shared.crm;
-                let mut after = None;
-                loop {
-                    let page = crm
-                        .memberships(Priority::Scan, list, after.as_deref())
-                        .await
-                        .map_err(RunError::from)?;
-                    for row in page.rows {
-                        match journal
-                            .person_by_record(row.record)?
-                            .map(|id| journal.person(id))
-                            .transpose()?
-                            .flatten()
-                        {
-                            Some(person) => people.push(person),
-                            None => left_out.push(format!("record {}: not seen yet", row.record)),
-                        }
-                    }
-                    match page.next {
-                        Some(next) => after = Some(next),
-                        None => break,
-                    }
-                }
-            }
-        }
-        let (mut batch, mut entries) = (Batch::new(), Vec::new());
-        let mut adopted = 0;
-        let (at, operator) = (self.workspace.shared.clock.now(), Witness::Operator);
-        let theirs = self.workspace.mailchimp.clock_offset();
-        let snapshots = self.workspace.settings.state.join("snapshots");
-        let picture = snapshot::newest_finished(&snapshots, None).map_err(RunError::from)?;
-        for person in people {
-            if person.opt_out.is_some() {
-                left_out.push(format!("person {}: opted out, and stays so", person.id));
-                continue;
-            }
-            let mut after = person.clone();
-            let seen = match (&picture, person.member_email()) {
-                (Some(picture), Some(email)) => {
-                    picture.person(PersonKey::Hash(email.hash())).map_err(RunError::from)?
-                }
-                _ => None,
-            };
-            after.adopt(seen.and_then(|row| row.member?.changed).unwrap_or_else(|| theirs.of_theirs(at)));
-            journal.put_person(&mut batch, &after, Some(&person))?;
-            let fact = ConsentFact::seen(ConsentChange::Adopted, at, operator, "archived", "command");
-            entries.push(ConsentEntry { person: person.id, email: person.email.clone(), fact });
-            adopted += 1;
-        }
-        self.workspace.shared.consent.commit(batch, entries).await?;
-        Ok(Acknowledgement {
-            message: format!(
-                "{}: who is archived, bears no protected tag and is in a source list is subscribed again by the next run",
-                if adopted == 1 {
-                    "1 person is adopted".to_owned()
-                } else {
-                    format!("{adopted} people are adopted")
-                }
-            ),
-            left_out,
-        })
     }
 }
 

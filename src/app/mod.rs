@@ -3,6 +3,7 @@
 //! One `App` owns one state directory. While it does, it serves the control socket there and keeps the
 //! summary that `status` reads when nobody runs.
 
+mod adopting;
 pub mod alerts;
 pub mod api;
 pub mod check;

@@ -219,9 +219,8 @@ async fn a_handover_cut_short_is_taken_back_once_its_exit_tag_is_gone_and_goes_o
     }
 }
 
-/// An opt-out goes before whatever else is open for that person, whichever process began it (design §3.5).
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since() {
+/// Ada's handover has come as far as Mailchimp, which answers again.
+async fn cut_short() -> World {
     let world = World::new(|builder| {
         people::finished(builder, "ada");
     })
@@ -231,6 +230,13 @@ async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since
     }
     world.sync().await;
     world.mend();
+    world
+}
+
+/// An opt-out goes before whatever else is open for that person, whichever process began it (design §3.5).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since() {
+    let world = cut_short().await;
     world.act(Act::OptOut { email: address("ada"), subscription: None });
     world.clock.jump(Duration::from_secs(600));
     world.synced().await;
@@ -242,15 +248,7 @@ async fn a_handover_cut_short_archives_nobody_who_has_opted_out_in_hubspot_since
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handover_cut_short_goes_on_for_whom_mailchimp_shows_silent_since() {
     for act in [Act::Clean { email: address("ada") }, Act::Unsubscribe { email: address("ada") }] {
-        let world = World::new(|builder| {
-            people::finished(builder, "ada");
-        })
-        .await;
-        for part in ["/segments", "/tags", "/batches"] {
-            world.fail(Service::Mailchimp, "POST", part, FaultKind::Status { code: 503, body: None });
-        }
-        world.sync().await;
-        world.mend();
+        let world = cut_short().await;
         world.act(act.clone());
         world.clock.jump(Duration::from_secs(600));
         world.synced().await;
