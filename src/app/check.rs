@@ -419,8 +419,13 @@ async fn mailchimp(app: &App, findings: &mut Findings<'_>) {
         Ok(fields) => {
             for tag in app.workspace.rules.merge_tags() {
                 if !fields.iter().any(|field| field.tag.eq_ignore_ascii_case(tag)) {
+                    let filler =
+                        app.workspace.rules.segments.iter().find(|one| one.fills.as_deref() == Some(tag));
                     findings.note(
-                        &format!("merge_fields.{tag}"),
+                        &match filler {
+                            Some(segment) => format!("segments.{}.feeds.merge_field", segment.name),
+                            None => format!("merge_fields.{tag}"),
+                        },
                         format!("merge field {tag} does not exist yet: the first run creates it"),
                     );
                 }

@@ -169,6 +169,21 @@ async fn a_dynamic_list_is_never_fed_and_check_names_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_says_of_a_missing_merge_field_that_a_segment_fills_where_the_segment_stands() {
+    let mut world = feeding(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+    })
+    .await;
+    world.config = world.config.replace("list = \"947\"", "list = \"947\", merge_field = \"CUST\"");
+    let app = world.open();
+    let found = hsmc::app::check::check(&app, &world.file("hsmc.toml")).await;
+    app.close().await;
+    let note = found.findings.iter().find(|one| one.message.contains("merge field CUST does not exist yet"));
+    let place = &note.unwrap_or_else(|| panic!("{:?}", found.findings)).place;
+    assert!(place.ends_with(" segments.customers.feeds.merge_field"), "{place}");
+}
+
 /// HubSpot says nothing of a name that it does not know: the mirror would have an empty column for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_property_that_the_mirror_shall_keep_and_hubspot_does_not_have_is_named_by_check() {

@@ -179,6 +179,34 @@ async fn a_property_archived_before_its_moves_write_it_parks_nobody_and_holds_up
     }
 }
 
+/// Nobody can write it any more, and a plan made by now would not want to (R9): a handover goes on without.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_property_that_became_read_only_before_its_moves_write_it_holds_up_nobody() {
+    let world = World::new(|builder| {
+        for name in NAMES {
+            people::finished(builder, name);
+        }
+    })
+    .await;
+    let definition = Definition::plain("Import list", "string", "text");
+    world.sandbox().hubspot.define_property("import_list", definition.clone());
+    let body = r#"{"status":"error","category":"VALIDATION_ERROR","errors":[{"code":"READ_ONLY_VALUE","message":"import_list"}]}"#;
+    let refused = FaultKind::Status { code: 400, body: Some(body.to_owned()) };
+    world.fail(Service::HubSpot, "POST", "/contacts/batch/update", refused);
+    let report = world
+        .sync_at_once(Source::List(ListId(FINISHED)), |sandbox| {
+            sandbox.hubspot.define_property("import_list", definition.clone().read_only());
+        })
+        .await;
+    assert_eq!(report.run.state, RunState::Done, "{}", report.run.phase);
+    for name in NAMES {
+        assert_eq!(world.person(name), DONE, "{name}");
+        assert_eq!(world.property(name, "import_list"), "", "{name}");
+    }
+    world.mend();
+    world.assert_settled().await;
+}
+
 /// A list that is gone for good: the step does not matter any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_can_skip_the_step_that_waits_for_a_list() {

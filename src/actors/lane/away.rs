@@ -7,6 +7,7 @@
 use super::perform::{Verb, lane_name};
 use crate::actors::context::Shared;
 use crate::domain::contact::ListKind;
+use crate::domain::event::StepOutcome;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode, Service};
 use crate::domain::id::ListId;
 use crate::domain::port::{CallResult, Priority};
@@ -95,14 +96,22 @@ async fn is_writable(shared: &Shared, list: ListId) -> CallResult<bool> {
     Ok(found.iter().any(|found| found.list == list && found.kind != ListKind::Dynamic))
 }
 
-/// Whether the target that is away is a list which HubSpot's own rule fills. What cannot be looked up is taken for none.
-pub async fn is_by_rule(shared: &Shared, target: &Target, failure: &CallFailure) -> bool {
-    match target {
-        Target::List(list) if failure.class == FailureClass::TargetAway => {
-            let found = shared.crm.lists(Priority::HandOver, &[*list]).await.unwrap_or_default();
-            found.iter().any(|found| found.list == *list && found.kind == ListKind::Dynamic)
+/// What becomes of a step whose target nobody can change any more, and which holds up nobody: a list that HubSpot's own
+/// rule fills by now is not left (R15), a property that is read-only by now not written (R9). None where the step waits;
+/// what cannot be looked up is waited for.
+pub async fn goes_on_without(shared: &Shared, step: &Step, failure: &CallFailure) -> Option<StepOutcome> {
+    match step {
+        Step::LeaveList { list } if failure.class == FailureClass::TargetAway => {
+            let found = shared.crm.lists(Priority::HandOver, &[*list]).await.ok()?;
+            let is_by_rule = found.iter().any(|found| found.list == *list && found.kind == ListKind::Dynamic);
+            is_by_rule.then_some(StepOutcome::AlreadyHeld)
         }
-        _ => false,
+        Step::SetProperty { property, .. } if failure.refusal == RefusalCode::NotWritable => {
+            let defined = shared.crm.properties(Priority::HandOver).await.ok()?;
+            let is_read_only = defined.iter().any(|found| found.name == *property && found.read_only);
+            is_read_only.then_some(StepOutcome::LeftTheirs)
+        }
+        _ => None,
     }
 }
 

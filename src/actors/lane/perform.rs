@@ -261,14 +261,16 @@ async fn together(shared: &Shared, target: &Target, verb: &Verb, ready: Vec<Read
                     }
                     Err(failure) => failure,
                 };
-                // A list that became dynamic is left by its own rule (R15): nobody stays half moved for it.
-                let is_by_rule = *verb == Verb::Leave && away::is_by_rule(shared, target, &failure).await;
+                // Nobody stays half moved for what nobody can change. All of them are about the same.
+                let without = match part.first() {
+                    Some(first) => away::goes_on_without(shared, &first.step.step, &failure).await,
+                    None => None,
+                };
                 for ready in part {
-                    if is_by_rule {
-                        ready.item.settle_all(StepOutcome::AlreadyHeld).await;
-                        continue;
-                    }
-                    let outcome = of_failure(shared, &failure, ready.item.attempts);
+                    let outcome = match &without {
+                        Some(outcome) => outcome.clone(),
+                        None => of_failure(shared, &failure, ready.item.attempts),
+                    };
                     ready.item.settle_all(outcome).await;
                 }
             }
@@ -327,7 +329,10 @@ async fn singly(shared: &Shared, ready: Vec<Ready>) {
                 Ok(StepAnswer::LeftTheirs) => StepOutcome::LeftTheirs,
                 Err(failure) => {
                     let failure = away::of_single(shared, &one.step.step, failure).await;
-                    of_failure(shared, &failure, one.item.attempts)
+                    match away::goes_on_without(shared, &one.step.step, &failure).await {
+                        Some(outcome) => outcome,
+                        None => of_failure(shared, &failure, one.item.attempts),
+                    }
                 }
             };
             one.item.settle_all(outcome).await;

@@ -139,6 +139,9 @@ impl Alert {
                 RunFailure::Waiting { .. } => {
                     "the next run goes on with them; `hsmc status` shows what they wait for".to_owned()
                 }
+                RunFailure::Call { service, status: Some(403), .. } => format!(
+                    "give {service}'s token or key the right that `hsmc runs show {run}` names; `hsmc check` tries it"
+                ),
                 RunFailure::Call { service, .. } => format!(
                     "it is tried again; if it stays so, look at {service}'s status page and at `hsmc runs show {run}`"
                 ),
