@@ -244,7 +244,7 @@ impl App {
             hands,
             settings: ActorSettings {
                 retry: RetryPolicy::default(),
-                live_contacts: 1_000,
+                live_contacts: 2_500,
                 lane_carries,
                 lane_quiet: Duration::from_millis(40),
                 lane_longest: Duration::from_millis(1_500),

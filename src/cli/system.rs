@@ -216,7 +216,13 @@ impl Backend for System {
     }
 
     async fn reject(&self, run: RunId) -> Answer<Acknowledgement> {
-        self.answer(&Call::Reject(run), "reject", |app| async move { app.reject(run).await }).await
+        self.answer(&Call::Reject(run), "reject", |app| async move {
+            let done = app.reject(run).await;
+            // Who was asked learns that nobody has to answer any more.
+            deliver::before_leaving(&app).await;
+            done
+        })
+        .await
     }
 
     async fn daemon(&self, progress: &dyn Progress) -> Answer<()> {

@@ -8,6 +8,7 @@
 
 use super::alerts;
 use super::error::RunError;
+use super::reporting;
 use super::run::RunOptions;
 use super::workspace::{ApplyMode, Workspace};
 use crate::domain::code::Code;
@@ -230,6 +231,9 @@ pub async fn reject(workspace: &Workspace, id: RunId) -> Result<Run, RunError> {
     let mut run = waiting(workspace, id)?;
     run.ended = Some(workspace.shared.clock.now());
     run.phase = RunPhase::Finished(RunEnd::Rejected);
+    // Nobody will be where its plan had them.
+    reporting::count_people(workspace, &mut run)?;
+    reporting::count_audience(workspace, &mut run, None)?;
     alerts::reject(workspace, &run).await?;
     tidy(workspace)?;
     Ok(run)

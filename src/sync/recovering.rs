@@ -28,7 +28,7 @@ pub struct Leftover {
     pub unbegun: BTreeMap<PersonId, Unbegun>,
     /// Runs with moves that have begun.
     pub runs: BTreeSet<RunId>,
-    /// How many have begun.
+    /// How many had begun, and go on now.
     pub begun: u64,
     /// Those of them that start mail.
     pub mail: Vec<(PersonId, MoveId)>,
@@ -68,7 +68,6 @@ pub async fn take_up(workspace: &Workspace) -> Result<Leftover, RunError> {
                 continue;
             }
             if with_actors.contains(&id) {
-                leftover.begun += 1;
                 leftover.runs.insert(id.run);
                 leftover.people.extend(journal.person_of_move(id)?);
                 // It may wake, and start its mail, while this run reads.

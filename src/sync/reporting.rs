@@ -228,6 +228,20 @@ pub(super) fn count_plan(run: &mut Run, summary: &PlanSummary, limits: &Limits, 
     run.report.audience = Some(AudienceSize { before: limits.subscribed, joining, leaving, cap });
 }
 
+/// What became of moves that earlier runs left open: of those that had begun, and of the others taken over and dropped.
+/// Those that had begun are counted by their own run.
+pub(super) fn note_earlier(notes: &mut BTreeMap<String, u64>, begun: u64, (taken_over, dropped): (u64, u64)) {
+    for (what, count) in [
+        ("moves begun by an earlier run, and gone on with", begun),
+        ("moves of an earlier run taken over", taken_over),
+        ("moves of an earlier run dropped: planned anew, they come out differently", dropped),
+    ] {
+        if count > 0 {
+            notes.insert(what.to_owned(), count);
+        }
+    }
+}
+
 /// Moves shown before that are not applied, by name.
 pub(super) fn in_words(dropped: &[&ShownMove]) -> Vec<String> {
     let line = |shown: &&ShownMove| format!("dropped from the plan: {shown}");

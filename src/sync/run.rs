@@ -111,6 +111,9 @@ pub async fn plan(
     let (mut run, _) = begin(workspace, options).await?;
     let result = show(workspace, &run, options, &accounts, progress).await;
     run.counts.notes.insert(PLAN_ONLY.to_owned(), 1);
+    if let Ok(shown) = &result {
+        run.counts.planned.clone_from(&shown.summary.moves);
+    }
     run.code = result.as_ref().err().map(|problem| problem.code().number());
     let end = match &result {
         Ok(_) => RunEnd::Done,
@@ -407,15 +410,7 @@ async fn phases(
     renumber(workspace, scanned, run.id);
     count_plan(run, &summary, &limits, cap);
     options.narrowing.note_strangers(&workspace.shared.journal, &mut run.counts.notes)?;
-    if confirmed > 0 {
-        run.counts.notes.insert("moves of an earlier run taken over".to_owned(), confirmed);
-    }
-    if dropped > 0 {
-        run.counts.notes.insert(
-            "moves of an earlier run dropped: planned anew, they come out differently".to_owned(),
-            dropped,
-        );
-    }
+    reporting::note_earlier(&mut run.counts.notes, leftover.begun, (confirmed, dropped));
     run.phase = RunPhase::Applying;
     enter(run, Some("applying"), clock.now());
     approval::carry_out(workspace, run).await?;

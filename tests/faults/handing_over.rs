@@ -209,7 +209,9 @@ async fn a_handover_cut_short_is_taken_back_once_its_exit_tag_is_gone_and_goes_o
             let tag = "General Single Finished".to_owned();
             world.act(Act::ClearTag { email: address("ada"), tag });
         }
-        world.synced().await;
+        let report = world.synced().await;
+        let told = report.run.counts.notes.get("moves begun by an earlier run, and gone on with");
+        assert_eq!(told, Some(&1), "{:?}", report.run.counts.notes);
         let expected = match withdrawn {
             true => "subscribed [General Single]; lists [987]",
             false => "archived []; lists [946]",

@@ -164,6 +164,20 @@ async fn cancel_of_a_move_under_way_unwinds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_only_planned_keeps_what_it_planned() {
+    let world = World::new(|builder| {
+        people::listed(builder, "ada", GENERAL);
+    })
+    .await;
+    world.plan(Default::default()).await;
+    let app = world.open();
+    let run = app.workspace.shared.journal.runs(1).unwrap().remove(0);
+    app.close().await;
+    assert!(run.is_plan_only());
+    assert_eq!(run.counts.planned, [("enroll".to_owned(), 1)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_person_list_or_service_waits_and_the_others_go_on() {
     let world = World::new(|builder| {
         people::listed(builder, "ada", GENERAL);

@@ -157,8 +157,10 @@ async fn r25_a_no_ends_the_alert_that_asked() {
     let waiting = overview(&app).await.current_run.unwrap().id;
     app.reject(waiting).await.unwrap();
     deliver::tell(&app).await;
+    let people = overview(&app).await.people;
     app.close().await;
     assert_eq!(receiver.words(), ["raised needs-approval", "resolved needs-approval"]);
+    assert!(!people.contains_key("enrolled"), "nobody is: {people:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
