@@ -288,19 +288,25 @@ pub fn join(
 }
 
 /// Whether a row is judged with another one: its member has been followed, and its contact, if it shows one, has a
-/// row of its own.
+/// row of its own, or is somebody else who waits until the member has left the address.
 ///
 /// # Errors
 /// When the snapshot cannot be read.
-pub fn stands_elsewhere(snapshot: &Snapshot, renames: &Renames, row: &PersonRow) -> Result<bool, RunError> {
+pub fn stands_elsewhere(
+    snapshot: &Snapshot,
+    renames: &Renames,
+    row: &PersonRow,
+    person: &Person,
+) -> Result<bool, RunError> {
     let PersonKey::Hash(hash) = row.key else { return Ok(false) };
-    if !renames.old.contains_key(&hash) {
-        return Ok(false);
-    }
+    let Some(followed) = renames.old.get(&hash) else { return Ok(false) };
     for (contact, _) in &row.contacts {
         let own = contact.email().map(|email| email.hash()).filter(|own| *own != hash);
-        let Some(own) = own else { return Ok(false) };
-        if snapshot.person(PersonKey::Hash(own))?.is_none() {
+        let stands_here = match own {
+            Some(own) => snapshot.person(PersonKey::Hash(own))?.is_none(),
+            None => *followed != person.id || is_theirs(contact, person),
+        };
+        if stands_here {
             return Ok(false);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::merging::journeys_since;
 use crate::support::World;
-use crate::support::people::{self, DEALS, GENERAL, address};
+use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
 use hsmc::sandbox::{Act, FaultKind, What};
@@ -42,6 +42,68 @@ async fn r10_an_address_changed_by_somebody_who_left_all_lists_is_followed_not_l
         "in no list any more, under either address"
     );
     world.assert_settled().await;
+}
+
+/// An address that one contact gives up and another takes: who leaves it is renamed first, who takes it in the run after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_an_address_handed_on_from_contact_to_contact_starts_no_journey_and_opts_out_nobody_else() {
+    for opts_out in [false, true] {
+        let world = World::new(|builder| {
+            people::enrolled(builder, "ada", GENERAL);
+            people::enrolled(builder, "bram", COMPETITION);
+        })
+        .await;
+        world.synced().await;
+        if opts_out {
+            world.act(Act::Unsubscribe { email: address("ada") });
+        }
+        for (name, to) in [("bram", "cora"), ("ada", "bram")] {
+            let (contact, value) = (address(name), address(to));
+            world.act(Act::SetProperty { contact, property: "email".to_owned(), value });
+        }
+        let mark = world.mark();
+        for _ in 0..3 {
+            world.clock.jump(Duration::from_secs(3_600));
+            world.synced().await;
+        }
+        assert_eq!(world.person("cora"), "subscribed [Competition]; lists [720]");
+        let bram = world.person("bram");
+        match opts_out {
+            false => assert_eq!(bram, "subscribed [General Single]; lists [987]"),
+            true => assert!(bram.starts_with("unsubscribed"), "{bram}"),
+        }
+        assert_eq!(world.person("ada"), "no member; not in HubSpot");
+        assert_eq!(journeys_since(&world, mark), 0);
+        world.assert_settled().await;
+    }
+}
+
+/// Nobody is enrolled by an address that is spelt like this; a member from other times may have it all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r20_r21_an_opt_out_crosses_both_ways_for_an_address_that_nobody_would_be_enrolled_by() {
+    let names = ["taro..y", "(hana)"];
+    for in_list in [false, true] {
+        let world = World::new(|builder| {
+            for name in names {
+                match in_list {
+                    true => people::listed(builder, name, GENERAL),
+                    false => people::contact(builder, name),
+                };
+                people::member(builder, name);
+            }
+        })
+        .await;
+        world.synced().await;
+        world.act(Act::OptOut { email: address(names[0]), subscription: None });
+        world.act(Act::Unsubscribe { email: address(names[1]) });
+        world.clock.jump(Duration::from_secs(3_600));
+        world.synced().await;
+        for name in names {
+            assert!(world.person(name).starts_with("unsubscribed"), "{}", world.person(name));
+            assert!(world.sandbox().hubspot.is_opted_out(&address(name)), "{name}");
+        }
+        world.assert_settled().await;
+    }
 }
 
 /// Whatever else befalls somebody whose address changed, befalls the member Mailchimp has.

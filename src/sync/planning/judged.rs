@@ -111,7 +111,7 @@ impl Planning {
 
     /// One person through the rules. Who was forgotten is passed over, save with an opt-out of theirs.
     pub(super) fn judged(&self, row: PersonRow, person: Person) -> Result<Option<Seen>, RunError> {
-        if identify::stands_elsewhere(&self.snapshot, self.renames(), &row)?
+        if identify::stands_elsewhere(&self.snapshot, self.renames(), &row, &person)?
             || !self.narrowing.keeps(&row, &person)
         {
             return Ok(None);

@@ -10,7 +10,7 @@ use super::rows::{RowReader, RowWriter};
 use super::sort::ExternalSorter;
 use super::view::{contacts_path, list_path, members_path, people_path};
 use crate::domain::contact::{Contact, Membership};
-use crate::domain::email::SubscriberHash;
+use crate::domain::email::{Email, SubscriberHash};
 use crate::domain::id::{ListId, RecordId};
 use crate::domain::member::Member;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,15 +52,24 @@ impl Join<'_> {
         Ok(MergeSorted::new(sources, |(_, membership): &Entry| membership.record))
     }
 
-    /// Records that were merged away, and into which: those found out, and those that survivors name.
-    fn merged(&self) -> Result<BTreeMap<RecordId, RecordId>, SnapshotError> {
-        let mut merged = self.aliases.clone();
+    /// Records that were merged away, and into which: those found out, and those that survivors name. Beside them the
+    /// members of contacts whose address is none that anybody is enrolled by.
+    fn merged(&self) -> Result<(BTreeMap<RecordId, RecordId>, BTreeSet<SubscriberHash>), SnapshotError> {
+        let (mut merged, mut strange) = (self.aliases.clone(), BTreeSet::new());
         for contact in RowReader::<Contact>::open(&contacts_path(self.dir))? {
             let contact = contact?;
             let others = contact.merged_records().filter(|record| *record != contact.record);
             merged.extend(others.map(|record| (record, contact.record)));
+            strange.extend(strange_hash(&contact));
         }
-        Ok(merged)
+        if strange.is_empty() {
+            return Ok((merged, strange));
+        }
+        let mut members = BTreeSet::new();
+        for member in RowReader::<Member>::open(&members_path(self.dir))? {
+            members.extend(Some(member?.hash()).filter(|hash| strange.contains(hash)));
+        }
+        Ok((merged, members))
     }
 
     /// Memberships that lists still show under a record that was merged away, by survivor.
@@ -82,6 +91,13 @@ impl Join<'_> {
     }
 }
 
+/// What a member would be called whose address is spelt like this contact's, which is no address that anybody is enrolled
+/// by. Mailchimp may know it all the same, from other times: an opt-out of either is of both.
+fn strange_hash(contact: &Contact) -> Option<SubscriberHash> {
+    let is_strange = contact.email().is_none();
+    is_strange.then(|| Email::as_given(&contact.address).ok()).flatten().map(|email| email.hash())
+}
+
 /// Writes `people.rows` from the other files.
 pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
     let by_hash = |row: &(SubscriberHash, Found)| row.0;
@@ -89,7 +105,7 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
     // Contacts come by record, which is the order their people shall have.
     let homeless_path = join.dir.join("people-without.run");
     let mut homeless: RowWriter<PersonRow> = RowWriter::create(&homeless_path)?;
-    let merged = join.merged()?;
+    let (merged, strange_members) = join.merged()?;
     let inherited = join.inherited(&merged)?;
     let mut memberships = Keyed::new(join.memberships()?, |(_, membership): &Entry| membership.record);
     for contact in RowReader::<Contact>::open(&contacts_path(join.dir))? {
@@ -101,7 +117,8 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
         }
         let mut lists: Lists = inherited.get(&record).cloned().unwrap_or_default();
         lists.extend(memberships.take(record)?.into_iter().map(|(list, entry)| (list, entry.joined)));
-        let own = contact.email().map(|email| email.hash());
+        let strange = strange_hash(&contact).filter(|hash| strange_members.contains(hash));
+        let own = contact.email().map(|email| email.hash()).or(strange);
         let mut others: BTreeSet<SubscriberHash> =
             contact.further_emails().map(|email| email.hash()).collect();
         others.extend(join.secondary.get(&record).into_iter().flatten());
