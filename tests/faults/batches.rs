@@ -3,6 +3,7 @@
 
 use crate::support::people::{self, COMPETITION, GENERAL, address};
 use crate::support::{World, ran};
+use hsmc::domain::email::Email;
 use hsmc::domain::event::{MoveEvent, StepOutcome};
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::MoveId;
@@ -261,6 +262,37 @@ async fn who_had_opted_out_before_a_restart_is_told_of_although_the_batch_archiv
     let name = email.trim_end_matches("@example.com");
     assert_eq!(world.person(name), "archived []; lists [762, 946], opted out");
     world.assert_settled().await;
+}
+
+/// Whom somebody else unsubscribed and archived before the batch came to them: what that hid, nobody knows (R6).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_others_archived_before_a_batch_came_to_them_is_not_remembered_as_archived_by_hsmc() {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::finished(builder, &name);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    world.sandbox().settings.batch_delay = A_DAY;
+    world.synced().await;
+    let in_batch: Vec<String> = waiting(&world).await.into_iter().map(|(_, _, name)| name).collect();
+    assert!(in_batch.len() > 2, "{in_batch:?}");
+    let theirs = address(&in_batch[0]);
+    world.act(Act::Unsubscribe { email: theirs.clone() });
+    world.act(Act::Archive { email: theirs.clone() });
+    world.clock.jump(A_DAY);
+    world.synced().await;
+    assert_eq!(waiting(&world).await, vec![]);
+    let app = world.open();
+    for name in &in_batch {
+        let journal = &app.workspace.shared.journal;
+        let email = Email::parse(&address(name)).unwrap();
+        let person = journal.person_by_hash(email.hash()).unwrap().unwrap();
+        let person = journal.person(person).unwrap().unwrap();
+        assert_eq!(person.archived.is_some(), address(name) != theirs, "{name}: {:?}", person.archived);
+    }
+    app.close().await;
 }
 
 /// Nobody knows its id, or whether it was taken: it archives two minutes later whoever has opted out by then.

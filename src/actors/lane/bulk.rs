@@ -161,7 +161,11 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
                 }
                 (Some(Err(failure)), _) if failure.refusal == RefusalCode::NotRemovable => {
                     let why = "the batch's result does not say what the member has become".to_owned();
-                    let asked = ask_again(shared, &item).await;
+                    let asked = match is_only_call(&item) {
+                        true => ask_again(shared, &item).await,
+                        // An earlier call of ours may have archived them.
+                        false => None,
+                    };
                     asked.unwrap_or_else(|| in_doubt(shared, item.attempts, why))
                 }
                 (result, _) => of_result(shared, result, &item),
@@ -230,14 +234,20 @@ fn of_result(
     }
 }
 
+/// Whether nothing but this batch has been sent for the step: handing it over counts as one call.
+fn is_only_call(item: &LaneItem) -> bool {
+    item.attempts <= 1
+}
+
 /// A batch's 405 does not tell whether the member was archived before or cannot be archived: one more call
-/// does.
+/// does. Whom the batch could not archive and who is archived, somebody else has.
 async fn ask_again(shared: &Shared, item: &LaneItem) -> Option<StepOutcome> {
     let person = shared.journal.person(item.person).ok().flatten()?;
     let hash = person.member_email()?.hash();
     Some(match shared.audience.archive(item.priority, hash).await {
         Ok(answer) if cannot_be_archived(item, &answer) => StepOutcome::LeftTheirs,
-        Ok(answer) => of_item(shared, Some(&archived(item, answer)), item.attempts),
+        Ok(missing) if is_missing(&missing) => StepOutcome::AlreadyHeld,
+        Ok(answer) => of_item(shared, Some(&answer), item.attempts),
         Err(failure) => of_failure(shared, &failure, item.attempts),
     })
 }

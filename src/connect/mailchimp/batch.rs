@@ -144,8 +144,8 @@ fn result(row: &Value) -> Option<(String, Result<ItemOutcome, CallFailure>)> {
     }
     let failure = classify(&CallKind::write("operation of a batch"), &answer);
     let outcome = match (status, failure.class) {
-        // Archived already, cleaned or pending: the probe decides.
-        (405, _) => Ok(ItemOutcome::Unknown),
+        // Archived already, cleaned or pending: whose doing that is, is asked about.
+        (405, _) => Err(failure),
         (_, FailureClass::Permanent) => Ok(ItemOutcome::Refused(failure.as_refusal())),
         _ => Err(failure),
     };
@@ -205,7 +205,7 @@ mod tests {
             };
             assert_eq!(results.len(), 9);
             assert_eq!(results["a"], Ok(ItemOutcome::Done));
-            assert_eq!(results["b"], Ok(ItemOutcome::Unknown));
+            assert_eq!(results["b"].as_ref().unwrap_err().refusal, RefusalCode::NotRemovable);
             assert_eq!(code("c"), RefusalCode::NotFound);
             assert_eq!(code("d"), RefusalCode::InvalidValue);
             assert_eq!(results["e"].as_ref().unwrap_err().class, FailureClass::InDoubt);
