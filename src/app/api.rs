@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::config::Config;
+use crate::domain::hint::Says;
 use crate::domain::id::PersonId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenId};
@@ -42,8 +43,8 @@ impl Owner for App {
         App::newest_pull(self).await
     }
 
-    async fn hear_of(&self, whom: Vec<Whom>) -> Result<u64, Trouble> {
-        App::hear_of(self, whom).await
+    async fn hear_of(&self, whom: Vec<Whom>, says: Says) -> Result<u64, Trouble> {
+        App::hear_of(self, whom, says).await
     }
 
     fn waiting(&self) -> u64 {

@@ -1,12 +1,12 @@
 //! Hints of webhooks: kept durably before the webhook is answered, then looked into, many at once.
 //!
 //! Promises: a hint that was answered for is looked into, over restarts too; somebody who waits to be looked at waits
-//! once, however many webhooks tell of them. A flood takes no more than half of the time, and its calls stand behind
-//! none but those of opt-outs' own; runs go on beside it.
+//! once, however many webhooks tell of them. Who is said to have opted out waits behind nobody else's news. A flood takes
+//! no more than half of the time, and its calls stand behind none but those of opt-outs' own; runs go on beside it.
 
 use super::App;
 use super::control::Done;
-use crate::domain::hint::Hinted;
+use crate::domain::hint::{Hinted, Says};
 use crate::journal::ledger::JournalError;
 use crate::journal::store::Batch;
 use crate::journal::{Journal, hints};
@@ -24,20 +24,36 @@ const AT_ONCE: usize = 500;
 /// After a look that failed.
 const AGAIN: Duration = Duration::from_secs(20);
 
+/// Hints in the order in which they came.
 #[derive(Default)]
-struct Waiting {
-    last: u64,
-    /// In the order in which they came.
+struct Queue {
     hints: VecDeque<(u64, Vec<Hinted>)>,
     /// Everybody in them.
     people: BTreeMap<Hinted, u32>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    last: u64,
+    opt_outs: Queue,
+    others: Queue,
+}
+
+impl Waiting {
+    fn queue(&mut self, says: Says) -> &mut Queue {
+        match says {
+            Says::OptedOut => &mut self.opt_outs,
+            Says::Changed => &mut self.others,
+        }
+    }
 }
 
 /// Hints that wait to be looked into.
 #[derive(Default)]
 pub struct Hints {
     waiting: Mutex<Waiting>,
-    told: Notify,
+    of_opt_outs: Notify,
+    of_others: Notify,
 }
 
 impl Hints {
@@ -46,20 +62,34 @@ impl Hints {
     /// # Errors
     /// The journal cannot be read.
     pub(super) fn left(journal: &Journal) -> Result<Hints, JournalError> {
-        let hints = Hints::default();
-        for (number, hint) in hints::all(journal)? {
-            hints.add(number, hint);
+        let left = Hints::default();
+        for says in Says::ALL {
+            for (number, hint) in hints::all(journal, says)? {
+                left.add(number, says, hint);
+            }
         }
-        Ok(hints)
+        Ok(left)
     }
 
     fn held(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many people wait to be looked at.
+    /// How many people wait to be looked at; twice, who changed and was then said to have opted out.
     pub fn waiting(&self) -> usize {
-        self.held().people.len()
+        let waiting = self.held();
+        waiting.opt_outs.people.len() + waiting.others.people.len()
+    }
+
+    fn waits(&self, says: Says) -> bool {
+        !self.held().queue(says).people.is_empty()
+    }
+
+    fn told(&self, says: Says) -> &Notify {
+        match says {
+            Says::OptedOut => &self.of_opt_outs,
+            Says::Changed => &self.of_others,
+        }
     }
 
     fn next_number(&self) -> u64 {
@@ -68,35 +98,41 @@ impl Hints {
         waiting.last
     }
 
-    fn add(&self, number: u64, people: Vec<Hinted>) {
+    fn add(&self, number: u64, says: Says, people: Vec<Hinted>) {
         let mut waiting = self.held();
         waiting.last = waiting.last.max(number);
+        let queue = waiting.queue(says);
         for person in &people {
-            *waiting.people.entry(*person).or_default() += 1;
+            *queue.people.entry(*person).or_default() += 1;
         }
-        waiting.hints.push_back((number, people));
+        queue.hints.push_back((number, people));
         drop(waiting);
-        self.told.notify_one();
+        self.told(says).notify_one();
     }
 
-    /// Whoever of these does not wait yet.
-    fn new_among(&self, people: BTreeSet<Hinted>) -> Vec<Hinted> {
+    /// Whoever of these does not wait yet, or not where opt-outs do.
+    fn new_among(&self, people: BTreeSet<Hinted>, says: Says) -> Vec<Hinted> {
         let waiting = self.held();
-        people.into_iter().filter(|person| !waiting.people.contains_key(person)).collect()
+        let waits = |person: &Hinted| {
+            waiting.opt_outs.people.contains_key(person)
+                || (says == Says::Changed && waiting.others.people.contains_key(person))
+        };
+        people.into_iter().filter(|person| !waits(person)).collect()
     }
 
     /// Takes hints out, of so many people.
-    fn take(&self) -> Vec<(u64, Vec<Hinted>)> {
+    fn take(&self, says: Says) -> Vec<(u64, Vec<Hinted>)> {
         let mut waiting = self.held();
+        let queue = waiting.queue(says);
         let (mut taken, mut people) = (Vec::new(), 0);
         while people < AT_ONCE {
-            let Some(hint) = waiting.hints.pop_front() else { break };
+            let Some(hint) = queue.hints.pop_front() else { break };
             people += hint.1.len();
             for person in &hint.1 {
-                if let Some(times) = waiting.people.get_mut(person) {
+                if let Some(times) = queue.people.get_mut(person) {
                     *times -= 1;
                     if *times == 0 {
-                        waiting.people.remove(person);
+                        queue.people.remove(person);
                     }
                 }
             }
@@ -111,7 +147,7 @@ impl App {
     ///
     /// # Errors
     /// The journal cannot be read or written.
-    pub async fn hear_of(&self, whom: Vec<Whom>) -> Done<u64> {
+    pub async fn hear_of(&self, whom: Vec<Whom>, says: Says) -> Done<u64> {
         let journal = &self.workspace.shared.journal;
         let mut people = BTreeSet::new();
         for one in whom {
@@ -123,51 +159,57 @@ impl App {
                 Whom::Member(hash) => journal.person_by_hash(hash)?.map(Hinted::Person),
             });
         }
-        let people = self.hints.new_among(people);
+        let people = self.hints.new_among(people, says);
         let new = people.len() as u64;
         if new > 0 {
             let number = self.hints.next_number();
             let mut batch = Batch::new();
-            hints::put(journal, &mut batch, number, &people, self.workspace.shared.clock.now())?;
+            let now = self.workspace.shared.clock.now();
+            hints::put(journal, &mut batch, (number, says), &people, now)?;
             journal.commit(batch).await?;
-            self.hints.add(number, people);
+            self.hints.add(number, says, people);
         }
         Ok(new)
     }
 
-    /// Looks into what waits now.
+    /// Looks into what waits now, of those of whom webhooks say this.
     ///
     /// # Errors
     /// In words; the hints wait again.
-    pub async fn look_into_hints(&self) -> Result<(), String> {
-        let taken = self.hints.take();
+    pub async fn look_into_hints(&self, says: Says) -> Result<(), String> {
+        let taken = self.hints.take(says);
         let whom: BTreeSet<Hinted> = taken.iter().flat_map(|(_, people)| people).copied().collect();
         if whom.is_empty() {
             return Ok(());
         }
         if let Err(problem) = hinted::look_at(&self.workspace, &whom).await {
             for (number, people) in taken {
-                self.hints.add(number, people);
+                self.hints.add(number, says, people);
             }
             return Err(problem.to_string());
         }
         let journal = &self.workspace.shared.journal;
         let mut batch = Batch::new();
         for (number, _) in taken {
-            hints::delete(journal, &mut batch, number);
+            hints::delete(journal, &mut batch, number, says);
         }
         journal.commit(batch).await.map(|_| ()).map_err(|problem| problem.to_string())
     }
 }
 
-/// Looks into hints until the app stops.
+/// Looks into hints until the app stops: one look after another at those who are said to have opted out, and beside these
+/// at the others.
 pub async fn keep_looking(app: Arc<App>) {
+    tokio::join!(keep_looking_at(&app, Says::OptedOut), keep_looking_at(&app, Says::Changed));
+}
+
+async fn keep_looking_at(app: &App, says: Says) {
     let clock = Arc::clone(&app.workspace.shared.clock);
     let mut stop = app.workspace.stop.clone();
     loop {
         let wait = async {
-            if app.hints.waiting() == 0 {
-                app.hints.told.notified().await;
+            if !app.hints.waits(says) {
+                app.hints.told(says).notified().await;
             }
             clock.sleep(GATHER).await;
         };
@@ -177,7 +219,7 @@ pub async fn keep_looking(app: Arc<App>) {
             () = wait => {}
         }
         let began = clock.now();
-        let rest = match app.look_into_hints().await {
+        let rest = match app.look_into_hints(says).await {
             // As long as it took: with hints coming without end, half of the time is everybody else's.
             Ok(()) => clock.now().since(began),
             Err(problem) => {

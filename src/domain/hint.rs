@@ -4,6 +4,20 @@ use super::id::{PersonId, RecordId};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// What a webhook says of somebody. It is not believed: it decides only who is looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Says {
+    /// That they opted out: nobody else's news is to hold that up (R24).
+    OptedOut,
+    /// Anything else, which may hide an opt-out all the same.
+    Changed,
+}
+
+impl Says {
+    /// Both.
+    pub const ALL: [Says; 2] = [Says::OptedOut, Says::Changed];
+}
+
 /// Somebody who is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hinted {

@@ -1,29 +1,35 @@
-//! Hints of webhooks that nobody has looked into yet, each a single value under its number, and one more for contacts
-//! that nobody is known by.
+//! Hints of webhooks that nobody has looked into yet, each a single value under what it says and its number, and one more
+//! for contacts that nobody is known by.
 
 use super::ledger::{Journal, JournalResult};
 use super::store::{Batch, Table};
-use crate::domain::hint::{Hint, Hinted, RecordHint};
+use crate::domain::hint::{Hint, Hinted, RecordHint, Says};
 use crate::domain::time::Timestamp;
 use serde::de::DeserializeOwned;
 
-const PEOPLE: &str = "hint ";
-const RECORDS: &str = "record hint ";
+/// The names of a hint's two values.
+fn kinds(says: Says) -> [&'static str; 2] {
+    match says {
+        Says::Changed => ["hint ", "record hint "],
+        Says::OptedOut => ["opt-out hint ", "opt-out record hint "],
+    }
+}
 
 fn name(kind: &str, number: u64) -> String {
     format!("{kind}{number:016x}")
 }
 
-/// Every hint, the oldest first.
+/// Every hint that says so, the oldest first.
 ///
 /// # Errors
 /// The index cannot be read. A hint that cannot be read is left out, by name: the next scan sees whom it was about.
-pub fn all(journal: &Journal) -> JournalResult<Vec<(u64, Vec<Hinted>)>> {
+pub fn all(journal: &Journal, says: Says) -> JournalResult<Vec<(u64, Vec<Hinted>)>> {
     let mut found: Vec<(u64, Vec<Hinted>)> = Vec::new();
-    for (number, Hint { people, .. }) in kept(journal, PEOPLE)? {
+    let [of_people, of_records] = kinds(says);
+    for (number, Hint { people, .. }) in kept(journal, of_people)? {
         found.push((number, people.into_iter().map(Hinted::Person).collect()));
     }
-    for (number, RecordHint { records, .. }) in kept(journal, RECORDS)? {
+    for (number, RecordHint { records, .. }) in kept(journal, of_records)? {
         found.push((number, records.into_iter().map(Hinted::Record).collect()));
     }
     found.sort_by_key(|(number, _)| *number);
@@ -50,7 +56,7 @@ fn kept<T: DeserializeOwned>(journal: &Journal, kind: &str) -> JournalResult<Vec
 pub fn put(
     journal: &Journal,
     batch: &mut Batch,
-    number: u64,
+    (number, says): (u64, Says),
     whom: &[Hinted],
     at: Timestamp,
 ) -> JournalResult<()> {
@@ -61,17 +67,19 @@ pub fn put(
             Hinted::Record(record) => records.push(*record),
         }
     }
+    let [of_people, of_records] = kinds(says);
     if !people.is_empty() {
-        journal.meta_put(batch, &name(PEOPLE, number), &Hint { at, people })?;
+        journal.meta_put(batch, &name(of_people, number), &Hint { at, people })?;
     }
     if !records.is_empty() {
-        journal.meta_put(batch, &name(RECORDS, number), &RecordHint { at, records })?;
+        journal.meta_put(batch, &name(of_records, number), &RecordHint { at, records })?;
     }
     Ok(())
 }
 
 /// Lets a hint go that was looked into.
-pub fn delete(journal: &Journal, batch: &mut Batch, number: u64) {
-    journal.meta_delete(batch, &name(PEOPLE, number));
-    journal.meta_delete(batch, &name(RECORDS, number));
+pub fn delete(journal: &Journal, batch: &mut Batch, number: u64, says: Says) {
+    for kind in kinds(says) {
+        journal.meta_delete(batch, &name(kind, number));
+    }
 }

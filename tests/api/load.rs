@@ -4,7 +4,7 @@
 //! `cargo test --release --test api -- --ignored --nocapture load`; SECONDS and SENDERS say how long and how many.
 
 use crate::support::{Hurried, Stage};
-use hsmc::domain::hint::Hinted;
+use hsmc::domain::hint::{Hinted, Says};
 use hsmc::domain::id::{PersonId, RecordId};
 use hsmc::domain::person::Person;
 use hsmc::domain::time::Timestamp;
@@ -139,14 +139,15 @@ async fn load() {
         rate / bare
     );
     let stage = stage.restarted().await;
-    let kept: BTreeSet<PersonId> = hsmc::journal::hints::all(&stage.app.workspace.shared.journal)
-        .unwrap()
-        .into_iter()
-        .flat_map(|(_, hint)| hint)
-        .filter_map(|one| match one {
-            Hinted::Person(person) => Some(person),
-            Hinted::Record(_) => None,
-        })
-        .collect();
+    let kept: BTreeSet<PersonId> =
+        hsmc::journal::hints::all(&stage.app.workspace.shared.journal, Says::OptedOut)
+            .unwrap()
+            .into_iter()
+            .flat_map(|(_, hint)| hint)
+            .filter_map(|one| match one {
+                Hinted::Person(person) => Some(person),
+                Hinted::Record(_) => None,
+            })
+            .collect();
     assert_eq!(kept.len() as u64, taken, "each that was answered 200, and no other");
 }

@@ -4,6 +4,7 @@ use crate::support::{Stage, refused};
 use hsmc::app::hints;
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
+use hsmc::domain::hint::Says;
 use hsmc::domain::id::RunId;
 use hsmc::domain::run::{Run, RunCause, RunPhase};
 use hsmc::domain::token::TokenScope;
@@ -164,7 +165,7 @@ async fn a_webhook_is_only_a_hint_what_it_says_is_not_believed() {
     let body = serde_json::to_vec(&[senders.event(1, record)]).unwrap();
     assert_eq!(senders.send_as_hubspot(&body, senders.now()).await.status(), 200);
     assert_eq!(senders.stage.app.hints.waiting(), 1);
-    senders.stage.app.look_into_hints().await.unwrap();
+    senders.stage.app.look_into_hints(Says::OptedOut).await.unwrap();
     assert_eq!(senders.stage.app.hints.waiting(), 0);
     let state = senders.stage.sandbox.lock().unwrap().state();
     assert_eq!(state["mailchimp"]["members"][&ada]["status"], "subscribed");
@@ -182,15 +183,18 @@ async fn what_was_answered_for_is_durable_and_looked_into_by_the_next_process() 
     let again = serde_json::to_vec(&[senders.event(3, record)]).unwrap();
     assert_eq!(senders.send_as_hubspot(&again, senders.now() + 1).await.status(), 200);
     assert_eq!(senders.stage.app.hints.waiting(), 1);
-    let kept = hsmc::journal::hints::all(&senders.stage.app.workspace.shared.journal).unwrap();
+    let kept =
+        hsmc::journal::hints::all(&senders.stage.app.workspace.shared.journal, Says::OptedOut).unwrap();
     assert_eq!(kept.len(), 1);
 
     let stage = senders.stage.restarted().await;
     assert_eq!(stage.app.hints.waiting(), 1);
-    stage.app.look_into_hints().await.unwrap();
+    stage.app.look_into_hints(Says::OptedOut).await.unwrap();
     let state = stage.sandbox.lock().unwrap().state();
     assert_eq!(state["mailchimp"]["members"][&ada]["status"], "unsubscribed");
-    assert!(hsmc::journal::hints::all(&stage.app.workspace.shared.journal).unwrap().is_empty());
+    assert!(
+        hsmc::journal::hints::all(&stage.app.workspace.shared.journal, Says::OptedOut).unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
@@ -202,10 +206,13 @@ async fn a_webhook_makes_no_waiting_plan_lapse_and_does_nothing_where_nothing_ma
     assert!(stage.sandbox.lock().unwrap().act(&Act::OptOut { email: ada.clone(), subscription: None }));
     stage
         .app
-        .hear_of(vec![hsmc::serve::webhooks::Whom::Record(hsmc::domain::id::RecordId(record))])
+        .hear_of(
+            vec![hsmc::serve::webhooks::Whom::Record(hsmc::domain::id::RecordId(record))],
+            Says::OptedOut,
+        )
         .await
         .unwrap();
-    stage.app.look_into_hints().await.unwrap();
+    stage.app.look_into_hints(Says::OptedOut).await.unwrap();
     let state = stage.sandbox.lock().unwrap().state();
     assert_eq!(state["mailchimp"]["members"][&ada]["status"], "subscribed");
 }
@@ -335,7 +342,7 @@ async fn an_opt_out_crosses_over_beside_a_run_that_applies() {
     senders.act(Act::OptOut { email: ada.clone(), subscription: None });
     let body = serde_json::to_vec(&[senders.event(1, record)]).unwrap();
     assert_eq!(senders.send_as_hubspot(&body, senders.now()).await.status(), 200);
-    senders.stage.app.look_into_hints().await.unwrap();
+    senders.stage.app.look_into_hints(Says::OptedOut).await.unwrap();
     let state = senders.stage.sandbox.lock().unwrap().state();
     assert_eq!(state["mailchimp"]["members"][&ada]["status"], "unsubscribed");
     let runs = journal.runs(2).unwrap();

@@ -5,6 +5,7 @@ use super::Api;
 use super::problem::Problem;
 use crate::domain::code::Code;
 use crate::domain::failure::Service;
+use crate::domain::hint::Says;
 use crate::domain::time::Timestamp;
 use crate::serve::webhooks::{
     Delivery, Event, LARGEST, Refusal, Replays, Sources, WINDOW, Whom, hubspot, mailchimp,
@@ -190,9 +191,13 @@ async fn taken(
         let seen = held(&hooks.events);
         delivery.events.into_iter().filter(|event| !seen.has(event.mark)).collect()
     };
-    let whom: Vec<Whom> = new.iter().flat_map(|event| event.whom.iter().copied()).collect();
-    if !whom.is_empty() {
-        let hints = api.owner.hear_of(whom).await.map_err(|trouble| Problem {
+    for says in Says::ALL {
+        let of_them = new.iter().filter(|event| event.says == says);
+        let whom: Vec<Whom> = of_them.flat_map(|event| event.whom.iter().copied()).collect();
+        if whom.is_empty() {
+            continue;
+        }
+        let hints = api.owner.hear_of(whom, says).await.map_err(|trouble| Problem {
             status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
             ..Problem::of(&trouble)
         })?;

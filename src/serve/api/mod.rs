@@ -35,6 +35,7 @@ use super::socket::Control;
 use super::views::RunView;
 use super::webhooks::{Sources, Whom};
 use crate::domain::code::Code;
+use crate::domain::hint::Says;
 use crate::domain::id::PersonId;
 use crate::domain::time::Timestamp;
 use crate::domain::token::{Token, TokenId};
@@ -75,7 +76,7 @@ pub trait Owner: Control {
     ///
     /// # Errors
     /// The journal cannot be read or written.
-    async fn hear_of(&self, whom: Vec<Whom>) -> Result<u64, Trouble>;
+    async fn hear_of(&self, whom: Vec<Whom>, says: Says) -> Result<u64, Trouble>;
     /// How many people wait to be looked at.
     fn waiting(&self) -> u64;
 }

@@ -2,6 +2,7 @@
 
 use super::{Delivery, Event, HubSpotSource, Refusal, Whom, is_fresh, mark};
 use crate::domain::failure::Service;
+use crate::domain::hint::Says;
 use crate::domain::id::RecordId;
 use crate::domain::time::Timestamp;
 use base64::Engine;
@@ -86,6 +87,15 @@ impl Told {
                 && self.object_type_id.as_deref() == Some(CONTACT))
     }
 
+    /// The contact shows its opt-outs as properties, one for each kind of mail (HubSpot contract §12).
+    fn says(&self) -> Says {
+        let is_consent = |name: &str| name.starts_with("hs_email_optout");
+        match self.property_name.as_deref().is_some_and(is_consent) {
+            true => Says::OptedOut,
+            false => Says::Changed,
+        }
+    }
+
     fn event(&self) -> Event {
         let number = |number: Option<u64>| number.unwrap_or_default().to_le_bytes();
         let mark = mark(&[
@@ -105,7 +115,7 @@ impl Told {
             .collect();
         whom.sort_unstable();
         whom.dedup();
-        Event { mark, whom }
+        Event { mark, whom, says: self.says() }
     }
 }
 
@@ -157,6 +167,7 @@ mod tests {
         let events = taken(&body, NOW.0).unwrap().events;
         assert_eq!(events.len(), 4, "companies are nobody's");
         assert_eq!(events[0], events[1]);
+        assert_eq!([&events[0], &events[3]].map(|event| event.says), Says::ALL);
         assert_ne!(events[0].mark, events[2].mark);
         let records = [51, 52, 60].map(|id| Whom::Record(RecordId(id)));
         assert_eq!(events[3].whom, records);

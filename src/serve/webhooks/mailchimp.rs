@@ -3,6 +3,7 @@
 use super::{Delivery, Event, MailchimpSource, Refusal, Whom, is_fresh, mark};
 use crate::domain::email::Email;
 use crate::domain::failure::Service;
+use crate::domain::hint::Says;
 use crate::domain::time::Timestamp;
 use hmac::Mac;
 use std::collections::BTreeMap;
@@ -54,7 +55,8 @@ pub fn take(
     let known = ["data[id]", "data[new_id]", "data[email]", "fired_at", "data[action]", "data[reason]"];
     let known = known.map(|name| field(name).unwrap_or_default().as_bytes());
     let parts: Vec<&[u8]> = std::iter::once(kind.as_bytes()).chain(known).collect();
-    let events = if whom.is_empty() { Vec::new() } else { vec![Event { mark: mark(&parts), whom }] };
+    let says = if kind == "unsubscribe" { Says::OptedOut } else { Says::Changed };
+    let events = if whom.is_empty() { Vec::new() } else { vec![Event { mark: mark(&parts), whom, says }] };
     Ok(Delivery { service: Service::Mailchimp, mark: mark(&[&mac]), events, unreadable: 0 })
 }
 
@@ -107,7 +109,9 @@ mod tests {
             ("data[old_email]", "ada@example.com"),
             ("data[new_email]", "ada@example.org"),
         ]);
-        assert_eq!(taken(&renamed, SECONDS).unwrap().events[0].whom.len(), 2);
+        let renamed = taken(&renamed, SECONDS).unwrap().events.remove(0);
+        assert_eq!([delivery.events[0].says, renamed.says], Says::ALL);
+        assert_eq!(renamed.whom.len(), 2);
         let campaign = form(&[("type", "campaign"), ("data[list_id]", "aud0000001"), ("data[id]", "c1")]);
         assert_eq!(taken(&campaign, SECONDS).unwrap().events, []);
     }

@@ -12,6 +12,7 @@ pub use replay::Replays;
 
 use crate::domain::email::SubscriberHash;
 use crate::domain::failure::Service;
+use crate::domain::hint::Says;
 use crate::domain::id::RecordId;
 use crate::domain::time::Timestamp;
 use axum::http::StatusCode;
@@ -92,6 +93,8 @@ pub struct Event {
     pub mark: u128,
     /// Whom it is about.
     pub whom: Vec<Whom>,
+    /// What it says of them.
+    pub says: Says,
 }
 
 /// Why a webhook is refused.
