@@ -68,6 +68,17 @@ fn r13_the_oldest_are_archived_first_whatever_the_path() {
     assert_eq!(limits.left_out()["max_archives_per_run"], 2);
 }
 
+/// Nothing says when somebody left their last source list: their member's last change lies before it, maybe by months.
+#[test]
+fn r13_an_orphan_is_as_old_as_hsmc_knows_of_it_and_starves_nobody() {
+    let stage = ann().subscribed(&["General Single"]).proven();
+    assert_eq!(stage.decision().due.unwrap().since, stage.world.seen);
+    let mut left_out = ann().subscribed(&["General Single"]).proven();
+    left_out.memory.state = PersonState::LeftOut;
+    left_out.memory.since = Timestamp(7);
+    assert_eq!(left_out.decision().due.unwrap().since, Timestamp(7));
+}
+
 #[test]
 fn r13_a_limit_of_nothing_archives_nobody() {
     let rules = RuleSet { max_archives_per_run: Some(0), ..agency() };

@@ -67,11 +67,16 @@ fn a_fake_looking_address_is_parked_and_tried_again_only_when_something_changed(
 }
 
 #[test]
-fn too_many_signups_passes_with_time() {
-    let mut stage = refused(ann().in_lists(&[987]), RefusalCode::TooManySignups);
-    stage.rests(PersonState::Parked);
+fn too_many_signups_passes_with_time_and_so_does_what_may_be_about_the_account() {
+    for code in [RefusalCode::TooManySignups, RefusalCode::Other] {
+        let mut stage = refused(ann().in_lists(&[987]), code);
+        stage.rests(PersonState::Parked);
+        stage.world.seen = Timestamp(NOW.0 + 25 * 3_600_000);
+        assert_eq!(stage.decision().due.unwrap().kind, MoveKind::Enroll, "{code:?}");
+    }
+    let mut stage = refused(ann().in_lists(&[987]), RefusalCode::FakeAddress);
     stage.world.seen = Timestamp(NOW.0 + 25 * 3_600_000);
-    assert_eq!(stage.decision().due.unwrap().kind, MoveKind::Enroll);
+    stage.rests(PersonState::Parked);
 }
 
 #[test]

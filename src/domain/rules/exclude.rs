@@ -12,7 +12,9 @@ use super::{ContactView, Group, Question};
 use crate::domain::id::ListId;
 use crate::domain::member::MemberStatus;
 use crate::domain::moves::{MemoryChange, Move, MoveKind, PlannedStep};
+use crate::domain::person::PersonState;
 use crate::domain::step::{Before, Step};
+use crate::domain::time::Timestamp;
 
 /// Why a person is excluded.
 #[derive(Clone, Copy)]
@@ -132,7 +134,14 @@ pub(super) fn orphan(sight: &Sight<'_>) -> Option<Move> {
     let (mut steps, then) = removal(sight, true);
     steps.extend(fed_lists_left(sight));
     let text = format!("bears tag \"{tag}\" and is in no source list");
-    Some(sight.draft(MoveKind::Orphan, ("R13", text), steps, then, None))
+    let draft = sight.draft(MoveKind::Orphan, ("R13", text), steps, then, None);
+    Some(Move { since: orphan_since(sight), ..draft })
+}
+
+/// Nothing dates the leaving of a list: an orphan is one since hsmc has seen it so and a limit has left it out.
+fn orphan_since(sight: &Sight<'_>) -> Timestamp {
+    let memory = sight.view.memory;
+    if memory.state == PersonState::LeftOut { memory.since } else { sight.world.seen }
 }
 
 /// Our tags off, then the archive where the member can be archived; nothing for a member who is none

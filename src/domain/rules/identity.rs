@@ -14,8 +14,9 @@ use crate::domain::step::{Before, Fingerprint, Step};
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
-/// "Signed up to a lot of lists very recently" passes with time; every other refusal does not.
-const SIGNUPS_PASS_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// "Signed up to a lot of lists very recently" passes with time, and what is refused in words that nobody knows may be about
+/// the account, not the person; every other refusal is for good.
+const PASSES_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Memory brought up to what both sides show now.
 pub(super) fn present_memory(sight: &Sight<'_>) -> Person {
@@ -107,8 +108,8 @@ pub(super) fn is_still_parked(sight: &Sight<'_>, memory: &mut Person) -> bool {
         }
     }
     memory.parked.as_ref().is_some_and(|parked| {
-        let passes = parked.refusal.code == RefusalCode::TooManySignups;
-        let passed = passes && sight.world.seen >= parked.at.plus(SIGNUPS_PASS_AFTER);
+        let passes = matches!(parked.refusal.code, RefusalCode::TooManySignups | RefusalCode::Other);
+        let passed = passes && sight.world.seen >= parked.at.plus(PASSES_AFTER);
         parked.input == sight.input && !passed
     })
 }

@@ -148,11 +148,11 @@ impl Puller {
     }
 }
 
-/// Whether a pull reads everything.
-fn mode(ask: &Ask, is_first: bool) -> Mode {
+/// Whether a pull reads everything. One that has nothing to build on does, or something that holds more than it should.
+fn mode(ask: &Ask, must_be_full: bool) -> Mode {
     match ask.since {
         Some(_) if !ask.full => Mode::Changes,
-        _ if ask.full || is_first => Mode::Full,
+        _ if ask.full || must_be_full => Mode::Full,
         _ => Mode::Changes,
     }
 }

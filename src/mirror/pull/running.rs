@@ -18,6 +18,8 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 const CLOCKS_COMPARED: Duration = Duration::from_secs(2);
 /// Pulls whose records are kept.
 const KEPT: u64 = 500;
+/// A count alone makes everything be read once in this time at most: HubSpot's may lag behind.
+const SETTLES_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 
 /// A pull under way.
 pub(super) struct Running<'a> {
@@ -36,6 +38,16 @@ pub(super) struct Running<'a> {
     /// What it had worked before this process, and since when this one works on it.
     before: u64,
     since: Timestamp,
+}
+
+/// Whether the last pull that counted has found more here than HubSpot has: what was deleted for good, or lies deep in a
+/// large recycle bin, no pull of changes finds.
+fn holds_too_much(puller: &Puller, name: &str, now: Timestamp) -> Result<bool, ShelfError> {
+    let mut pulls = puller.mirror.history(Some(name), usize::MAX)?;
+    pulls.retain(|pull| pull.end == PullEnd::Done && pull.ours.is_some() && pull.theirs.is_some());
+    let is_more = pulls.first().is_some_and(|last| last.mode == Mode::Changes && last.ours > last.theirs);
+    let is_recent = |pull: &Pull| pull.mode == Mode::Full && now.since(pull.started) < SETTLES_AGAIN;
+    Ok(is_more && !pulls.iter().any(is_recent))
 }
 
 impl<'a> Running<'a> {
@@ -75,7 +87,8 @@ impl<'a> Running<'a> {
                 since: now,
             });
         }
-        let mode = mode(ask, engine.watermark.is_none());
+        let holds_too_much = !ask.is_aside() && holds_too_much(puller, &name, now)?;
+        let mode = mode(ask, engine.watermark.is_none() || holds_too_much);
         let since = match mode {
             Mode::Full => Some(now.minus(CLOCKS_DIFFER)),
             Mode::Changes => ask.since.or(engine.watermark),
@@ -96,7 +109,10 @@ impl<'a> Running<'a> {
             pages: 0,
             waiting: Vec::new(),
         };
-        let pull = Pull::begin(number, &name, mode, since.filter(|_| mode == Mode::Changes), now);
+        let mut pull = Pull::begin(number, &name, mode, since.filter(|_| mode == Mode::Changes), now);
+        if holds_too_much {
+            pull.note("more was here than HubSpot counts: everything was read");
+        }
         let running = Running {
             puller,
             ask,
