@@ -7,9 +7,11 @@ use super::control::Done;
 use super::show::{Names, person};
 use super::why::memory::released_from;
 use crate::domain::code::Code;
+use crate::domain::id::{PersonId, RecordId};
 use crate::domain::memory::{Release, release};
 use crate::domain::person::{ADDRESS_CHANGED, Person, PersonState};
 use crate::domain::time::Timestamp;
+use crate::journal::Journal;
 use crate::journal::store::Batch;
 use crate::serve::codes;
 use crate::serve::parked::{ParkedGroupView, ParkedPersonView, ParkedView, ReleaseRequest};
@@ -24,6 +26,15 @@ const SHOWN: usize = 10_000;
 const PAGE: usize = 500;
 /// How long a release waits for a run to end: the run would write over it.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// Somebody by address; without one by where HubSpot has them, which is where it is mended.
+fn named(journal: &Journal, id: PersonId, record: Option<RecordId>) -> String {
+    let person = person(journal, id, Names::Addresses);
+    match record.filter(|_| !person.contains('@')) {
+        Some(record) => format!("{person}, HubSpot record {record}"),
+        None => person,
+    }
+}
 
 /// Why somebody is left alone.
 struct Left {
@@ -52,13 +63,13 @@ impl App {
             });
             group.count += 1;
             group.since = group.since.min(left.since);
-            people.push((left.since, one.id, left.reason, left.why));
+            people.push((left.since, one.id, left.reason, left.why, one.record));
             Ok(())
         })?;
         people.sort();
         let total = people.len() as u64;
-        let shown = people.into_iter().take(SHOWN).map(|(since, id, reason, why)| ParkedPersonView {
-            person: person(journal, id, Names::Addresses),
+        let shown = people.into_iter().take(SHOWN).map(|(since, id, reason, why, record)| ParkedPersonView {
+            person: named(journal, id, record),
             reason: reason.to_owned(),
             code: codes::of_word(reason),
             since,

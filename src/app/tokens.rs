@@ -26,6 +26,10 @@ impl App {
                     let message = format!("a token's name is one line of at most {LONGEST_NAME} characters");
                     return Err(Trouble::usage(Code::CommandLine, message));
                 }
+                if expires.is_some_and(|span| span.is_zero()) {
+                    let message = "a token that is good for no time is good for nothing".to_owned();
+                    return Err(Trouble::usage(Code::CommandLine, message));
+                }
                 let made = Presented::new(shared.entropy.secret(), shared.entropy.secret());
                 let (hash, expires) = (made.hash(), expires.map(|span| now.plus(span)));
                 let token = Token { id: made.id, name, scope, hash, created: now, expires, revoked: None };

@@ -258,7 +258,8 @@ impl Objects<'_> {
             let is_bin = !in_bin.is_empty();
             let most = BIN.max(self.running.pull.counts.seen / PAGE as u64 / BIN_SHARE);
             let is_last = next.is_none() || !is_bin || self.running.position.pages + 1 >= most;
-            if next.is_some() && is_bin && is_last {
+            // A full pass finds the others by their ids.
+            if next.is_some() && is_bin && is_last && self.mode() == Mode::Changes {
                 self.running.pull.note("the recycle bin is large: only a part of it was read");
             }
             match is_last {

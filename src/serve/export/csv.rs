@@ -21,16 +21,16 @@ impl<W: Write> CsvSheet<W> {
             .terminator(csv::Terminator::CRLF)
             .quote_style(csv::QuoteStyle::Always)
             .from_writer(out);
-        out.write_record(columns.iter().map(|name| harmless(name).into_owned())).map_err(io::Error::from)?;
+        out.write_record(columns.iter().map(|name| harmless(name).into_owned())).map_err(plain)?;
         Ok(CsvSheet { out })
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
         for value in row {
             let cell = value.as_deref().map_or(Cow::Borrowed(""), harmless);
-            self.out.write_field(cell.as_bytes()).map_err(io::Error::from)?;
+            self.out.write_field(cell.as_bytes()).map_err(plain)?;
         }
-        self.out.write_record(None::<&[u8]>).map_err(io::Error::from)
+        self.out.write_record(None::<&[u8]>).map_err(plain)
     }
 }
 
@@ -41,6 +41,14 @@ impl<W: Write> Sheet for CsvSheet<W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// What stopped the disk or the reader, as such: whoever has read enough is no failure.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(inner) => inner,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -27,6 +27,31 @@ fn as_csv(values: &[&str]) -> String {
     })
 }
 
+/// Whoever reads has read enough, as `head` does.
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[test]
+fn a_reader_who_has_read_enough_is_told_as_that_in_every_format() {
+    let many = rows(&["a long text that fills a buffer sooner or later"; 5_000]);
+    for format in [FileFormat::Json, FileFormat::Csv, FileFormat::Parquet] {
+        let ended = format.sheet(Gone, &columns()).and_then(|mut sheet| {
+            sheet.rows(&many)?;
+            sheet.end()
+        });
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+    }
+}
+
 #[test]
 fn no_cell_of_a_csv_begins_like_a_formula() {
     for start in ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "'"] {
