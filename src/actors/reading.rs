@@ -264,6 +264,21 @@ pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<BTreeSet<Subs
     Ok(bearers)
 }
 
+/// Who has not confirmed yet and bears a tag: the listing of its bearers leaves them out (Mailchimp contract §8).
+///
+/// # Errors
+/// When a call fails.
+pub async fn pending_bearers(shared: &Shared, tag: &TagName) -> CallResult<BTreeSet<SubscriberHash>> {
+    let query =
+        MemberQuery { status: Some(MemberStatus::Pending), changed_since: None, unsubscribed_since: None };
+    let (query, mut bearers) = (&query, BTreeSet::new());
+    let all = |after: Option<String>| async move {
+        shared.audience.members(Priority::HandOver, query, after.as_deref()).await
+    };
+    each(all, |member| bearers.extend(member.bears(tag).then(|| member.hash()))).await?;
+    Ok(bearers)
+}
+
 fn hashes(people: &[Whom]) -> BTreeSet<SubscriberHash> {
     people.iter().filter_map(|one| one.member).collect()
 }

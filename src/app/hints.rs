@@ -2,7 +2,7 @@
 //!
 //! Promises: a hint that was answered for is looked into, over restarts too; somebody who waits to be looked at waits
 //! once, however many webhooks tell of them. Who is said to have opted out waits behind nobody else's news. A flood takes
-//! no more than half of the time, and its calls stand behind none but those of opt-outs' own; runs go on beside it.
+//! no more than half of the time, one of opt-outs as much, and its calls stand behind none but those of opt-outs' own; runs go on beside it.
 
 use super::App;
 use super::control::Done;

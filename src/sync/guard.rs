@@ -24,7 +24,8 @@ use crate::engine::retry::STALE_AFTER;
 use crate::journal::store::Batch;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Members read one by one, at most: the listing of a tag's bearers leaves out who has not confirmed yet.
+/// Members read one by one, at most: the listing of a tag's bearers leaves out who has not confirmed yet. Of more all of
+/// those are listed.
 const SINGLES: u32 = 20;
 
 /// The looks of one run.
@@ -33,13 +34,15 @@ pub struct Guard<'a> {
     /// When consent was last read of everybody: by the scan.
     seen: Timestamp,
     bearers: BTreeMap<TagName, (Timestamp, BTreeSet<SubscriberHash>)>,
+    /// Tags of which the bearers who have not confirmed yet are among these.
+    whole: BTreeSet<TagName>,
     singles: u32,
 }
 
 impl<'a> Guard<'a> {
     /// Consent was last read at `seen`.
     pub fn new(workspace: &'a Workspace, seen: Timestamp) -> Guard<'a> {
-        Guard { workspace, seen, bearers: BTreeMap::new(), singles: 0 }
+        Guard { workspace, seen, bearers: BTreeMap::new(), whole: BTreeSet::new(), singles: 0 }
     }
 
     /// Those of a chunk that may begin; the others are dropped, durably.
@@ -239,11 +242,24 @@ impl<'a> Guard<'a> {
         }
         let Some((exit_tag, hash)) = self.unlisted(due.id, due.person).await? else { return Ok(true) };
         if self.singles >= SINGLES {
-            return Ok(false);
+            return self.has_not_confirmed(&exit_tag, hash).await;
         }
         self.singles += 1;
         let member = self.member(hash).await?;
         Ok(member.is_some_and(|member| member.status != MemberStatus::Archived && member.bears(&exit_tag)))
+    }
+
+    /// Whether a member who has not confirmed yet bears the tag: all of them are listed, once.
+    async fn has_not_confirmed(&mut self, tag: &TagName, hash: SubscriberHash) -> Result<bool, RunError> {
+        let shared = &self.workspace.shared;
+        let Some((_, bearers)) = self.bearers.get_mut(tag) else { return Ok(false) };
+        if !self.whole.contains(tag) {
+            let read =
+                patiently(self.workspace, Service::Mailchimp, || reading::pending_bearers(shared, tag));
+            bearers.extend(read.await?);
+            self.whole.insert(tag.clone());
+        }
+        Ok(bearers.contains(&hash))
     }
 
     /// Whether somebody took the exit tag away again while its handover was under way. Not so of a member who is
@@ -273,6 +289,7 @@ impl<'a> Guard<'a> {
             let read =
                 patiently(self.workspace, Service::Mailchimp, || reading::bearers(shared, exit_tag)).await?;
             self.bearers.insert(exit_tag.clone(), (now, read));
+            self.whole.remove(exit_tag);
         }
         let is_listed = self.bearers.get(exit_tag).is_none_or(|(_, bearers)| bearers.contains(&hash));
         Ok((!is_listed).then(|| (exit_tag.clone(), hash)))

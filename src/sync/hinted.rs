@@ -37,6 +37,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Addresses that HubSpot takes in one call.
 const BATCH: usize = 100;
+/// Runs among which the one under way is: opt-outs by webhooks may have had many beside it.
+const LATEST: usize = 1_000;
 
 /// Looks at these people; the run that delivered opt-outs of theirs, if there were any.
 ///
@@ -85,7 +87,9 @@ async fn beside(workspace: &Workspace) -> Result<Option<tokio::sync::MutexGuard<
     if let Ok(held) = workspace.running.try_lock() {
         return Ok(Some(held));
     }
-    let newest = workspace.shared.journal.runs(1)?.into_iter().next();
+    // Those after webhooks go beside whatever holds the place.
+    let mut runs = workspace.shared.journal.runs(LATEST)?.into_iter();
+    let newest = runs.find(|run| run.cause != RunCause::Webhook);
     let may = newest.is_some_and(|run| {
         run.cause != RunCause::Undo && matches!(run.phase, RunPhase::Scanning | RunPhase::Applying)
     });

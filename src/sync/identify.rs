@@ -17,6 +17,7 @@ use crate::domain::person::{OptOutMemory, Person};
 use crate::domain::rules::AddressConsent;
 use crate::domain::step::OptOutScope;
 use crate::domain::time::Timestamp;
+use crate::engine::fold;
 use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
@@ -64,7 +65,7 @@ pub fn known(journal: &Journal, row: &PersonRow) -> Result<Option<Person>, RunEr
         && let Some(id) = journal.person_by_hash(hash)?
     {
         match journal.person(id)? {
-            Some(person) if is_anothers(row, &person) => {}
+            Some(person) if is_anothers(journal, row, &person)? => {}
             Some(person) => return Ok(Some(person)),
             // Nobody new: their record was lost, and they are held until it is settled what they were.
             None if journal.damaged_people().contains(&id) => {
@@ -118,12 +119,30 @@ fn is_theirs(contact: &Contact, person: &Person) -> bool {
         || contact.further_emails().any(|email| Some(&email) == person.email.as_ref())
 }
 
-/// Whether an address that somebody's member was given in Mailchimp is another contact's: then the member is theirs (R10).
-pub(super) fn is_anothers(row: &PersonRow, person: &Person) -> bool {
-    let was_given = person.moved.is_some()
-        && person.previous_email.as_ref().is_some_and(|email| row.key == PersonKey::Hash(email.hash()));
+/// Whether the address under which somebody's member stands, and which is not theirs, is another contact's: then the member
+/// is that one's (R10). Not while a move of theirs is under way, which may be the one that takes their member away from it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn is_anothers(journal: &Journal, row: &PersonRow, person: &Person) -> Result<bool, RunError> {
+    let is_left =
+        person.previous_email.as_ref().is_some_and(|email| row.key == PersonKey::Hash(email.hash()));
     let mut own = own_contacts(row).peekable();
-    was_given && own.peek().is_some() && !own.any(|contact| is_theirs(contact, person))
+    if !is_left || own.peek().is_none() || own.any(|contact| is_theirs(contact, person)) {
+        return Ok(false);
+    }
+    Ok(person.moved.is_some() || !has_open_move(journal, person.id)?)
+}
+
+fn has_open_move(journal: &Journal, person: PersonId) -> Result<bool, RunError> {
+    for id in journal.moves_of_person(person)? {
+        // Records that cannot be read are of a move that nobody has seen over.
+        let is_over = fold(&journal.events(id)?).is_ok_and(|status| status.is_over());
+        if !is_over {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The people whom the row's contact was known as, when they were several: who stands under the contact's own address,
@@ -288,7 +307,7 @@ pub fn join(
 }
 
 /// Whether a row is judged with another one: its member has been followed, and its contact, if it shows one, has a
-/// row of its own, or is somebody else who waits until the member has left the address.
+/// row of its own, or is somebody else, who is judged once the member has left the address, or has not.
 ///
 /// # Errors
 /// When the snapshot cannot be read.
@@ -468,7 +487,10 @@ pub async fn identify(
         if let PersonKey::Hash(hash) = row.key
             && let Some(person) = renames.old.get(&hash).copied()
         {
-            if journal.person(person)?.is_some_and(|person| is_anothers(&row, &person)) {
+            let theirs = journal.person(person)?;
+            let is_anothers =
+                theirs.map(|person| is_anothers(journal, &row, &person)).transpose()?.unwrap_or(false);
+            if is_anothers {
                 renames.old.remove(&hash);
             } else if let Some(person) = housed.get(&person).filter(|_| own_contacts(&row).next().is_none()) {
                 renames.old.remove(&hash);

@@ -50,7 +50,7 @@ pub(super) fn recognise(journal: &Journal, rows: Vec<PersonRow>) -> Result<Vec<R
         // whose member's address is another contact's, all of which are rare, is looked up by itself.
         let person = hash(&row).and_then(|hash| people.remove(ids.get(&hash)?));
         let person = match person {
-            Some(person) if !is_anothers(&row, &person) => Some(person),
+            Some(person) if !is_anothers(journal, &row, &person)? => Some(person),
             _ => known(journal, &row)?,
         };
         recognised.push((row, person));

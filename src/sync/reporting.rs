@@ -232,7 +232,7 @@ pub(super) fn count_plan(run: &mut Run, summary: &PlanSummary, limits: &Limits, 
 /// Those that had begun are counted by their own run.
 pub(super) fn note_earlier(notes: &mut BTreeMap<String, u64>, begun: u64, (taken_over, dropped): (u64, u64)) {
     for (what, count) in [
-        ("moves begun by an earlier run, and gone on with", begun),
+        ("moves begun by an earlier run, and seen to their end", begun),
         ("moves of an earlier run taken over", taken_over),
         ("moves of an earlier run dropped: planned anew, they come out differently", dropped),
     ] {

@@ -338,14 +338,18 @@ async fn an_opt_out_crosses_over_beside_a_run_that_applies() {
     journal.put_run(&mut batch, &run).unwrap();
     journal.commit(batch).await.unwrap();
 
-    let (ada, record) = senders.somebody(0);
-    senders.act(Act::OptOut { email: ada.clone(), subscription: None });
-    let body = serde_json::to_vec(&[senders.event(1, record)]).unwrap();
-    assert_eq!(senders.send_as_hubspot(&body, senders.now()).await.status(), 200);
-    senders.stage.app.look_into_hints(Says::OptedOut).await.unwrap();
-    let state = senders.stage.sandbox.lock().unwrap().state();
-    assert_eq!(state["mailchimp"]["members"][&ada]["status"], "unsubscribed");
-    let runs = journal.runs(2).unwrap();
-    assert_eq!(runs[0].cause, RunCause::Webhook);
-    assert_eq!(runs[1], run, "it stands as it stood");
+    // One after another: the run of the first is the newest when the second comes.
+    for event in [1, 2] {
+        let (who, record) = senders.somebody(0);
+        senders.act(Act::OptOut { email: who.clone(), subscription: None });
+        let body = serde_json::to_vec(&[senders.event(event, record)]).unwrap();
+        assert_eq!(senders.send_as_hubspot(&body, senders.now() + event as i64).await.status(), 200);
+        let looked = senders.stage.app.look_into_hints(Says::OptedOut);
+        tokio::time::timeout(Duration::from_secs(30), looked).await.expect("it waits for the run").unwrap();
+        let state = senders.stage.sandbox.lock().unwrap().state();
+        assert_eq!(state["mailchimp"]["members"][&who]["status"], "unsubscribed");
+    }
+    let runs = journal.runs(3).unwrap();
+    assert!(runs.iter().take(2).all(|run| run.cause == RunCause::Webhook), "{runs:?}");
+    assert_eq!(runs[2], run, "it stands as it stood");
 }

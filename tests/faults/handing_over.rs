@@ -6,6 +6,7 @@ use hsmc::domain::failure::Service;
 use hsmc::sandbox::mailchimp::Status;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::views::RunState;
+use hsmc::sync::scan::Source;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,6 +52,27 @@ async fn who_has_not_confirmed_yet_is_handed_over_although_no_listing_of_bearers
     .await;
     world.synced().await;
     assert_eq!(world.person("ada"), "pending []; lists [946]");
+    world.assert_settled().await;
+}
+
+/// More than are looked at one by one, in a run that takes its time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_anybody_dropped_where_many_have_not_confirmed_yet() {
+    let names: Vec<String> = (0..25).map(|number| format!("p{number}")).collect();
+    let world = World::new(|builder| {
+        for name in &names {
+            let email = address(name);
+            people::listed(builder, name, GENERAL);
+            builder.member(&email, Status::Pending).field(&email, "FNAME", name);
+            builder.field(&email, "LNAME", "Archer").tag(&email, "General Single Finished");
+        }
+    })
+    .await;
+    let report = world.sync_while(Source::Members, |_| ()).await;
+    assert_eq!(report.run.counts.ended.get("dropped"), None, "{:?}", report.run.counts.ended);
+    for name in &names {
+        assert_eq!(world.person(name), "pending []; lists [946]");
+    }
     world.assert_settled().await;
 }
 
@@ -210,7 +232,7 @@ async fn a_handover_cut_short_is_taken_back_once_its_exit_tag_is_gone_and_goes_o
             world.act(Act::ClearTag { email: address("ada"), tag });
         }
         let report = world.synced().await;
-        let told = report.run.counts.notes.get("moves begun by an earlier run, and gone on with");
+        let told = report.run.counts.notes.get("moves begun by an earlier run, and seen to their end");
         assert_eq!(told, Some(&1), "{:?}", report.run.counts.notes);
         let expected = match withdrawn {
             true => "subscribed [General Single]; lists [987]",

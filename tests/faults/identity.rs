@@ -5,6 +5,8 @@ use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
 use hsmc::domain::code::Code;
 use hsmc::domain::failure::Service;
+use hsmc::domain::id::RecordId;
+use hsmc::domain::person::PersonState;
 use hsmc::sandbox::{Act, FaultKind, What};
 use hsmc::serve::views::ReportView;
 use hsmc::sync::scan::Source;
@@ -44,38 +46,102 @@ async fn r10_an_address_changed_by_somebody_who_left_all_lists_is_followed_not_l
     world.assert_settled().await;
 }
 
-/// An address that one contact gives up and another takes: who leaves it is renamed first, who takes it in the run after.
+/// Bram's contact gives its address up, and Ada's takes it.
+fn hand_on(world: &World) {
+    for (name, to) in [("bram", "cora"), ("ada", "bram")] {
+        let (contact, value) = (address(name), address(to));
+        world.act(Act::SetProperty { contact, property: "email".to_owned(), value });
+    }
+}
+
+async fn ada_and_bram() -> World {
+    let world = World::new(|builder| {
+        people::enrolled(builder, "ada", GENERAL);
+        people::enrolled(builder, "bram", COMPETITION);
+    })
+    .await;
+    world.synced().await;
+    world
+}
+
+/// Who leaves an address is renamed first, who takes it in the run after.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_an_address_handed_on_from_contact_to_contact_starts_no_journey_and_opts_out_nobody_else() {
-    for opts_out in [false, true] {
-        let world = World::new(|builder| {
-            people::enrolled(builder, "ada", GENERAL);
-            people::enrolled(builder, "bram", COMPETITION);
-        })
-        .await;
-        world.synced().await;
-        if opts_out {
-            world.act(Act::Unsubscribe { email: address("ada") });
+    let out = [
+        None,
+        Some(Act::Unsubscribe { email: address("ada") }),
+        Some(Act::OptOut { email: address("ada"), subscription: None }),
+    ];
+    for out in out {
+        let world = ada_and_bram().await;
+        if let Some(act) = out.clone() {
+            world.act(act);
         }
-        for (name, to) in [("bram", "cora"), ("ada", "bram")] {
-            let (contact, value) = (address(name), address(to));
-            world.act(Act::SetProperty { contact, property: "email".to_owned(), value });
-        }
+        hand_on(&world);
         let mark = world.mark();
         for _ in 0..3 {
             world.clock.jump(Duration::from_secs(3_600));
             world.synced().await;
         }
-        assert_eq!(world.person("cora"), "subscribed [Competition]; lists [720]");
+        assert_eq!(world.person("cora"), "subscribed [Competition]; lists [720]", "{out:?}");
         let bram = world.person("bram");
-        match opts_out {
-            false => assert_eq!(bram, "subscribed [General Single]; lists [987]"),
-            true => assert!(bram.starts_with("unsubscribed"), "{bram}"),
+        match out {
+            None => assert_eq!(bram, "subscribed [General Single]; lists [987]"),
+            Some(_) => assert!(bram.starts_with("unsubscribed"), "{out:?}: {bram}"),
         }
         assert_eq!(world.person("ada"), "no member; not in HubSpot");
-        assert_eq!(journeys_since(&world, mark), 0);
+        assert_eq!(journeys_since(&world, mark), 0, "{out:?}");
         world.assert_settled().await;
     }
+}
+
+/// A rename that is refused for good holds up nobody: an opt-out under the address that was taken crosses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r21_who_takes_an_address_whose_member_cannot_leave_it_is_heard() {
+    let world = ada_and_bram().await;
+    hand_on(&world);
+    let body = r#"{"title":"Invalid Resource","status":400,"detail":"no"}"#.to_owned();
+    world.fail(Service::Mailchimp, "PATCH", "/members/", FaultKind::Status { code: 400, body: Some(body) });
+    for _ in 0..2 {
+        world.clock.jump(Duration::from_secs(3_600));
+        world.sync().await;
+    }
+    world.act(Act::OptOut { email: address("bram"), subscription: None });
+    for _ in 0..2 {
+        world.clock.jump(Duration::from_secs(3_600));
+        world.sync().await;
+    }
+    for name in ["ada", "bram"] {
+        assert!(world.person(name).starts_with("unsubscribed"), "{name}: {}", world.person(name));
+    }
+}
+
+/// Whose member stays archived where it was hides nobody who comes to that address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r10_who_takes_the_address_of_somebody_handed_over_is_seen() {
+    let world = World::new(|builder| {
+        people::finished(builder, "bram");
+    })
+    .await;
+    world.synced().await;
+    let (contact, value) = (address("bram"), address("cora"));
+    world.act(Act::SetProperty { contact, property: "email".to_owned(), value });
+    people::act_new(&world, "bram", GENERAL);
+    let record = world.sandbox().hubspot.contact_by_email(&address("bram")).unwrap().id;
+    let mark = world.mark();
+    for _ in 0..3 {
+        world.clock.jump(Duration::from_secs(3_600));
+        world.synced().await;
+    }
+    let app = world.open();
+    let journal = &app.workspace.shared.journal;
+    let person = journal.person_by_record(RecordId(record)).unwrap().expect("they are somebody");
+    let person = journal.person(person).unwrap().unwrap();
+    app.close().await;
+    // Whose archive it was that hides them, nobody knows.
+    assert_eq!(person.state, PersonState::ArchivedByOthers, "{}", person.why);
+    assert_eq!(journeys_since(&world, mark), 0, "and who was handed over is not enrolled anew");
+    world.assert_settled().await;
 }
 
 /// Nobody is enrolled by an address that is spelt like this; a member from other times may have it all the same.

@@ -1,6 +1,7 @@
 //! A batch that is refused as a whole: because of somebody in it, or because what it is about is away. A list that was
-//! deleted or turned dynamic, a property that is gone or read-only, an audience that is not there say nothing of the
-//! people: their moves wait until that is put right, and nobody is parked for it.
+//! deleted or turned dynamic, a property that is gone, an audience that is not there say nothing of the people: their moves
+//! wait until that is put right, and nobody is parked for it. What nobody can put right, a list that empties by its own
+//! rule or a property that is read-only by now, holds up nobody.
 //!
 //! Never: halving a batch whose target is away, which would find nobody to blame and ask once for each.
 

@@ -4,7 +4,7 @@
 //! nothing. Never: waiting here for a batch that takes long, or taking a batch whose answer was lost for one that was
 //! not taken while it may still be (see [`LostBatch`]).
 
-use super::audience::{archived, cannot_be_archived, is_missing, wire_fields};
+use super::audience::{archived, is_missing, wire_fields};
 use super::away;
 use super::item::LaneItem;
 use super::list::urgency;
@@ -15,6 +15,7 @@ use crate::actors::context::Shared;
 use crate::domain::event::StepOutcome;
 use crate::domain::failure::{CallFailure, FailureClass, RefusalCode};
 use crate::domain::lost_batch::LostBatch;
+use crate::domain::member::MemberStatus;
 use crate::domain::port::{BatchCall, BatchState, CallResult, ItemOutcome, Priority};
 use crate::domain::step::{Delivery, Step};
 use crate::domain::time::Timestamp;
@@ -162,7 +163,7 @@ pub async fn poll(shared: &Shared, ticket: String, items: Vec<LaneItem>) {
                 (Some(Err(failure)), _) if failure.refusal == RefusalCode::NotRemovable => {
                     let why = "the batch's result does not say what the member has become".to_owned();
                     let asked = match is_only_call(&item) {
-                        true => ask_again(shared, &item).await,
+                        true => what_it_is(shared, &item).await,
                         // An earlier call of ours may have archived them.
                         false => None,
                     };
@@ -239,15 +240,14 @@ fn is_only_call(item: &LaneItem) -> bool {
     item.attempts <= 1
 }
 
-/// A batch's 405 does not tell whether the member was archived before or cannot be archived: one more call
-/// does. Whom the batch could not archive and who is archived, somebody else has.
-async fn ask_again(shared: &Shared, item: &LaneItem) -> Option<StepOutcome> {
+/// A batch's 405 does not tell whether the member was archived before or cannot be archived: a read does. Whom the batch
+/// could not archive and who is archived, somebody else has; whoever can be archived by now is looked at afresh first.
+async fn what_it_is(shared: &Shared, item: &LaneItem) -> Option<StepOutcome> {
     let person = shared.journal.person(item.person).ok().flatten()?;
-    let hash = person.member_email()?.hash();
-    Some(match shared.audience.archive(item.priority, hash).await {
-        Ok(answer) if cannot_be_archived(item, &answer) => StepOutcome::LeftTheirs,
-        Ok(missing) if is_missing(&missing) => StepOutcome::AlreadyHeld,
-        Ok(answer) => of_item(shared, Some(&answer), item.attempts),
-        Err(failure) => of_failure(shared, &failure, item.attempts),
-    })
+    let member = shared.audience.member(item.priority, person.member_email()?.hash()).await.ok().flatten()?;
+    match member.status {
+        MemberStatus::Archived => Some(StepOutcome::AlreadyHeld),
+        MemberStatus::Cleaned | MemberStatus::Pending => Some(StepOutcome::LeftTheirs),
+        _ => None,
+    }
 }

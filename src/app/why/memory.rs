@@ -101,8 +101,9 @@ pub fn remembered(person: &Person) -> Vec<RememberedView> {
 /// What lets somebody parked for this reason be judged again.
 pub fn released_from(code: RefusalCode) -> &'static str {
     match code {
-        RefusalCode::TooManySignups | RefusalCode::Other => {
-            "a day, a change of their data, or `hsmc release ADDRESS`"
+        RefusalCode::TooManySignups => "a day, a change of their data, or `hsmc release ADDRESS`",
+        RefusalCode::Other => {
+            "a day, where Mailchimp refused them, a change of their data, or `hsmc release ADDRESS`"
         }
         _ => "a change of their data, or `hsmc release ADDRESS`",
     }

@@ -1,6 +1,7 @@
 //! An alert in words: one line on what is so, counts beside it, and the way out.
 
 use super::{Alert, Audience, RunFailure, Withheld};
+use crate::domain::failure::Service;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -139,8 +140,8 @@ impl Alert {
                 RunFailure::Waiting { .. } => {
                     "the next run goes on with them; `hsmc status` shows what they wait for".to_owned()
                 }
-                RunFailure::Call { service, status: Some(403), .. } => format!(
-                    "give {service}'s token or key the right that `hsmc runs show {run}` names; `hsmc check` tries it"
+                RunFailure::Call { service: service @ Service::HubSpot, status: Some(403), .. } => format!(
+                    "give {service}'s token the right that `hsmc runs show {run}` names; `hsmc check` tries it"
                 ),
                 RunFailure::Call { service, .. } => format!(
                     "it is tried again; if it stays so, look at {service}'s status page and at `hsmc runs show {run}`"

@@ -14,8 +14,8 @@ use crate::domain::step::{Before, Fingerprint, Step};
 use crate::domain::time::Timestamp;
 use std::time::Duration;
 
-/// "Signed up to a lot of lists very recently" passes with time, and what is refused in words that nobody knows may be about
-/// the account, not the person; every other refusal is for good.
+/// "Signed up to a lot of lists very recently" passes with time, and what Mailchimp refuses in words that nobody knows may be
+/// about the account, not the person; every other refusal is for good.
 const PASSES_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Memory brought up to what both sides show now.
@@ -108,7 +108,11 @@ pub(super) fn is_still_parked(sight: &Sight<'_>, memory: &mut Person) -> bool {
         }
     }
     memory.parked.as_ref().is_some_and(|parked| {
-        let passes = matches!(parked.refusal.code, RefusalCode::TooManySignups | RefusalCode::Other);
+        // Not for whom it would be done and undone every day: what was begun has archived them again.
+        let may_be_the_account = parked.refusal.code == RefusalCode::Other
+            && parked.service == Service::Mailchimp
+            && sight.view.memory.archived.is_none();
+        let passes = parked.refusal.code == RefusalCode::TooManySignups || may_be_the_account;
         let passed = passes && sight.world.seen >= parked.at.plus(PASSES_AFTER);
         parked.input == sight.input && !passed
     })

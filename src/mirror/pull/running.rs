@@ -42,12 +42,10 @@ pub(super) struct Running<'a> {
 
 /// Whether the last pull that counted has found more here than HubSpot has: what was deleted for good, or lies deep in a
 /// large recycle bin, no pull of changes finds.
-fn holds_too_much(puller: &Puller, name: &str, now: Timestamp) -> Result<bool, ShelfError> {
+fn holds_too_much(puller: &Puller, name: &str) -> Result<bool, ShelfError> {
     let mut pulls = puller.mirror.history(Some(name), usize::MAX)?;
     pulls.retain(|pull| pull.end == PullEnd::Done && pull.ours.is_some() && pull.theirs.is_some());
-    let is_more = pulls.first().is_some_and(|last| last.mode == Mode::Changes && last.ours > last.theirs);
-    let is_recent = |pull: &Pull| pull.mode == Mode::Full && now.since(pull.started) < SETTLES_AGAIN;
-    Ok(is_more && !pulls.iter().any(is_recent))
+    Ok(pulls.first().is_some_and(|last| last.mode == Mode::Changes && last.ours > last.theirs))
 }
 
 impl<'a> Running<'a> {
@@ -87,7 +85,8 @@ impl<'a> Running<'a> {
                 since: now,
             });
         }
-        let holds_too_much = !ask.is_aside() && holds_too_much(puller, &name, now)?;
+        let is_recent = engine.full.is_some_and(|full| now.since(full) < SETTLES_AGAIN);
+        let holds_too_much = !ask.is_aside() && !is_recent && holds_too_much(puller, &name)?;
         let mode = mode(ask, engine.watermark.is_none() || holds_too_much);
         let since = match mode {
             Mode::Full => Some(now.minus(CLOCKS_DIFFER)),

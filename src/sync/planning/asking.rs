@@ -162,9 +162,9 @@ impl Planning {
             };
             let address = contact.email().map(|email| email.hash());
             let owner = address.map(|hash| self.journal.person_by_hash(hash)).transpose()?.flatten();
-            // Their own address has a member that is to leave it first.
-            let is_leaving = address
-                .is_some_and(|hash| self.renames().old.get(&hash).is_some_and(|leaving| *leaving != person));
+            // Their own address has a member that is to leave it first. An opt-out does not wait for that.
+            let leaving = address.and_then(|hash| self.renames().old.get(&hash));
+            let is_leaving = leaving.is_some_and(|leaving| *leaving != person) && !contact.opted_out;
             let has_member = self.has_member(address)?;
             if owner.is_some_and(|owner| owner != person) && (!has_member || is_leaving) {
                 self.lost.insert(record, Lost::Elsewhere);

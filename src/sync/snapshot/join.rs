@@ -52,9 +52,10 @@ impl Join<'_> {
         Ok(MergeSorted::new(sources, |(_, membership): &Entry| membership.record))
     }
 
-    /// Records that were merged away, and into which: those found out, and those that survivors name. Beside them the
-    /// members of contacts whose address is none that anybody is enrolled by.
-    fn merged(&self) -> Result<(BTreeMap<RecordId, RecordId>, BTreeSet<SubscriberHash>), SnapshotError> {
+    /// What has to be known of all contacts before any is joined: records that were merged away, and into which, those
+    /// found out and those that survivors name; and the members of contacts whose address is none that anybody is enrolled
+    /// by.
+    fn first_look(&self) -> Result<(BTreeMap<RecordId, RecordId>, BTreeSet<SubscriberHash>), SnapshotError> {
         let (mut merged, mut strange) = (self.aliases.clone(), BTreeSet::new());
         for contact in RowReader::<Contact>::open(&contacts_path(self.dir))? {
             let contact = contact?;
@@ -105,7 +106,7 @@ pub(crate) fn join(join: &Join<'_>) -> Result<Joined, SnapshotError> {
     // Contacts come by record, which is the order their people shall have.
     let homeless_path = join.dir.join("people-without.run");
     let mut homeless: RowWriter<PersonRow> = RowWriter::create(&homeless_path)?;
-    let (merged, strange_members) = join.merged()?;
+    let (merged, strange_members) = join.first_look()?;
     let inherited = join.inherited(&merged)?;
     let mut memberships = Keyed::new(join.memberships()?, |(_, membership): &Entry| membership.record);
     for contact in RowReader::<Contact>::open(&contacts_path(join.dir))? {
