@@ -1,4 +1,4 @@
-//! Two months of a daemon's life in some minutes: a run every eight hours in one process, people who change meanwhile,
+//! Four months of a daemon's life in some minutes: a run every eight hours in one process, people who change meanwhile,
 //! and each day something else that goes wrong. What is kept, on the disk and in memory, must come to an end.
 //!
 //! Time is not the wall's: it goes faster while a run waits, and jumps from one run to the next.
@@ -37,7 +37,7 @@ const A_DAY: usize = 3;
 const FASTER: u32 = 120;
 /// People whose data change before each run.
 const CHANGED: usize = 10;
-/// What counts as flat: the most of the last month, of the most of the month before.
+/// What counts as flat: the most of the second half, of the most of the first.
 const FLAT: f64 = 1.1;
 
 /// A clock that goes faster than the wall's, and jumps.
@@ -88,7 +88,8 @@ fn wrong(day: usize) -> Vec<Fault> {
 
 /// Measures.
 pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchError> {
-    let days = size.pick(60, 4);
+    // After some fifty days the index has its files, and begins to use them again.
+    let days = size.pick(120, 4);
     let clock = Arc::new(Quick::new());
     let stage = Stage::serve_by(folder, scenario::tiny(1), Arc::clone(&clock) as Arc<dyn Clock>).await?;
     let people: Vec<String> = {
@@ -96,14 +97,14 @@ pub(super) async fn measure(folder: &Path, size: Size) -> Result<Found, BenchErr
         let contacts = sandbox.hubspot.contacts().filter(|contact| !contact.email().is_empty());
         contacts.map(|contact| contact.id.to_string()).take(CHANGED).collect()
     };
-    // The log is cut early, so that two months see it cut many times.
+    // The log is cut early, so that four months see it cut many times.
     let store = Settings { checkpoint_bytes: 128 * 1024, segment_bytes: 32 * 1024, ..Settings::default() };
     let ports = Ports {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         keeping: Keeping::InState(store),
         ..Ports::default()
     };
-    // What is kept for longer than the two months would grow all through them.
+    // What is kept for longer than the four months would grow all through them.
     let keeping =
         ["HSMC_SYNC__RETENTION", "HSMC_SYNC__HISTORY", "HSMC_SYNC__SNAPSHOTS"].map(|key| (key, "7d"));
     let app = stage.open(&keeping, ports)?;

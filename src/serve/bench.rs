@@ -23,7 +23,7 @@ pub enum Bench {
     Size,
     /// How soon `status` answers.
     Status,
-    /// Two months of runs in one process.
+    /// Four months of runs in one process.
     Soak,
 }
 
@@ -65,7 +65,7 @@ impl Bench {
             Bench::Size => "room on the disk, before and after compaction, and over many runs",
             Bench::Status => "`hsmc status` asked again and again while a run is going on",
             Bench::Soak => {
-                "two months of runs every eight hours in one process, each day something else goes wrong"
+                "four months of runs every eight hours in one process, each day something else goes wrong"
             }
         }
     }
