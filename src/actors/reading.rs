@@ -269,9 +269,8 @@ pub async fn bearers(shared: &Shared, tag: &TagName) -> CallResult<BTreeSet<Subs
 /// # Errors
 /// When a call fails.
 pub async fn pending_bearers(shared: &Shared, tag: &TagName) -> CallResult<BTreeSet<SubscriberHash>> {
-    let query =
-        MemberQuery { status: Some(MemberStatus::Pending), changed_since: None, unsubscribed_since: None };
-    let (query, mut bearers) = (&query, BTreeSet::new());
+    let query = &MemberQuery { status: Some(MemberStatus::Pending), ..MemberQuery::default() };
+    let mut bearers = BTreeSet::new();
     let all = |after: Option<String>| async move {
         shared.audience.members(Priority::HandOver, query, after.as_deref()).await
     };

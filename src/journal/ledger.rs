@@ -229,6 +229,19 @@ impl Journal {
         found.iter().map(read).collect()
     }
 
+    /// Whether a move of a person is not over; one whose details were given up is.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn has_open_move(&self, person: PersonId) -> JournalResult<bool> {
+        for id in self.moves_of_person(person)? {
+            if self.store.get(Table::OpenMoves, &id.to_key())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Gives up the details of a move that has ended, for one line of the audit.
     ///
     /// # Errors

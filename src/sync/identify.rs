@@ -17,7 +17,6 @@ use crate::domain::person::{OptOutMemory, Person};
 use crate::domain::rules::AddressConsent;
 use crate::domain::step::OptOutScope;
 use crate::domain::time::Timestamp;
-use crate::engine::fold;
 use crate::journal::forgotten::ForgottenPeople;
 use crate::journal::ledger::Journal;
 use crate::journal::store::Batch;
@@ -131,18 +130,7 @@ pub(super) fn is_anothers(journal: &Journal, row: &PersonRow, person: &Person) -
     if !is_left || own.peek().is_none() || own.any(|contact| is_theirs(contact, person)) {
         return Ok(false);
     }
-    Ok(person.moved.is_some() || !has_open_move(journal, person.id)?)
-}
-
-fn has_open_move(journal: &Journal, person: PersonId) -> Result<bool, RunError> {
-    for id in journal.moves_of_person(person)? {
-        // Records that cannot be read are of a move that nobody has seen over.
-        let is_over = fold(&journal.events(id)?).is_ok_and(|status| status.is_over());
-        if !is_over {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(person.moved.is_some() || !journal.has_open_move(person.id)?)
 }
 
 /// The people whom the row's contact was known as, when they were several: who stands under the contact's own address,

@@ -4,6 +4,7 @@ use crate::merging::journeys_since;
 use crate::support::World;
 use crate::support::people::{self, COMPETITION, DEALS, GENERAL, address};
 use hsmc::domain::code::Code;
+use hsmc::domain::email::Email;
 use hsmc::domain::failure::Service;
 use hsmc::domain::id::RecordId;
 use hsmc::domain::person::PersonState;
@@ -119,11 +120,22 @@ async fn r21_who_takes_an_address_whose_member_cannot_leave_it_is_heard() {
 /// Whose member stays archived where it was hides nobody who comes to that address.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r10_who_takes_the_address_of_somebody_handed_over_is_seen() {
-    let world = World::new(|builder| {
+    let mut world = World::new(|builder| {
         people::finished(builder, "bram");
     })
     .await;
     world.synced().await;
+    // However long ago: of that handover nothing but a line is left.
+    world.set("HSMC_SYNC__RETENTION", "1d");
+    world.clock.jump(Duration::from_secs(3 * 24 * 3_600));
+    world.synced().await;
+    let app = world.open();
+    let journal = &app.workspace.shared.journal;
+    let hash = Email::parse(&address("bram")).unwrap().hash();
+    let bram = journal.person_by_hash(hash).unwrap().unwrap();
+    let handover = journal.moves_of_person(bram).unwrap()[0];
+    assert!(journal.audit(bram, handover).unwrap().is_some() && journal.events(handover).unwrap().is_empty());
+    app.close().await;
     let (contact, value) = (address("bram"), address("cora"));
     world.act(Act::SetProperty { contact, property: "email".to_owned(), value });
     people::act_new(&world, "bram", GENERAL);
