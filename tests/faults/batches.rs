@@ -47,6 +47,18 @@ async fn world() -> World {
     world
 }
 
+/// Many are to be handed over, and archived in batches.
+async fn handovers() -> World {
+    let mut world = World::new(|builder| {
+        for name in names() {
+            people::finished(builder, &name);
+        }
+    })
+    .await;
+    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    world
+}
+
 fn batches_since(world: &World, mark: usize) -> usize {
     world.count_since(mark, |what| matches!(what, What::BatchSubmitted { .. }))
 }
@@ -154,13 +166,7 @@ async fn opt_outs_go_through_while_a_batch_gets_nowhere() {
 /// Mailchimp archives them in the end, and an archive hides that they had unsubscribed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_opts_out_while_a_batch_archives_them_is_told_of_in_hubspot_all_the_same() {
-    let mut world = World::new(|builder| {
-        for name in names() {
-            people::finished(builder, &name);
-        }
-    })
-    .await;
-    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    let world = handovers().await;
     world.sandbox().settings.batch_delay = A_DAY;
     let app = world.open();
     let report =
@@ -234,13 +240,7 @@ async fn whom_a_batch_archives_while_no_hsmc_runs_is_not_subscribed_again_before
 /// What an earlier process left with Mailchimp is looked at before anything else: a moment later the archive hides it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_had_opted_out_before_a_restart_is_told_of_although_the_batch_archives_them_right_after() {
-    let mut world = World::new(|builder| {
-        for name in names() {
-            people::finished(builder, &name);
-        }
-    })
-    .await;
-    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    let world = handovers().await;
     // Within the hour: a call of an earlier process counts as sent when this one began.
     world.sandbox().settings.batch_delay = HALF_AN_HOUR;
     world.synced().await;
@@ -267,13 +267,7 @@ async fn who_had_opted_out_before_a_restart_is_told_of_although_the_batch_archiv
 /// Whom somebody else unsubscribed and archived before the batch came to them: what that hid, nobody knows (R6).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whom_others_archived_before_a_batch_came_to_them_is_not_remembered_as_archived_by_hsmc() {
-    let mut world = World::new(|builder| {
-        for name in names() {
-            people::finished(builder, &name);
-        }
-    })
-    .await;
-    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    let world = handovers().await;
     world.sandbox().settings.batch_delay = A_DAY;
     world.synced().await;
     let in_batch: Vec<String> = waiting(&world).await.into_iter().map(|(_, _, name)| name).collect();
@@ -298,13 +292,7 @@ async fn whom_others_archived_before_a_batch_came_to_them_is_not_remembered_as_a
 /// Nobody knows its id, or whether it was taken: it archives two minutes later whoever has opted out by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_whose_answer_was_lost_is_looked_for_and_who_opts_out_meanwhile_is_told_of_in_hubspot() {
-    let mut world = World::new(|builder| {
-        for name in names() {
-            people::finished(builder, &name);
-        }
-    })
-    .await;
-    world.config = world.config.replace("[sync]", "batch_above = 1\n\n[sync]");
+    let world = handovers().await;
     let lost = FaultKind::LostThenDoneLater(Duration::from_secs(100));
     let submission = Matches { times: Some(1), ..Matches::call(Service::Mailchimp, "POST", "/batches") };
     world.sandbox().add_fault(Fault { matches: submission, kind: lost });
